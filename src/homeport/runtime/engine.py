@@ -1,0 +1,111 @@
+"""What the rest of the engine knows of containers: what to start, and what comes back.
+
+`sandbox.py` implements it with namespaces. Another implementation (proot) has its place here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class VolumeAttachment:
+    """A volume as a container sees it.
+
+    Either an overlay of `lowers` (committed folders, topmost first) with the container's own `upper`, or,
+    for a linked folder of this machine, a bind mount of `bind`.
+    """
+
+    volume_id: str
+    path: str  # where it is mounted, absolute
+    read_only: bool
+    lowers: tuple[Path, ...] = ()
+    upper: Path | None = None
+    work: Path | None = None
+    bind: Path | None = None
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """A built image as containers need it."""
+
+    image_id: str
+    layers: tuple[Path, ...]  # topmost first; each a tree that starts at /; the base's tree is the last
+    env: dict[str, str]  # the image's ENV, PATH included
+    workdir: str | None
+    python: str  # absolute path of the interpreter inside, such as /usr/local/bin/python3.11
+    host_usr: bool  # whether this machine's /usr lies, read-only, under the layers' usr/
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything that starts one container.
+
+    `env` is complete: nothing is added to it but MODAL_TASK_ID and what PID 1 must set. `layers` are the
+    mounts' and the client bundle's trees and then the image's, topmost first.
+    """
+
+    task_id: str
+    image: ImageView
+    overlays: tuple[Path, ...]  # trees above the image's layers, topmost first: mounts, client bundle
+    env: dict[str, str]
+    workdir: str
+    container_arguments: bytes  # serialised api_pb2.ContainerArguments
+    volumes: tuple[VolumeAttachment, ...] = ()
+    memory_limit_bytes: int | None = None
+    cpu_limit: float | None = None
+    gpu_devices: tuple[int, ...] = ()
+    command: tuple[str, ...] | None = None  # None: Modal's container entrypoint; else this, by exec
+
+
+@dataclass(frozen=True)
+class ContainerExit:
+    """How a container ended. `reason` is a sentence where Homeport ended it or knows why."""
+
+    task_id: str
+    exit_code: int  # the status of the user's process; 128 + n when signal n ended it
+    signal: int | None = None
+    out_of_memory: bool = False
+    reason: str = ""
+    cpu_time_s: float = 0.0
+    memory_peak_bytes: int = 0
+    ended_at: float = 0.0  # seconds since the epoch
+
+
+@dataclass
+class ContainerEvents:
+    """Callbacks, all in the engine's event loop. `on_log` only says that the task's log file grew."""
+
+    on_log: Callable[[str], None] = field(default=lambda task_id: None)
+    on_exit: Callable[[ContainerExit], None] = field(default=lambda exit: None)
+
+
+class ContainerRuntime(Protocol):
+    """Starts containers, tells when they end, and finds them again after the engine was killed."""
+
+    async def open(self, events: ContainerEvents) -> None:
+        """Starts listening, adopts the containers that an earlier engine left running, and reports by
+        `on_exit` those that ended meanwhile. Must be called once, before anything else."""
+
+    async def warm(self, image: ImageView, overlays: tuple[Path, ...], env: dict[str, str]) -> None:
+        """Prepares a warm parent for containers of this image and environment; no error if it fails."""
+
+    async def start(self, spec: ContainerSpec) -> None:
+        """Starts a container; returns once its PID 1 runs. Raises ContainerStartError."""
+
+    def api_socket(self, task_id: str) -> str:
+        """The address to bind this task's gRPC server at (`unix:…`), before `start`."""
+
+    def running(self) -> set[str]:
+        """Ids of the tasks whose containers live."""
+
+    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
+        """SIGTERM (unless grace is 0), then SIGKILL to all of the container. No error if it is gone."""
+
+    async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
+        """Shows the container a newer committed state at attachment.path. Raises FailedPreconditionError
+        while files in it are open."""
+
+    async def close(self, *, kill_containers: bool) -> None:
+        """Ends warm parents, and containers too if asked; leaves no process behind but those."""
