@@ -1,0 +1,110 @@
+-- Environments, apps, functions, calls, tasks. Times are seconds since the epoch.
+
+CREATE TABLE environments (
+    name TEXT PRIMARY KEY,
+    created_at REAL NOT NULL
+);
+
+CREATE TABLE apps (
+    app_id TEXT PRIMARY KEY,
+    environment TEXT NOT NULL,
+    name TEXT,                       -- deployment name; NULL for an ephemeral app
+    description TEXT NOT NULL,
+    state INTEGER NOT NULL,          -- api_pb2.AppState
+    detached INTEGER NOT NULL DEFAULT 0,
+    client_version TEXT NOT NULL DEFAULT '',
+    created_at REAL NOT NULL,
+    stopped_at REAL,
+    stop_reason TEXT NOT NULL DEFAULT '',
+    heartbeat_at REAL                -- last sign of life of the client; NULL where none is expected
+);
+CREATE INDEX apps_by_name ON apps (environment, name);
+
+-- One row for each `modal deploy`, and the layout of an ephemeral app as version 0.
+CREATE TABLE app_versions (
+    app_id TEXT NOT NULL REFERENCES apps (app_id),
+    version INTEGER NOT NULL,
+    function_ids TEXT NOT NULL,      -- JSON {tag: function_id}
+    class_ids TEXT NOT NULL,         -- JSON {tag: class_id}
+    definition_ids TEXT NOT NULL,    -- JSON {function_id: definition_id}
+    client_version TEXT NOT NULL,
+    tag TEXT NOT NULL,               -- what the user named this deployment
+    commit_info BLOB,                -- api_pb2.CommitInfo as it came
+    deployed_at REAL NOT NULL,
+    PRIMARY KEY (app_id, version)
+);
+
+-- `definition` is api_pb2.FunctionCreateRequest's Function or FunctionData as it came, whole, so that
+-- fields of newer clients survive.
+CREATE TABLE functions (
+    function_id TEXT PRIMARY KEY,
+    definition_id TEXT NOT NULL,
+    app_id TEXT NOT NULL REFERENCES apps (app_id),
+    tag TEXT NOT NULL,
+    definition BLOB NOT NULL,        -- serialised api_pb2.Function
+    handle_metadata BLOB NOT NULL,   -- serialised api_pb2.FunctionHandleMetadata
+    created_at REAL NOT NULL
+);
+CREATE INDEX functions_by_app ON functions (app_id, tag);
+
+CREATE TABLE function_calls (
+    call_id TEXT PRIMARY KEY,
+    function_id TEXT NOT NULL,
+    app_id TEXT NOT NULL,
+    kind INTEGER NOT NULL,           -- api_pb2.FunctionCallType
+    invocation INTEGER NOT NULL,     -- api_pb2.FunctionCallInvocationType
+    parent_input_id TEXT NOT NULL DEFAULT '',
+    retry_policy BLOB,
+    created_at REAL NOT NULL,
+    finished_at REAL,
+    cancelled INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX calls_by_app ON function_calls (app_id);
+
+CREATE TABLE inputs (
+    input_id TEXT PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    idx INTEGER NOT NULL,
+    state INTEGER NOT NULL,          -- 0 waiting, 1 claimed by task_id, 2 finished
+    task_id TEXT,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    input BLOB NOT NULL,             -- serialised api_pb2.FunctionInput
+    started_at REAL,
+    not_before REAL                  -- earliest start of a retry
+);
+CREATE INDEX inputs_by_call ON inputs (call_id, idx);
+CREATE INDEX inputs_unfinished ON inputs (state) WHERE state < 2;
+
+-- Results in the order of their arrival; `entry` is the cursor that clients hold.
+CREATE TABLE outputs (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    call_id TEXT NOT NULL,
+    input_id TEXT NOT NULL UNIQUE,
+    idx INTEGER NOT NULL,
+    output BLOB NOT NULL             -- serialised api_pb2.FunctionGetOutputsItem
+);
+CREATE INDEX outputs_by_call ON outputs (call_id, entry);
+
+-- Chunks of generators and of web bodies.
+CREATE TABLE data_chunks (
+    call_id TEXT NOT NULL,
+    direction INTEGER NOT NULL,      -- 0 in, 1 out
+    attempt_token TEXT NOT NULL DEFAULT '',
+    idx INTEGER NOT NULL,
+    chunk BLOB NOT NULL,             -- serialised api_pb2.DataChunk
+    PRIMARY KEY (call_id, direction, attempt_token, idx)
+) WITHOUT ROWID;
+
+CREATE TABLE tasks (
+    task_id TEXT PRIMARY KEY,
+    app_id TEXT NOT NULL,
+    function_id TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    state INTEGER NOT NULL,          -- api_pb2.TaskState
+    enqueued_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    exit_code INTEGER,
+    exit_reason TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX tasks_by_app ON tasks (app_id);
