@@ -34,15 +34,16 @@ CREATE TABLE app_versions (
     PRIMARY KEY (app_id, version)
 );
 
--- `definition` is api_pb2.FunctionCreateRequest's Function or FunctionData as it came, whole, so that
--- fields of newer clients survive.
+-- `definition` is api_pb2.FunctionData with the Function as it came in ranked_functions, whole, so that
+-- fields of newer clients survive. Empty between FunctionPrecreate and FunctionCreate.
 CREATE TABLE functions (
     function_id TEXT PRIMARY KEY,
     definition_id TEXT NOT NULL,
     app_id TEXT NOT NULL REFERENCES apps (app_id),
     tag TEXT NOT NULL,
-    definition BLOB NOT NULL,        -- serialised api_pb2.Function
+    definition BLOB NOT NULL,        -- serialised api_pb2.FunctionData
     handle_metadata BLOB NOT NULL,   -- serialised api_pb2.FunctionHandleMetadata
+    autoscaler BLOB NOT NULL DEFAULT x'',  -- api_pb2.AutoscalerSettings set later, over the definition's
     created_at REAL NOT NULL
 );
 CREATE INDEX functions_by_app ON functions (app_id, tag);
@@ -54,24 +55,29 @@ CREATE TABLE function_calls (
     kind INTEGER NOT NULL,           -- api_pb2.FunctionCallType
     invocation INTEGER NOT NULL,     -- api_pb2.FunctionCallInvocationType
     parent_input_id TEXT NOT NULL DEFAULT '',
-    retry_policy BLOB,
+    total_inputs INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,
-    finished_at REAL,
-    cancelled INTEGER NOT NULL DEFAULT 0
+    cancelled_at REAL,
+    cleared_at REAL                  -- when the caller said that it needs no more results
 );
 CREATE INDEX calls_by_app ON function_calls (app_id);
+CREATE INDEX calls_by_function ON function_calls (function_id);
+CREATE INDEX calls_by_parent ON function_calls (parent_input_id) WHERE parent_input_id != '';
 
 CREATE TABLE inputs (
     input_id TEXT PRIMARY KEY,
     call_id TEXT NOT NULL,
     idx INTEGER NOT NULL,
     state INTEGER NOT NULL,          -- 0 waiting, 1 claimed by task_id, 2 finished
+    status INTEGER NOT NULL DEFAULT 0,  -- api_pb2.GenericResult.GenericStatus once finished
     task_id TEXT,
-    attempt INTEGER NOT NULL DEFAULT 0,
-    input BLOB NOT NULL,             -- serialised api_pb2.FunctionInput
+    attempt INTEGER NOT NULL DEFAULT 0,  -- attempts that failed
+    crashes INTEGER NOT NULL DEFAULT 0,  -- of those, containers that died under it
+    input BLOB NOT NULL,             -- serialised api_pb2.FunctionInput; emptied with its results
     started_at REAL,
+    finished_at REAL,
     not_before REAL                  -- earliest start of a retry
-);
+) WITHOUT ROWID;
 CREATE INDEX inputs_by_call ON inputs (call_id, idx);
 CREATE INDEX inputs_unfinished ON inputs (state) WHERE state < 2;
 
@@ -89,22 +95,25 @@ CREATE INDEX outputs_by_call ON outputs (call_id, entry);
 CREATE TABLE data_chunks (
     call_id TEXT NOT NULL,
     direction INTEGER NOT NULL,      -- 0 in, 1 out
-    attempt_token TEXT NOT NULL DEFAULT '',
     idx INTEGER NOT NULL,
     chunk BLOB NOT NULL,             -- serialised api_pb2.DataChunk
-    PRIMARY KEY (call_id, direction, attempt_token, idx)
+    PRIMARY KEY (call_id, direction, idx)
 ) WITHOUT ROWID;
 
 CREATE TABLE tasks (
     task_id TEXT PRIMARY KEY,
     app_id TEXT NOT NULL,
     function_id TEXT NOT NULL,
+    definition_id TEXT NOT NULL,
     image_id TEXT NOT NULL,
     state INTEGER NOT NULL,          -- api_pb2.TaskState
+    gpu_devices TEXT NOT NULL DEFAULT '',  -- indices of the GPUs it holds, separated by commas
     enqueued_at REAL NOT NULL,
-    started_at REAL,
+    started_at REAL,                 -- when its process ran
+    ready_at REAL,                   -- when it first asked for an input
     finished_at REAL,
     exit_code INTEGER,
     exit_reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX tasks_by_app ON tasks (app_id);
+CREATE INDEX tasks_live ON tasks (task_id) WHERE finished_at IS NULL;
