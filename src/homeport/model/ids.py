@@ -10,6 +10,7 @@ from typing import Final
 _ALPHABET: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 22
 
+ENVIRONMENT: Final = "en"
 APP: Final = "ap"
 FUNCTION: Final = "fu"
 FUNCTION_CALL: Final = "fc"

@@ -2,6 +2,8 @@
 
 CREATE TABLE environments (
     name TEXT PRIMARY KEY,
+    environment_id TEXT NOT NULL UNIQUE,
+    image_builder_version TEXT NOT NULL DEFAULT '',  -- '' for Homeport's own default
     created_at REAL NOT NULL
 );
 
@@ -15,7 +17,9 @@ CREATE TABLE apps (
     client_version TEXT NOT NULL DEFAULT '',
     created_at REAL NOT NULL,
     stopped_at REAL,
-    stop_reason TEXT NOT NULL DEFAULT '',
+    stop_reason TEXT NOT NULL DEFAULT '',   -- a sentence
+    stopped_by TEXT NOT NULL DEFAULT '',    -- the user, where one stopped it
+    tags TEXT NOT NULL DEFAULT '{}',        -- JSON
     heartbeat_at REAL                -- last sign of life of the client; NULL where none is expected
 );
 CREATE INDEX apps_by_name ON apps (environment, name);
