@@ -1,0 +1,79 @@
+"""The image behind `FROM python:3.X-slim-…`: the base tree and a Python above it, as layers.
+
+Everything that an image needs before its first instruction; a container needs the client bundle besides.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport.model.errors import NotServedError
+from homeport.model.home import Home
+from homeport.runtime.base_tree import describe_userland, ensure_base_tree
+from homeport.runtime.layers import LayerStore
+from homeport.runtime.pythons import PythonLayer, ensure_python
+from homeport.runtime.uv import Log
+
+_TAG = re.compile(r"(?:docker\.io/)?(?:library/)?python:(3\.\d+)(\.\d+\w*)?-slim(?:-(\w+))?")
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """A base image that is ready. `layers` are topmost first; `notes` say where it differs from what was asked."""
+
+    layers: tuple[Path, ...]
+    python: PythonLayer
+    env: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PythonTag:
+    """`python:3.11.12-slim-bookworm` taken apart."""
+
+    series: str
+    patch: str  # such as ".12"; empty where none was asked for
+    codename: str
+
+
+def parse_tag(tag: str) -> PythonTag:
+    """The Python and the Debian that a tag asks for. Raises NotServedError for any other image."""
+    found = _TAG.fullmatch(tag)
+    if found is None:
+        raise NotServedError(
+            f"Homeport does not serve the base image {tag} yet: images of registries need a registry. Use "
+            "Image.debian_slim(python_version=…) or a python:3.X-slim image, and add what else is needed to it."
+        )
+    return PythonTag(found[1], found[2] or "", found[3] or "")
+
+
+async def ensure_base_image(home: Home, store: LayerStore, tag: str, log: Log) -> BaseImage:
+    """The base image for a tag such as python:3.11.12-slim-bookworm, made from this machine's userland.
+
+    Raises NotServedError for other images, FailedPreconditionError where the Python cannot be had.
+    """
+    asked = parse_tag(tag)
+    base = await ensure_base_tree(store)
+    python = await ensure_python(home, store, asked.series, log)
+    env = {"PATH": _PATH, "LANG": "C.UTF-8", "PYTHON_VERSION": python.version}
+    return BaseImage((python.tree, base), python, env, _differences(asked, python))
+
+
+async def ensure_base(home: Home, python_series: str) -> tuple[Path, ...]:
+    """The layers of a bare Python image such as 3.11, topmost first."""
+    image = await ensure_base_image(home, LayerStore(home), f"python:{python_series}-slim", lambda line: None)
+    return image.layers
+
+
+def _differences(asked: PythonTag, python: PythonLayer) -> tuple[str, ...]:
+    userland = describe_userland()
+    here = userland.get("PRETTY_NAME", "Linux")
+    notes = [
+        f"base image: this machine's userland ({here}), read-only; Python {python.version}, {python.origin}"
+    ]
+    if asked.patch and python.version != asked.series + asked.patch:
+        notes.append(f"Python {asked.series}{asked.patch} was asked for, {python.version} is used")
+    if asked.codename and asked.codename != userland.get("VERSION_CODENAME"):
+        notes.append(f"Debian {asked.codename} was asked for, {here} is used")
+    return tuple(notes)

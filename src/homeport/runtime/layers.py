@@ -1,0 +1,141 @@
+"""The folder of layers: finished trees under short names, made once, appearing whole or not at all.
+
+A layer's folder name is the beginning of its key, so the same work is found again without a table. It is
+made under a temporary name and renamed when finished: a killed engine leaves only `tmp-…` folders, which
+`sweep` removes at the next start. Facts about a layer lie beside it (`NAME.json`), since the folder itself is
+a container's `/`. What goes into a layer is for base_tree.py, pythons.py, client_bundle.py and
+image_builder.py to say.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from base64 import b32encode
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from homeport.model.home import Home
+
+try:
+    from homeport.runtime.commands import own
+except ImportError:  # for now
+
+    def own(path: Path) -> None:
+        import subprocess
+
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-hR", "--", "700000:700000", str(path)], check=True)
+
+
+_NAME_LENGTH = 13  # 65 bits of the key: short, because an overlay's options hold 4 KiB
+
+
+def layer_name(key: str) -> str:
+    """The folder name of the layer with this key: 13 lower-case letters and digits."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return b32encode(digest).decode().lower()[:_NAME_LENGTH]
+
+
+class LayerStore:
+    """Layers of one home. Concurrent requests for one key share one build."""
+
+    def __init__(self, home: Home) -> None:
+        self._root = home.layers
+        self._building: dict[str, asyncio.Task[Path]] = {}
+
+    def path(self, key: str) -> Path:
+        return self._root / layer_name(key)
+
+    def exists(self, key: str) -> bool:
+        return self.path(key).is_dir()
+
+    def facts(self, layer: Path) -> dict[str, Any]:
+        """What was written about the layer when it was made; empty where nothing was."""
+        try:
+            return cast(dict[str, Any], json.loads(self._facts_file(layer).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+
+    async def make(self, key: str, fill: Callable[[Path], Awaitable[Mapping[str, Any] | None]]) -> Path:
+        """The layer with this key, made by `fill(tree)` if it is not there; `fill` returns facts about it.
+
+        A build goes on when one of several callers gives up, and stops when the last one does.
+        """
+        final = self.path(key)
+        if final.is_dir():
+            return final
+        task = self._building.get(key)
+        if task is None:
+            task = asyncio.create_task(self._make(final, fill))
+            self._building[key] = task
+            task.add_done_callback(lambda _: self._building.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _make(self, final: Path, fill: Callable[[Path], Awaitable[Mapping[str, Any] | None]]) -> Path:
+        scratch = self.scratch()
+        tree = scratch / "tree"
+        tree.mkdir(mode=0o755)
+        try:
+            facts = await fill(tree)
+            await asyncio.to_thread(self.keep, tree, final, facts)
+        finally:
+            await asyncio.to_thread(remove_tree, scratch)
+        return final
+
+    def scratch(self) -> Path:
+        """A new temporary folder on the layers' own file system."""
+        folder = self._root / f"tmp-{secrets.token_hex(6)}"
+        folder.mkdir(mode=0o755)
+        return folder
+
+    def keep(self, tree: Path, final: Path, facts: Mapping[str, Any] | None) -> None:
+        """Gives the tree to the containers' root and moves it to its name, facts first."""
+        own(tree)
+        if facts:
+            temporary = tree.parent / "facts.json"
+            temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+            temporary.replace(self._facts_file(final))
+        try:
+            tree.rename(final)
+        except OSError:
+            if not final.is_dir():  # else another build of the same key was first: the same content
+                raise
+
+    def sweep(self) -> None:
+        """Removes what a killed engine left half made. Only for the one engine of this home, at its start."""
+        for folder in self._root.glob("tmp-*"):
+            remove_tree(folder)
+
+    def _facts_file(self, layer: Path) -> Path:
+        return self._root / f"{layer.name}.json"
+
+
+def remove_tree(folder: Path) -> None:
+    """Removes a tree that containers wrote, folders without write permission included."""
+
+    def unlock(function: Callable[..., Any], path: str, error: BaseException) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        parent = os.path.dirname(path)  # noqa: PTH120 - rmtree hands strings
+        for locked in (parent, path):
+            if os.path.isdir(locked) and not os.path.islink(locked):  # noqa: PTH112, PTH114
+                os.chmod(locked, 0o700)  # noqa: PTH101
+        if function in (os.unlink, os.rmdir):
+            function(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+    _rmtree(folder, unlock)
+
+
+def _rmtree(folder: Path, unlock: Callable[..., Any]) -> None:
+    if not folder.exists():
+        return
+    try:
+        shutil.rmtree(folder, onexc=unlock)  # type: ignore[call-arg,unused-ignore]
+    except TypeError:  # Python 3.11 knows only onerror, which hands over exc_info
+        shutil.rmtree(folder, onerror=lambda f, p, info: unlock(f, p, info[1]))

@@ -1,0 +1,306 @@
+"""Python for containers: finds an interpreter of the asked series and makes a layer that holds it at /usr/local.
+
+Debian's own stays where it is and gets a prefix of its own at /usr/local by a pyvenv.cfg, so Debian's packages
+are not seen; any other (pyenv's, uv's, one under /opt) is copied, since a container sees no home folder. pip,
+wheel and uv are installed in it, as in Modal's own base images. Which series an image asks for is read by
+image_builder.py.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homeport.model.errors import FailedPreconditionError
+from homeport.model.home import Home
+from homeport.runtime.layers import LayerStore
+from homeport.runtime.uv import Log, run_tool, run_uv
+
+_REVISION = 1  # part of the key: raise it when what this file makes changes
+_PROBE = (
+    "import json, sys, sysconfig; import ctypes, ssl, sqlite3, zlib, encodings.idna; "
+    "print(json.dumps([sys.version.split()[0], sys.base_prefix, sys.implementation.name, "
+    "sysconfig.get_config_var('Py_ENABLE_SHARED') or 0, sysconfig.get_config_var('Py_GIL_DISABLED') or 0]))"
+)
+_NOT_COPIED = {"test", "tests", "idle_test", "site-packages", "turtledemo"}
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python of this machine. `is_system` says that containers see it where it lies."""
+
+    executable: Path
+    version: str  # such as 3.11.2
+    prefix: Path
+    is_shared: bool
+    is_system: bool
+
+    @property
+    def series(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def minor(self) -> int:
+        return int(self.version.split(".")[1])
+
+    @property
+    def origin(self) -> str:
+        kind = "this machine's own" if self.is_system else "copied from"
+        return f"{kind} {self.executable}"
+
+
+@dataclass(frozen=True)
+class PythonLayer:
+    """A finished layer. `executable` is its path inside; `outside` the same file as the engine may run it."""
+
+    tree: Path
+    series: str
+    version: str
+    origin: str
+
+    @property
+    def executable(self) -> str:
+        return f"/usr/local/bin/python{self.series}"
+
+    @property
+    def outside(self) -> Path:
+        return self.tree / self.executable.lstrip("/")
+
+
+async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) -> PythonLayer:
+    """The layer with Python `series` (such as 3.11), made if it is not there.
+
+    Raises FailedPreconditionError, which names what to install, where no such Python can be had.
+    """
+    found = await find_interpreter(home, series, log)
+    key = f"python {_REVISION} {found.version} {found.executable} {found.executable.resolve().stat().st_mtime_ns}"
+    started = time.monotonic()
+    is_new = not store.exists(key)
+
+    async def fill(tree: Path) -> dict[str, Any]:
+        log(f"Preparing Python {found.version} ({found.origin}) …\n")
+        await _fill(home, tree, found)
+        return {"kind": "python", "version": found.version, "origin": found.origin}
+
+    tree = await store.make(key, fill)
+    if is_new:
+        log(f"Python {found.version} with pip, wheel and uv is ready ({time.monotonic() - started:.1f} s).\n")
+    return PythonLayer(tree, found.series, found.version, found.origin)
+
+
+async def find_interpreter(home: Home, series: str, log: Log) -> Interpreter:
+    """An interpreter of this machine, else one fetched by uv. Raises FailedPreconditionError."""
+    if not re.fullmatch(r"3\.\d{1,2}", series):
+        raise FailedPreconditionError(f"{series!r} is no Python series; ask for one such as 3.11.")
+    for candidate in _candidates(home, series):
+        found = await _probe(candidate, series)
+        if found is not None:
+            return found
+    log(f"Python {series} is not on this machine; asking uv to fetch it …\n")
+    folder = _fetched(home)
+    try:
+        await run_uv(home, "python", "install", series, "--install-dir", str(folder), "--no-bin")
+    except FailedPreconditionError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise FailedPreconditionError(
+            f"Python {series} is not on this machine, and uv could not fetch it ({reason}). Install the package "
+            f"python{series} (Debian, Ubuntu), or run `pyenv install {series}` or `uv python install {series}`, "
+            f"or ask for a Python that is here: {', '.join(_present_series(home)) or 'none was found'}."
+        ) from None
+    for candidate in _below(folder, series):
+        found = await _probe(candidate, series)
+        if found is not None:
+            return found
+    raise FailedPreconditionError(f"uv fetched a Python {series} into {folder} that does not run here.")
+
+
+def _candidates(home: Home, series: str) -> Iterator[Path]:
+    """Places of Python `series`, best first: what lies under /usr needs no copy."""
+    yield Path(f"/usr/bin/python{series}")
+    yield Path(f"/usr/local/bin/python{series}")
+    for folder in _collections(home):
+        yield from _below(folder, series)
+    yield Path(sys.base_prefix) / f"bin/python{series}"
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        if entry and not entry.endswith("/shims"):
+            yield Path(entry) / f"python{series}"
+
+
+def _collections(home: Home) -> Iterator[Path]:
+    """Folders that hold one Python in each subfolder."""
+    yield Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    named = os.environ.get("UV_PYTHON_INSTALL_DIR")
+    if named:
+        yield Path(named)
+    yield Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "uv/python"
+    yield _fetched(home)
+
+
+def _fetched(home: Home) -> Path:
+    return home.cache / "pythons"
+
+
+def _below(folder: Path, series: str) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir(), key=_by_version, reverse=True)
+    except OSError:  # not there, or another user's
+        return
+    for entry in entries:
+        if re.search(rf"(^|-){re.escape(series)}\.\d+(-|$)", entry.name):
+            yield entry / f"bin/python{series}"
+
+
+def _by_version(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.name)]
+
+
+def _present_series(home: Home) -> list[str]:
+    present = []
+    for minor in range(9, 20):
+        series = f"3.{minor}"
+        if any(os.access(path, os.X_OK) for path in _candidates(home, series)):
+            present.append(series)
+    return present
+
+
+async def _probe(executable: Path, series: str) -> Interpreter | None:
+    """The interpreter as it describes itself; None if it does not run, or is another than its name says."""
+    if not os.access(executable, os.X_OK):
+        return None
+    try:
+        output = await run_tool([str(executable), "-I", "-c", _PROBE], env={"LANG": "C.UTF-8"})
+        version, prefix, implementation, shared, gil_disabled = json.loads(output)
+    except (FailedPreconditionError, OSError, ValueError):
+        return None
+    if implementation != "cpython" or gil_disabled or version.split(".")[:2] != series.split("."):
+        return None
+    is_system = prefix == "/usr"
+    # by its prefix: the name on PATH may be a venv's, or a link
+    real = Path(prefix) / f"bin/python{series}"
+    found = Interpreter(real, version, Path(prefix), bool(shared), is_system)
+    return found if is_system or _is_movable(found) else None
+
+
+def _is_movable(python: Interpreter) -> bool:
+    """Whether a copy would find its library and its modules. An executable that names its library's folder
+    absolutely is patched in the copy, which needs room for the new name."""
+    if not (python.prefix / f"lib/python{python.series}/os.py").is_file():
+        return False
+    if not python.is_shared:
+        return True
+    return _with_relative_library_path(python.executable.resolve().read_bytes(), python.prefix) is not None
+
+
+async def _fill(home: Home, tree: Path, python: Interpreter) -> None:
+    prefix = tree / "usr/local"
+    if python.is_system:
+        await asyncio.to_thread(_link_system, prefix, python)
+    else:
+        await asyncio.to_thread(_copy_prefix, prefix, python)
+    _name_executables(prefix / "bin", python.series)
+    outside = str(prefix / f"bin/python{python.series}")
+    # Docker's Python images before 3.12 hold this setuptools: packages of that time import pkg_resources
+    packages = ["pip", "wheel", "uv"] + (["setuptools==65.5.1"] if python.minor < 12 else [])
+    await run_uv(
+        home, "pip", "install", "--python", outside, "--compile-bytecode", "--only-binary", ":all:", *packages
+    )
+    if not python.is_system:
+        library = str(prefix / f"lib/python{python.series}")
+        await run_tool([outside, "-I", "-m", "compileall", "-q", "-j0", library], env={"LANG": "C.UTF-8"})
+    await asyncio.to_thread(_forget_tree, prefix, tree)
+
+
+def _link_system(prefix: Path, python: Interpreter) -> None:
+    """A prefix that works as a venv does: the same interpreter, packages of its own, Debian's unseen."""
+    packages = prefix / f"lib/python{python.series}/site-packages"
+    packages.mkdir(parents=True)
+    # `uv pip install --system` and /usr/bin's own Python install here, and should find the same packages
+    (packages.parent / "dist-packages").symlink_to("site-packages")
+    (prefix / "bin").mkdir()
+    (prefix / f"bin/python{python.series}").symlink_to(python.executable)
+    (prefix / "pyvenv.cfg").write_text(
+        f"home = {python.executable.parent}\ninclude-system-site-packages = false\nversion = {python.version}\n",
+        encoding="utf-8",
+    )
+
+
+def _copy_prefix(prefix: Path, python: Interpreter) -> None:
+    """Copies interpreter, standard library and headers without tests and installed packages."""
+    name = f"python{python.series}"
+    library = prefix / "lib" / name
+    (prefix / "bin").mkdir(parents=True)
+    shutil.copytree(python.prefix / "lib" / name, library, symlinks=True, ignore=_ignore(python.prefix))
+    (library / "site-packages").mkdir()
+    for pattern in (f"lib{name}*.so*", "libpython3.so", "tcl[0-9]*", "tk[0-9]*", "libtcl*.so", "libtk*.so"):
+        for source in (python.prefix / "lib").glob(pattern):
+            _copy(source, prefix / "lib" / source.name)
+    headers = python.prefix / "include" / name
+    if headers.is_dir():
+        shutil.copytree(headers, prefix / "include" / name, symlinks=True)
+    executable = prefix / "bin" / name
+    shutil.copyfile(python.executable.resolve(), executable)
+    executable.chmod(0o755)
+    if python.is_shared:
+        patched = _with_relative_library_path(executable.read_bytes(), python.prefix)
+        assert patched is not None, f"{python.executable} was found movable, and is not"
+        executable.write_bytes(patched)
+    for file in library.glob("_sysconfigdata*.py"):
+        # where extension modules are compiled, headers are looked for at this prefix
+        old = re.escape(str(python.prefix)) + r"(?=[/'\" ]|$)"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(old, "/usr/local", text), encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _ignore(prefix: Path) -> Any:
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        left_out = {name for name in names if name in _NOT_COPIED}
+        # the static library in config-3.X-… is for embedding Python, and 60 MB
+        left_out |= {name for name in names if name.endswith(".a") and "/config-" in folder}
+        return left_out
+
+    return ignore
+
+
+def _with_relative_library_path(binary: bytes, prefix: Path) -> bytes | None:
+    """The executable with its run path `PREFIX/lib` replaced by one relative to itself.
+
+    Unchanged where it is relative already; None where there is no room for it.
+    """
+    relative = b"$ORIGIN/../lib"
+    if relative in binary:
+        return binary
+    old = str(prefix).encode() + b"/lib"
+    if len(old) < len(relative) or binary.count(b"\0" + old + b"\0") != 1:
+        return None
+    padded = relative + b"\0" * (len(old) - len(relative))
+    return binary.replace(b"\0" + old + b"\0", b"\0" + padded + b"\0")
+
+
+def _name_executables(folder: Path, series: str) -> None:
+    for alias in ("python3", "python"):
+        (folder / alias).symlink_to(f"python{series}")
+
+
+def _forget_tree(prefix: Path, tree: Path) -> None:
+    """Makes scripts name the interpreter as containers see it, not where it was made."""
+    made_at = os.fsencode(tree)
+    for script in (prefix / "bin").iterdir():
+        if script.is_symlink() or not script.is_file():
+            continue
+        text = script.read_bytes()
+        if text.startswith(b"#!") and made_at in text:
+            script.write_bytes(text.replace(made_at, b""))
