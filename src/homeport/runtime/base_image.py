@@ -20,7 +20,7 @@ _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class BaseImage:
-    """A base image that is ready. `layers` are topmost first; `notes` say where it differs from what was asked."""
+    """A base image that is ready. `layers`: topmost first; `notes`: where it differs from what was asked."""
 
     layers: tuple[Path, ...]
     python: PythonLayer
@@ -42,8 +42,8 @@ def parse_tag(tag: str) -> PythonTag:
     found = _TAG.fullmatch(tag)
     if found is None:
         raise NotServedError(
-            f"Homeport does not serve the base image {tag} yet: images of registries need a registry. Use "
-            "Image.debian_slim(python_version=…) or a python:3.X-slim image, and add what else is needed to it."
+            f"Homeport does not serve the base image {tag} yet, because it comes from a registry. Use "
+            "Image.debian_slim(python_version=…) or a python:3.X-slim image, and add to it what is needed."
         )
     return PythonTag(found[1], found[2] or "", found[3] or "")
 

@@ -1,8 +1,8 @@
 """The base tree: what a container's root needs between the image's layers and this machine's /usr.
 
-It stands for `FROM python:3.X-slim-…`: programs and libraries are this machine's own, read-only, while Python
-packages, /usr/local, /etc and everything outside /usr are the container's. Python itself is a layer of its own
-(pythons.py). Mounting is left to the sandbox; /dev, /proc, resolv.conf and hosts are made at a container's start.
+It stands for `FROM python:3.X-slim-…`: programs and libraries are this machine's own, read-only, while
+Python packages, /usr/local, /etc and everything outside /usr are the container's. Python itself is a layer of
+its own (pythons.py). Mounting is left to the sandbox, and so are /dev, /proc, resolv.conf and hosts.
 """
 
 import os
@@ -44,7 +44,7 @@ _FOLDERS = {
 _USR_FOLDERS = ("", "bin", "sbin", "lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "include", "share")
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
-# Configuration of programs and libraries under /usr. Never accounts, keys, schedules, or this machine's identity.
+# Configuration of programs and libraries under /usr. Never accounts, keys, schedules, identity.
 _ETC = [
     "alternatives",
     "bash.bashrc",

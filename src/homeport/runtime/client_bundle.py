@@ -1,4 +1,4 @@
-"""What every container gets besides its image: the client that connected, its dependencies, Homeport's own part.
+"""What every container gets besides its image: the client that connected, its dependencies, Homeport's part.
 
 Three trees, each made once: /pkg (modal, modal_proto, modal_version, synchronicity, and a sitecustomize that
 appends /__modal/deps, so that an image's own packages win), /__modal/deps (the client's dependencies as its
@@ -104,7 +104,7 @@ async def _ensure_dependencies(
 
 
 async def _client_source(home: Home, store: LayerStore, client_version: str) -> Path:
-    """A folder that holds the client's packages: Homeport's own environment if it has this version, else PyPI's."""
+    """A folder that holds the client's packages: Homeport's own environment if it has them, else PyPI's."""
     if metadata.version("modal") == client_version:
         return _environment()
 
@@ -154,8 +154,8 @@ def _copy_package(source: Path, name: str, target: Path) -> None:
 
 
 async def _install_pins(home: Home, python: PythonLayer, target: Path, pins: str, log: Log) -> list[str]:
-    """Installs the pinned versions; returns the pins that this machine's index lacks, each of which is replaced
-    by the nearest version that it has and that the pin's own major version allows."""
+    """Installs the pinned versions; returns the pins that this machine's index lacks, each replaced
+    by the newest version that it has of the same major version."""
     replaced: list[str] = []
     file = target.parent.parent.parent / "requirements.txt"  # beside the tree
     while True:

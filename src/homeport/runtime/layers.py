@@ -19,17 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from homeport.model.home import Home
-
-try:
-    from homeport.runtime.commands import own
-except ImportError:  # for now
-
-    def own(path: Path) -> None:
-        import subprocess
-
-        if os.geteuid() == 0:
-            subprocess.run(["chown", "-hR", "--", "700000:700000", str(path)], check=True)
-
+from homeport.runtime.identity import own
 
 _NAME_LENGTH = 13  # 65 bits of the key: short, because an overlay's options hold 4 KiB
 

@@ -1,8 +1,8 @@
 """Where this machine's packages come from: index, find-links folders, certificates, proxies.
 
-Read from pip's and uv's own variables and files, translated so that both tools, inside build steps and outside,
-use the same sources. Build steps see them read-only; they are noted with an image and are part of no layer and
-no key. Credentials inside an address reach the step but never a note.
+Read from pip's and uv's own variables and files, translated so that both tools, inside build steps and
+outside, use the same sources. Build steps see them read-only; they are noted with an image and are part of no
+layer and no key. Credentials inside an address reach the step but never a note.
 """
 
 import configparser

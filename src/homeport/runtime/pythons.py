@@ -1,9 +1,9 @@
-"""Python for containers: finds an interpreter of the asked series and makes a layer that holds it at /usr/local.
+"""Python for containers: finds an interpreter of the asked series, makes a layer that holds it at /usr/local.
 
-Debian's own stays where it is and gets a prefix of its own at /usr/local by a pyvenv.cfg, so Debian's packages
-are not seen; any other (pyenv's, uv's, one under /opt) is copied, since a container sees no home folder. pip,
-wheel and uv are installed in it, as in Modal's own base images. Which series an image asks for is read by
-image_builder.py.
+Debian's own stays where it is and gets a prefix of its own at /usr/local by a pyvenv.cfg, so that Debian's
+packages are not seen; any other (pyenv's, uv's, one under /opt) is copied, since a container sees no home
+folder. pip, wheel and uv are installed in it, as in Modal's own base images. Which series an image asks for is
+read by base_image.py.
 """
 
 import asyncio
@@ -80,7 +80,8 @@ async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) ->
     Raises FailedPreconditionError, which names what to install, where no such Python can be had.
     """
     found = await find_interpreter(home, series, log)
-    key = f"python {_REVISION} {found.version} {found.executable} {found.executable.resolve().stat().st_mtime_ns}"
+    changed_at = found.executable.resolve().stat().st_mtime_ns
+    key = f"python {_REVISION} {found.version} {found.executable} {changed_at}"
     started = time.monotonic()
     is_new = not store.exists(key)
 
@@ -109,10 +110,11 @@ async def find_interpreter(home: Home, series: str, log: Log) -> Interpreter:
         await run_uv(home, "python", "install", series, "--install-dir", str(folder), "--no-bin")
     except FailedPreconditionError as error:
         reason = str(error).splitlines()[-1].strip()
+        present = ", ".join(_present_series(home)) or "none"
         raise FailedPreconditionError(
-            f"Python {series} is not on this machine, and uv could not fetch it ({reason}). Install the package "
-            f"python{series} (Debian, Ubuntu), or run `pyenv install {series}` or `uv python install {series}`, "
-            f"or ask for a Python that is here: {', '.join(_present_series(home)) or 'none was found'}."
+            f"Python {series} is not on this machine, and uv could not fetch it ({reason}). Install the "
+            f"package python{series} (Debian, Ubuntu), run `pyenv install {series}` or `uv python install "
+            f"{series}`, or ask for a Python that is here ({present})."
         ) from None
     for candidate in _below(folder, series):
         found = await _probe(candidate, series)
@@ -226,7 +228,9 @@ def _link_system(prefix: Path, python: Interpreter) -> None:
     (prefix / "bin").mkdir()
     (prefix / f"bin/python{python.series}").symlink_to(python.executable)
     (prefix / "pyvenv.cfg").write_text(
-        f"home = {python.executable.parent}\ninclude-system-site-packages = false\nversion = {python.version}\n",
+        f"home = {python.executable.parent}\n"
+        "include-system-site-packages = false\n"
+        f"version = {python.version}\n",
         encoding="utf-8",
     )
 
