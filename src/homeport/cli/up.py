@@ -1,0 +1,76 @@
+"""`homeport up`: starts the engine and says how to use it."""
+
+import os
+from pathlib import Path
+
+import click
+
+from homeport.cli import profile, service
+from homeport.model.errors import FailedPreconditionError
+from homeport.model.home import Home, default_home
+
+EPILOG = """\b
+Examples:
+  homeport up                  start it; nothing happens when it is up
+  homeport up --gpu require    refuse functions with gpu= where no GPU is free
+  homeport up --foreground     stay in this terminal, until Ctrl-C
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"On 127.0.0.1; 0 for any free port.  [default: that of the last start, or {service.DEFAULT_PORT}]",
+)
+@click.option(
+    "--gpu",
+    type=click.Choice(["auto", "require"]),
+    help="auto runs gpu= functions on the CPU where there is no GPU; require refuses them.  [default: auto]",
+)
+@click.option("--foreground", is_flag=True, help="Run in this terminal instead of as a service.")
+def command(port: int | None, gpu: str | None, foreground: bool) -> None:
+    """Start the engine as a background service of this user.
+
+    It listens on 127.0.0.1 only, and only who holds its token is served. Its log is engine.log in the home
+    that `homeport status` names.
+    """
+    home = default_home()
+    if foreground:
+        _stay(home, port, gpu)
+    endpoint, started = service.start(home, port=port, gpu=gpu or "auto")
+    if not started:
+        _refuse_changes(endpoint, port, gpu)
+        click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
+        return
+    moved = profile.follow(service.read_token(home), endpoint.server_url)
+    click.echo(f"The engine is up at {endpoint.server_url} (pid {endpoint.pid}).")
+    if moved:
+        click.echo(f"The profile in {moved} follows it to the new port.")
+    elif not profile.is_active():
+        click.echo('To use it in this shell:   eval "$(homeport env)"')
+        click.echo("To run an app at once:     homeport run app.py")
+
+
+def _stay(home: Home, port: int | None, gpu: str | None) -> None:
+    """Becomes the engine. Raises FailedPreconditionError if one is up."""
+    service.prepare(home)
+    running = service.find(home)
+    if running is not None:
+        raise FailedPreconditionError(
+            f"The engine is up already, at {running.server_url} (pid {running.pid}). Stop it first: homeport down"
+        )
+    line = service.command_line(home, port=port, gpu=gpu or "auto")
+    os.chdir(Path("/"))
+    os.execv(line[0], line)
+
+
+def _refuse_changes(endpoint: service.Endpoint, port: int | None, gpu: str | None) -> None:
+    """An option that a running engine cannot take up any more is an error, not ignored."""
+    wanted = [f"--port {port}"] if port and port != endpoint.port else []
+    wanted += [f"--gpu {gpu}"] if gpu else []
+    if wanted:
+        raise FailedPreconditionError(
+            f"The engine is already up at {endpoint.server_url}; {' '.join(wanted)} takes effect at a start: "
+            f"homeport down && homeport up {' '.join(wanted)}"
+        )

@@ -1,0 +1,36 @@
+"""Reads an engine's database from another process, without a write and without waiting for the engine.
+
+For the homeport command only: the engine itself uses database.py.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from homeport.store.database import _load_queries
+
+
+def containers(database: Path) -> list[sqlite3.Row]:
+    """Tasks without an end: task_id, app_id, app, tag (the function's), started_at."""
+    return _all(database, "status_containers")
+
+
+def apps(database: Path) -> list[sqlite3.Row]:
+    """Apps not stopped, newest first: app_id, environment, name, description, detached, created_at."""
+    return _all(database, "status_apps")
+
+
+def _all(database: Path, query: str) -> list[sqlite3.Row]:
+    """The query's rows; none where the database is missing, older than the tables, or busy."""
+    if not database.exists():
+        return []
+    try:
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=1.0)
+    except sqlite3.OperationalError:
+        return []
+    try:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(_load_queries()[query]).fetchall()
+    except sqlite3.OperationalError:
+        return []
+    finally:
+        connection.close()
