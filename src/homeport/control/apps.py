@@ -169,7 +169,7 @@ class Apps:
             api_pb2.APP_STATE_UNSPECIFIED,
         ):
             raise InvalidError(
-                f"An app cannot begin in the state {api_pb2.AppState.Name(_app_state(state))}."
+                f"An app cannot begin in the state {api_pb2.AppState.Name(api_pb2.AppState.ValueType(state))}."
             )
         app_id = self._add(
             environment,
