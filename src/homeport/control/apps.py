@@ -168,9 +168,8 @@ class Apps:
             api_pb2.APP_STATE_INITIALIZING,
             api_pb2.APP_STATE_UNSPECIFIED,
         ):
-            raise InvalidError(
-                f"An app cannot begin in the state {api_pb2.AppState.Name(api_pb2.AppState.ValueType(state))}."
-            )
+            name = api_pb2.AppState.Name(api_pb2.AppState.ValueType(state))
+            raise InvalidError(f"An app cannot begin in the state {name}.")
         app_id = self._add(
             environment,
             None,
