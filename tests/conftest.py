@@ -1,0 +1,134 @@
+"""Fixtures of the tests that run a real engine: accounts, engines, the commands that a user types.
+
+Tests that use `account` (most do, through `modal`) run twice: as root and as an ordinary user. Each account
+has one engine for the whole session, since a first image takes seconds; names of apps keep tests apart.
+"""
+
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.account import BIN, Account, open_account
+from tests.support.commands import Command
+from tests.support.engine import Engine
+from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants, left_behind
+
+MODES = ("root", "user")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "account" in metafunc.fixturenames:
+        metafunc.parametrize("account", MODES, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    """The account that runs engine and client in this mode; the test is skipped where it cannot be had."""
+    adopt_orphans()
+    try:
+        opened = open_account(request.param)
+    except LookupError as error:
+        pytest.skip(f"mode {request.param}: {error}")
+    yield opened
+    left = left_behind(opened)
+    opened.remove()
+    assert not left, "left behind at the end:\n" + "\n".join(left)
+
+
+@pytest.fixture(scope="session")
+def shared_engine(account: Account) -> Iterator[Engine]:
+    """The account's engine. Use `engine`, which starts it again when a test left it dead."""
+    # its shell is never clean: no test may depend on these, and one shows that they stay outside
+    engine = Engine(account, account.engine_home, env={"BGB_LIMIT_FILES": "50", "WANDB_API_KEY": "leak"})
+    engine.start()
+    yield engine
+    engine.stop()
+    alive = [process for process in descendants(os.getpid()) if str(engine.home) in process.command]
+    assert not alive, f"still running after the engine ended: {alive}"
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Engine:
+    """The running engine of this account."""
+    if shared_engine.process is None or shared_engine.process.poll() is not None:
+        shared_engine.start()
+    return shared_engine
+
+
+@pytest.fixture
+def folder(account: Account, request: pytest.FixtureRequest) -> Path:
+    """The test's own folder, where the user stands: owned by the account."""
+    name = re.sub(r"\W+", "-", request.node.name)[:60].strip("-")
+    return account.make_folder(account.make_folder(account.base / "w") / name)
+
+
+@pytest.fixture
+def write(account: Account, folder: Path) -> Callable[..., Path]:
+    """`write("app.py", text)` puts a file into the test's folder, indentation taken off."""
+
+    def write(name: str, text: str | bytes) -> Path:
+        path = folder / name
+        for parent in reversed(path.relative_to(folder).parents):
+            account.make_folder(folder / parent)
+        if isinstance(text, bytes):
+            path.write_bytes(text)
+        else:
+            path.write_text(textwrap.dedent(text).lstrip("\n"))
+        account.own(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def modal(engine: Engine, folder: Path) -> Iterator[Command]:
+    """The real `modal` command against the engine, in the test's folder."""
+    command = Command(engine.account, folder, [str(BIN / "modal")], engine.client_environment)
+    yield command
+    command.end_all()
+
+
+@pytest.fixture
+def python(engine: Engine, folder: Path) -> Iterator[Command]:
+    """Python with the real `modal` library against the engine: `python("script.py")`."""
+    command = Command(engine.account, folder, [str(BIN / "python")], engine.client_environment)
+    yield command
+    command.end_all()
+
+
+@pytest.fixture
+def homeport(account: Account, folder: Path) -> Iterator[Command]:
+    """The `homeport` command, in an environment that knows nothing of an engine but HOMEPORT_HOME."""
+    command = Command(account, folder, [str(BIN / "homeport")], account.environment)
+    yield command
+    command.end_all()
+
+
+@pytest.fixture(scope="session")
+def torch_wheel() -> str:
+    """The PyTorch of this machine's own wheels, as a requirement; the test is skipped where there is none."""
+    for folder in os.environ.get("PIP_FIND_LINKS", "").split():
+        for wheel in sorted(Path(folder).glob(f"torch-*-cp{sys.version_info[0]}{sys.version_info[1]}-*.whl")):
+            return f"torch=={wheel.name.split('-')[1].split('+')[0]}"
+    pytest.skip("no wheel of PyTorch in PIP_FIND_LINKS; from an index it would be gigabytes")
+
+
+@pytest.fixture
+def nothing_left(account: Account) -> Iterator[None]:
+    """Fails the test that leaves a container, zombie, mount, socket or temporary file behind."""
+    yield
+    assert_nothing_left(account)
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Shows the engine's log beside a failure: half of the story is there."""
+    if call.excinfo is None or call.excinfo.errisinstance(pytest.skip.Exception):
+        return
+    engine = getattr(item, "funcargs", {}).get("engine")
+    if isinstance(engine, Engine):
+        item.add_report_section(call.when, "engine", engine.log_tail())

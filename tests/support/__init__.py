@@ -1,0 +1,1 @@
+"""What tests share: accounts, engines, commands, and the search for what was left behind."""

@@ -1,0 +1,101 @@
+"""Who runs the engine and the client: root, or an ordinary user.
+
+Where the tests run as root, the ordinary user is a bare number: no useradd, no entry in /etc/passwd, no home
+but the folder made here. Where they run as an ordinary user, that is the only account.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ORDINARY_UID = 54321  # used by nothing else, so every process of it is ours
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
+
+# How this machine reaches its package index; everything else of the environment stays outside.
+_PACKAGE_CONFIGURATION = (
+    "PIP_", "UV_", "SSL_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Account:
+    """One mode of the tests, with a folder of its own under /tmp (short: unix sockets lie below it)."""
+
+    name: str  # "root" or "user"
+    uid: int
+    base: Path
+
+    @property
+    def home_folder(self) -> Path:
+        """HOME of engine and client."""
+        return self.base / "home"
+
+    @property
+    def tmp(self) -> Path:
+        """TMPDIR of engine and client: what they forget there shows."""
+        return self.base / "tmp"
+
+    @property
+    def engine_home(self) -> Path:
+        """HOMEPORT_HOME."""
+        return self.base / "hp"
+
+    def environment(self) -> dict[str, str]:
+        """What a process of this account starts with: nothing of the shell that started the tests."""
+        return {
+            "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home_folder),
+            "USER": self.name,
+            "LOGNAME": self.name,
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(self.tmp),
+            "COLUMNS": "200",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOMEPORT_HOME": str(self.engine_home),
+        } | {name: value for name, value in os.environ.items() if name.startswith(_PACKAGE_CONFIGURATION)}
+
+    def identity(self) -> dict[str, Any]:
+        """Arguments for subprocess.Popen that make the child this account's."""
+        if self.uid == os.geteuid():
+            return {}
+        return {"user": self.uid, "group": self.uid, "extra_groups": []}
+
+    def own(self, *paths: Path) -> None:
+        for path in paths:
+            os.chown(path, self.uid, self.uid if self.identity() else -1)
+
+    def make_folder(self, path: Path) -> Path:
+        path.mkdir(parents=True, exist_ok=True)
+        self.own(path)
+        return path
+
+    def remove(self) -> None:
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
+def open_account(name: str) -> Account:
+    """Makes the account's folders. Raises LookupError with the reason where it cannot be had."""
+    if name == "root" and os.geteuid() != 0:
+        raise LookupError("the tests do not run as root")
+    uid = ORDINARY_UID if name == "user" and os.geteuid() == 0 else os.geteuid()
+    account = Account(name, uid, Path(tempfile.mkdtemp(prefix=f"hpt-{name}-", dir="/tmp")))
+    account.base.chmod(0o755)
+    account.own(account.base)
+    for folder in (account.home_folder, account.tmp):
+        account.make_folder(folder)
+    seen = subprocess.run(
+        [BIN / "python", "-c", "import homeport, modal_proto"],
+        cwd=account.base, env=account.environment(), capture_output=True, text=True, **account.identity(),
+    )  # fmt: skip
+    if seen.returncode:
+        account.remove()
+        raise LookupError(f"user {uid} cannot use {BIN}: {seen.stderr.strip().splitlines()[-1:]}")
+    return account

@@ -1,0 +1,115 @@
+"""Apps that stay: deployed, detached, listed, stopped; their logs afterwards."""
+
+import json
+import re
+import signal
+
+from tests.support.waiting import wait_until
+
+
+def test_a_deployed_app_is_called_by_name_and_has_a_history_until_it_is_stopped(modal, python, write):
+    app = """
+        import modal
+
+        app = modal.App("tour-deployed")
+
+
+        @app.function()
+        def answer():
+            print("asked version {n}")
+            return {n}
+        """
+    write("app.py", app.format(n=1))
+    write(
+        "ask.py",
+        """
+        import modal
+
+        print("answer", modal.Function.from_name("tour-deployed", "answer").remote())
+        """,
+    )
+    said = modal("deploy", "app.py", "--tag", "first")
+    assert "App deployed" in said.text
+    assert "answer 1" in python("ask.py").lines
+    write("app.py", app.format(n=2))
+    modal("deploy", "app.py", "--name", "tour-deployed")
+    assert "answer 2" in python("ask.py").lines
+
+    history = modal("app", "history", "tour-deployed", "--json").out
+    assert [entry.lower() for entry in re.findall(r'"(v\d+)"', history)] == ["v2", "v1"]
+    assert "first" in history
+    listed = apps(modal)["tour-deployed"]
+    assert listed["state"] == "deployed"
+    logs = modal("app", "logs", "tour-deployed").out
+    assert "asked version 1" in logs
+    assert "asked version 2" in logs
+
+    modal("app", "stop", "tour-deployed", "--yes")
+    assert "tour-deployed" in python("ask.py", fails=True).text
+    assert apps(modal).get("tour-deployed", {}).get("state", "stopped") == "stopped"
+
+
+def apps(modal):
+    """Rows of `modal app list` by description."""
+    rows = json.loads(modal("app", "list", "--json").out)
+    lowered = [{key.lower(): value for key, value in row.items()} for row in rows]
+    return {row["description"]: row for row in reversed(lowered)}
+
+
+TRAINING = """
+    import time
+
+    import modal
+
+    app = modal.App("{name}")
+
+
+    @app.function(timeout=120)
+    def train(steps: int = 60):
+        for step in range(1, steps + 1):
+            print(f"step {{step}}/{{steps}}", flush=True)
+            time.sleep(0.1)
+        print("trained", flush=True)
+    """
+
+
+def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(modal, write):
+    write("app.py", TRAINING.format(name="tour-detached"))
+    running = modal.start("run", "--detach", "app.py::train", "--steps", "600")
+    running.wait_for("step 3/600")
+    running.signal(signal.SIGINT)
+    running.wait(20)
+    app_id = wait_until(lambda: apps(modal)["tour-detached"])["app id"]
+    assert "detached" in apps(modal)["tour-detached"]["state"]
+
+    def steps():
+        return re.findall(r"step (\d+)/600", modal("app", "logs", app_id, "--tail", "1000").out)
+
+    seen = len(steps())
+    wait_until(lambda: len(steps()) > seen + 3, 20)
+    found = [int(step) for step in steps()]
+    assert found == list(range(1, len(found) + 1)), "the log has no gap"
+
+    containers = json.loads(modal("container", "list", "--json").out)
+    mine = [row for row in containers if app_id in row.values()]
+    assert len(mine) == 1
+    container_id = next(str(value) for value in mine[0].values() if str(value).startswith("ta-"))
+    assert "step 1/600" in modal("container", "logs", container_id, "--tail", "1000").out
+
+    modal("app", "stop", app_id, "--yes")
+    wait_until(lambda: apps(modal)["tour-detached"]["state"] == "stopped")
+    assert "step 1/600" in modal("app", "logs", app_id, "--tail", "1000").out, "the log stays"
+
+
+def test_logs_are_followed_filtered_and_stamped(modal, write):
+    write("app.py", TRAINING.format(name="tour-logs"))
+    running = modal.start("run", "--detach", "app.py::train", "--steps", "20")
+    running.wait_for("step 1/20")
+    app_id = apps(modal)["tour-logs"]["app id"]
+    followed = modal("app", "logs", app_id, "--follow", timeout_s=60)
+    assert "trained" in followed.out
+    assert running.wait(30) == 0
+    assert "step 7/20" in modal("app", "logs", app_id, "--search", "step 7").out
+    assert "step 8/20" not in modal("app", "logs", app_id, "--search", "step 7").out
+    last = modal("app", "logs", app_id, "--tail", "1", "--timestamps").lines
+    assert re.match(r"\d{4}-\d\d-\d\d.*trained", last[-1]), last

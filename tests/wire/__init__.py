@@ -1,0 +1,1 @@
+"""The real client against a real engine, where things go wrong."""

@@ -1,0 +1,75 @@
+"""Who is let in, and what the engine answers to requests that make no sense."""
+
+import grpc
+import pytest
+from modal_proto import api_pb2
+
+from tests.support.grpc_client import send
+
+HELLO = """
+    import modal
+
+    app = modal.App("wire-hello")
+
+
+    @app.function()
+    def hello():
+        print("hello")
+    """
+
+
+def test_a_wrong_token_is_refused_with_the_cure(modal, write):
+    write("app.py", HELLO)
+    said = modal("run", "app.py", env={"MODAL_TOKEN_SECRET": "as-wrong"}, fails=True)
+    assert "homeport env" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_request_without_a_token_is_refused(engine):
+    request = api_pb2.AppListRequest().SerializeToString()
+    with pytest.raises(grpc.RpcError) as refusal:
+        send(engine, "AppList", request, token=("", ""))
+    assert refusal.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    send(engine, "AppList", request)
+
+
+def test_an_rpc_that_is_not_served_says_its_name(python, write, engine):
+    with pytest.raises(grpc.RpcError) as refusal:
+        send(engine, "SandboxCreate", b"")
+    assert refusal.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "SandboxCreate" in refusal.value.details()
+    write(
+        "script.py",
+        """
+        import modal
+
+        queue = modal.Queue.from_name("wire-queue", create_if_missing=True)
+        queue.put(1)
+        """,
+    )
+    said = python("script.py", fails=True)
+    assert "Homeport does not serve the RPC QueueGetOrCreate yet" in said.err
+
+
+def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):
+    for rpc in ("AppCreate", "FunctionMap", "VolumePutFiles2", "ImageGetOrCreate"):
+        with pytest.raises(grpc.RpcError) as refusal:
+            send(engine, rpc, b"\xff\xff\xff not a protobuf")
+        assert refusal.value.code() != grpc.StatusCode.UNAVAILABLE
+    modal("app", "list")
+
+
+def test_a_message_of_empty_fields_is_an_error_not_a_crash(engine, modal):
+    for rpc in (
+        "FunctionMap",
+        "FunctionGet",
+        "FunctionCreate",
+        "VolumeGetFile2",
+        "AppPublish",
+        "ImageJoinStreaming",
+    ):
+        with pytest.raises(grpc.RpcError) as refusal:
+            send(engine, rpc, b"")
+        assert refusal.value.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN), rpc
+        assert "Traceback" not in (refusal.value.details() or "")
+    modal("app", "list")

@@ -1,0 +1,151 @@
+"""Engines that cannot start say why; engines that are killed lose nothing."""
+
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.support.account import BIN
+from tests.support.commands import Command
+from tests.support.waiting import wait_until
+
+TRAINING = """
+    import time
+
+    import modal
+
+    app = modal.App("{name}")
+
+
+    @app.function(timeout=120)
+    def train(steps: int):
+        for step in range(1, steps + 1):
+            print(f"step {{step}}/{{steps}}", flush=True)
+            time.sleep(0.05)
+        return f"trained {{steps}}"
+    """
+
+
+@pytest.fixture
+def main(account, folder):
+    """The engine's own program, in the foreground."""
+    command = Command(
+        account, folder, [str(BIN / "python"), "-I", "-m", "homeport.main"], account.environment
+    )
+    yield command
+    command.end_all()
+
+
+def test_a_second_engine_on_one_home_stops_and_says_which_holds_it(engine, main):
+    said = main("--home", engine.home, "--port", "0", fails=True, timeout_s=20)
+    assert str(engine.pid) in said.text
+    assert "Traceback" not in said.text
+
+
+def test_a_port_that_is_taken_is_named(main, account):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = main("--home", account.base / "other", "--port", port, fails=True, timeout_s=20)
+    assert str(port) in said.text
+    assert "Traceback" not in said.text
+
+
+def test_where_namespaces_are_closed_doctor_names_the_setting_and_the_cure(account, folder):
+    closed = "echo 0 > /proc/sys/user/max_user_namespaces && exec homeport doctor"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", closed],
+        cwd=folder,
+        env=account.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        **account.identity(),
+    )
+    assert done.returncode != 0, done.stdout
+    assert "max_user_namespaces" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_engine_stops_no_detached_training_and_loses_no_line_of_it(engine, modal, python, write):
+    write("app.py", TRAINING.format(name="wire-killed-engine"))
+    write(
+        "spawn.py",
+        """
+        import modal
+
+        print(modal.Function.from_name("wire-killed-engine", "train").spawn(80).object_id)
+        """,
+    )
+    write(
+        "fetch.py",
+        """
+        import sys
+
+        import modal
+
+        print(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=30))
+        """,
+    )
+    modal("deploy", "app.py")
+    call_id = python("spawn.py").out.strip()
+
+    def log():
+        return modal("app", "logs", "wire-killed-engine", "--tail", "1000").out
+
+    wait_until(lambda: "step 3/80" in log(), 30)
+    engine.kill()
+    engine.start()
+    wait_until(lambda: "step 10/80" in log(), 30)
+    engine.kill()
+    engine.start()
+    assert "trained 80" in python("fetch.py", call_id).out
+    steps = [int(step) for step in re.findall(r"step (\d+)/80", log())]
+    assert steps == list(range(1, 81))
+    modal("app", "stop", "wire-killed-engine", "--yes")
+
+
+def test_an_ephemeral_app_goes_on_when_the_engine_comes_back_in_time(engine, modal, write):
+    write("app.py", TRAINING.format(name="wire-detached"))
+    running = modal.start("run", "--detach", "app.py::train", "--steps", "60")
+    running.wait_for("step 3/60")
+    address = engine.server_url
+    engine.kill()
+    engine.start()
+    app_list = modal("app", "list", "--json").out
+    app_id = re.search(r"ap-\w{22}", app_list).group()
+    wait_until(
+        lambda: "step 60/60" in modal("app", "logs", app_id, "--tail", "1000").out,
+        30,
+        what=f"end at {address}",
+    )
+    running.end()
+    modal("app", "stop", app_id, "--yes")
+
+
+def test_a_client_killed_outright_takes_its_app_along_after_the_heartbeats_limit(engine, modal, write):
+    write("app.py", TRAINING.format(name="wire-killed-client"))
+    running = modal.start("run", "app.py::train", "--steps", "2000")
+    running.wait_for("step 3/2000")
+    running.signal(signal.SIGKILL)
+    running.wait()
+
+    def stopped():
+        rows = modal("app", "list", "--json").out
+        return re.search(r'wire-killed-client[^}]*"stopped"', rows) or re.search(
+            r'"stopped"[^}]*wire-killed-client', rows
+        )
+
+    wait_until(stopped, 30)
+
+
+def test_sigterm_ends_the_engine_quickly_even_with_a_client_connected(engine, modal, write):
+    write("app.py", TRAINING.format(name="wire-sigterm"))
+    running = modal.start("run", "app.py::train", "--steps", "2000")
+    running.wait_for("step 3/2000")
+    engine.stop()
+    running.end()
+    engine.start()
