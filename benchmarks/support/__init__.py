@@ -1,0 +1,1 @@
+"""What the benchmarks share: processes, the engine and the real client around them, references, the table."""
