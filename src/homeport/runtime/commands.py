@@ -1,0 +1,205 @@
+"""Runs one command in a container of its own: what image builds are made of.
+
+No warm parent, no task, no log file: output goes to a callback, and the files that the command wrote are a
+layer when it is done. What is run, on which layers, and what becomes of the layer is for image_builder.py.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from homeport.model.errors import ContainerStartError
+from homeport.runtime.host_files import etc_files
+from homeport.runtime.identity import container_uid, own
+
+__all__ = ["Bind", "CommandSpec", "own", "run_command"]
+
+INSIDE: Final = Path(__file__).parent / "inside" / "__main__.py"
+_READ_BYTES: Final = 65536
+_GRACE_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A file or folder of this machine, shown at `target`. As root it must be readable by the containers' uid
+    (`own`, or for everybody); the folders above it need not be."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """A command and the container that it runs in.
+
+    After the run `upper` holds, as one tree that starts at /, what the command wrote: with overlayfs's
+    whiteouts and opaque folders as `userxattr` writes them. It must be empty or a layer begun earlier, on a
+    file system that can be an overlay's upper one; folders beside it, named after it, are used meanwhile.
+    """
+
+    argv: tuple[str, ...]
+    layers: tuple[Path, ...]  # topmost first
+    upper: Path
+    env: Mapping[str, str]  # complete
+    workdir: str = "/"
+    host_usr: bool = False
+    binds: tuple[Bind, ...] = field(default=())
+
+
+async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+    """Runs the command and returns its exit status, 128 + n when signal n ended it.
+
+    Output (stdout and stderr as one) goes to `on_output` as it comes. Nothing is left running, also when the
+    awaiting task is cancelled. Raises ContainerStartError where the container cannot be put together.
+    """
+    parts = _UpperParts(command.upper)
+    parts.create()
+    try:
+        return await _launch(_request(command, parts), on_output)
+    finally:
+        await asyncio.to_thread(parts.merge)
+
+
+class _UpperParts:
+    """The writable folders of one run: two overlays need two, and each a work folder."""
+
+    def __init__(self, upper: Path) -> None:
+        self.upper = upper
+        self.usr = upper.with_name(upper.name + ".usr")
+        self.work = upper.with_name(upper.name + ".work")
+        self.usr_work = upper.with_name(upper.name + ".usr-work")
+
+    def create(self) -> None:
+        for folder in (self.work, self.usr_work):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.upper, self.work, self.usr_work):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if (self.upper / "usr").is_dir():  # a layer begun earlier
+            (self.upper / "usr").rename(self.usr)
+        self.usr.mkdir(mode=0o755, exist_ok=True)
+        for folder in (self.upper, self.usr, self.work, self.usr_work):
+            own(folder)
+
+    def merge(self) -> None:
+        """Puts usr/ into the layer, where it is not empty, and removes the rest."""
+        if any(self.usr.iterdir()):
+            (self.upper / "usr").mkdir(exist_ok=True)
+            (self.upper / "usr").rmdir()  # the mount point; nothing can have been written below it
+            self.usr.rename(self.upper / "usr")
+        else:
+            self.usr.rmdir()
+        for folder in (self.work, self.usr_work):
+            remove_tree(folder)
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a tree, folders without permissions (an overlay's work folder) included; no error if it is gone."""
+
+    def open_up(function: Callable[..., Any], name: str, _: object) -> None:
+        with suppress(FileNotFoundError):
+            Path(name).parent.chmod(0o700)
+            if Path(name).is_dir() and not Path(name).is_symlink():
+                Path(name).chmod(0o700)
+                shutil.rmtree(name, onerror=_raise)
+            else:
+                Path(name).unlink()
+
+    def _raise(function: Callable[..., Any], name: str, info: Any) -> None:
+        if not isinstance(info[1], FileNotFoundError):
+            raise info[1]
+
+    if path.exists():
+        shutil.rmtree(path, onerror=open_up)
+
+
+def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
+    folders = (parts.upper.parent, *command.layers)  # an upper folder and its work folder need one mount
+    return {
+        "mode": "command",
+        "container_uid": container_uid(),
+        "staged": [str(path) for path in (*folders, *(bind.source for bind in command.binds))],
+        "spec": {
+            "kind": "build step",
+            "view": {
+                "trees": [str(layer) for layer in command.layers],
+                "host_usr": command.host_usr,
+                "volatile": False,
+                "upper": str(parts.upper),
+                "work": str(parts.work),
+                "usr_upper": str(parts.usr),
+                "usr_work": str(parts.usr_work),
+            },
+            "binds": [[str(bind.source), bind.target, bind.read_only] for bind in command.binds],
+            "volumes": [],
+            "gpus": [],
+            "etc": etc_files("modal"),
+            "hostname": "modal",
+            "env": dict(command.env),
+            "workdir": command.workdir,
+            "command": list(command.argv),
+        },
+    }
+
+
+async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None]) -> int:
+    """Hands the request to a launcher, passes its output on, and waits until it is gone."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            process = await spawn_launcher(request, theirs, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        try:
+            while chunk := await process.stdout.read(_READ_BYTES):
+                on_output(chunk)
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                ours.shutdown(socket.SHUT_RDWR)  # the launcher ends the container, waits for it, and ends
+                await asyncio.shield(_wait_or_kill(process))
+        return _status(ours.recv(_READ_BYTES), process.returncode)
+
+
+async def _wait_or_kill(process: asyncio.subprocess.Process) -> None:
+    try:
+        await asyncio.wait_for(process.wait(), _GRACE_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _status(answer: bytes, returncode: int | None) -> int:
+    if not answer:
+        raise ContainerStartError(f"the container's launcher ended with status {returncode} and said nothing")
+    message = json.loads(answer)
+    if "error" in message:
+        raise ContainerStartError(f"the container could not be put together: {message['error']}")
+    code = os.waitstatus_to_exitcode(message["ended"])
+    return code if code >= 0 else 128 - code
+
+
+async def spawn_launcher(
+    request: dict[str, Any], channel: socket.socket, stdout: int, pass_fds: tuple[int, ...] = ()
+) -> asyncio.subprocess.Process:
+    """Starts inside/launch.py on this Python with the request in a memory file, since it may hold secrets."""
+    memory = os.memfd_create("request", 0)
+    try:
+        os.write(memory, json.dumps({**request, "channel": channel.fileno()}).encode())
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-B", str(INSIDE), "launch", str(memory)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={"LC_ALL": "C.UTF-8"},
+            pass_fds=(memory, channel.fileno(), *pass_fds),
+        )
+    finally:
+        os.close(memory)

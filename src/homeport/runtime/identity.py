@@ -1,0 +1,37 @@
+"""The uid that containers have on this machine, and the ownership of what they write.
+
+An ordinary user's containers run as that user. Root's containers run as CONTAINER_UID, which owns nothing else,
+so that a container's root is never the host's root.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+# in the range that systemd's assignment of uids (UIDs 1879048192 to 2147483647) leaves unused
+CONTAINER_UID: Final = 1_900_000_000
+
+
+def container_uid() -> int:
+    """The uid (and gid) on this machine of a container's root."""
+    return CONTAINER_UID if os.geteuid() == 0 else os.geteuid()
+
+
+def own(path: Path) -> None:
+    """Gives a tree that containers read as their own, or write, to the containers' uid; links are not followed.
+
+    Nothing to do for an ordinary user, whose containers are that user.
+    """
+    if os.geteuid() != 0:
+        return
+    _give(str(path))
+    if path.is_symlink() or not path.is_dir():
+        return
+    for folder, names, files in os.walk(path):
+        for name in (*names, *files):
+            _give(f"{folder}/{name}")
+
+
+def _give(path: str) -> None:
+    if os.lstat(path).st_uid != CONTAINER_UID:
+        os.lchown(path, CONTAINER_UID, CONTAINER_UID)

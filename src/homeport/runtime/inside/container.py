@@ -1,0 +1,63 @@
+"""A container as the process around it sees it: the fork of PID 1, its messages, its end."""
+
+import os
+import select
+import signal
+import socket
+
+from . import kernel, messages, pid1
+from .host import HostPaths
+
+
+class Started:
+    """PID 1, seen from its parent."""
+
+    def __init__(self, pid: int, channel: socket.socket) -> None:
+        self.pid = pid
+        self.channel = channel
+        self.error = ""  # why the container could not be put together
+        self.user_status = None  # type: int | None  # wait status of the user's process, once it ended
+
+    def handle_message(self) -> bool:
+        """Takes one message of PID 1's; False at the end of its channel."""
+        message, _ = messages.receive(self.channel)
+        if message is None:
+            return False
+        self.error = message.get("error", self.error)
+        self.user_status = message.get("ended", self.user_status)
+        return True
+
+    def wait_or_kill(self, engine: socket.socket) -> int:
+        """Waits for the end, and kills the container when the engine's channel ends. Returns a wait status."""
+        watched = [self.channel, engine]
+        while self.channel in watched:
+            ready, _, _ = select.select(watched, [], [])
+            if engine in ready:
+                self.kill()
+                watched.remove(engine)
+            if self.channel in ready and not self.handle_message():
+                watched.remove(self.channel)
+        return self.reap()
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def reap(self) -> int:
+        """The wait status of the user's process, or PID 1's own when it was killed. PID 1 can be waited for
+        only when every other process of the container is gone."""
+        _, status = os.waitpid(self.pid, 0)
+        return status if self.user_status is None else self.user_status
+
+
+def start(spec: "dict", paths: HostPaths, output: "tuple[int, int]") -> "Started | None":
+    """Forks PID 1, with the working folder as this machine's root. None is returned in the user's process."""
+    kernel.unshare(kernel.CLONE_NEWPID)  # for the children to come
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        pid1.main(spec, paths, here, theirs, output)
+        return None
+    theirs.close()
+    os.close(here)
+    return Started(pid, ours)

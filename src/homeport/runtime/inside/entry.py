@@ -1,0 +1,83 @@
+"""Turns a fresh fork into the user's process: namespace, descriptors, signals, limits, environment, folder.
+
+From then on it either execs a command or runs Modal's container entrypoint in this very interpreter. Runs on the
+image's Python (3.9 or later); what it leaves behind must look like `python -m modal._container_entrypoint`.
+"""
+
+import os
+import resource
+import signal
+import sys
+import time
+
+from . import host, kernel
+
+ENTRYPOINT = "modal._container_entrypoint"
+
+
+def close_all_but(kept: "set[int]") -> None:
+    """Closes every descriptor above 2 that is not in `kept`."""
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        if number > 2 and number not in kept:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # the listing's own
+
+
+def make_workdir(path: str) -> None:
+    os.makedirs(path, exist_ok=True)
+
+
+def become_user(spec: "dict", output: "tuple[int, int]", kept: int) -> None:
+    """Called in the user's process, a child of PID 1. The container's root has no capability over the mounts:
+    those belong to the user namespace around its own."""
+    os.setsid()
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    host.become_root(0, 0)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    for number, target in ((nothing, 0), (output[0], 1), (output[1], 2)):
+        os.dup2(number, target)
+    close_all_but({kept})
+    _reset_signals()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    os.umask(0o022)
+    os.chdir(spec["workdir"])
+    os.environ.clear()
+    os.environ.update(spec["env"])
+    time.tzset()
+
+
+def _reset_signals() -> None:
+    """As in a program just started."""
+    signal.set_wakeup_fd(-1)
+    for number in range(1, signal.NSIG):
+        if number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGINT):
+            continue
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass  # reserved by the C library
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python has it
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def execute(command: "list[str]") -> None:
+    """Replaces this process by a command; status 127 where there is none, 126 where it cannot run."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        text = "{}: {}\n".format(command[0], error.strerror)
+        os.write(2, text.encode())
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def forget_ourselves(package: str) -> None:
+    """Removes this package from what the user's code can import."""
+    for name in list(sys.modules):
+        if name == package or name.startswith(package + "."):
+            del sys.modules[name]

@@ -1,0 +1,42 @@
+"""Messages between Homeport's own processes: one JSON object and descriptors a datagram.
+
+Sockets are SOCK_SEQPACKET pairs: a message arrives whole or not at all, and the other side's end is seen. What
+may be large or secret (a specification with its environment) goes as a memory file's descriptor.
+"""
+
+import array
+import json
+import os
+import socket
+
+_LIMIT = 65536
+_FDS = 64
+
+
+def send(channel: socket.socket, message: "dict", fds: "list[int] | None" = None) -> None:
+    """A receiver that is gone is no error: whoever waits for an answer sees the end of the channel."""
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    try:
+        channel.sendmsg([json.dumps(message).encode()], ancillary)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
+def receive(channel: socket.socket) -> "tuple[dict | None, list[int]]":
+    """The next message and its descriptors (closed on exec); None at the end of the channel."""
+    try:
+        data, ancillary, _, _ = channel.recvmsg(_LIMIT, socket.CMSG_LEN(_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return None, []
+    fds = array.array("i")
+    for level, kind, body in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(body[: len(body) - len(body) % fds.itemsize])
+    return (json.loads(data) if data else None), list(fds)
+
+
+def read_memory_file(number: int) -> "dict":
+    """The JSON object in a memory file, which is closed."""
+    with os.fdopen(number, "rb") as file:
+        file.seek(0)
+        return json.load(file)
