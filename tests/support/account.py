@@ -9,9 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.reach import Reach, closed_ancestor
 
 ORDINARY_UID = 54321  # used by nothing else, so every process of it is ours
 
@@ -32,6 +35,7 @@ class Account:
     name: str  # "root" or "user"
     uid: int
     base: Path
+    reach: Reach | None = None  # where the checkout is closed to this account
 
     @property
     def home_folder(self) -> Path:
@@ -62,15 +66,19 @@ class Account:
             "HOMEPORT_HOME": str(self.engine_home),
         } | {name: value for name, value in os.environ.items() if name.startswith(_PACKAGE_CONFIGURATION)}
 
-    def identity(self) -> dict[str, Any]:
-        """Arguments for subprocess.Popen that make the child this account's."""
-        if self.uid == os.geteuid():
-            return {}
-        return {"user": self.uid, "group": self.uid, "extra_groups": []}
+    def launch(self, argv: Sequence[object], cwd: Path) -> dict[str, Any]:
+        """Arguments for subprocess.Popen that run a command in `cwd` as this account."""
+        command = [str(part) for part in argv]
+        if self.reach is not None:
+            return {"args": [*self.reach.prefix(self.uid, cwd), *command]}
+        as_user = (
+            {} if self.uid == os.geteuid() else {"user": self.uid, "group": self.uid, "extra_groups": []}
+        )
+        return {"args": command, "cwd": cwd, **as_user}
 
     def own(self, *paths: Path) -> None:
         for path in paths:
-            os.chown(path, self.uid, self.uid if self.identity() else -1)
+            os.chown(path, self.uid, -1 if self.uid == os.geteuid() else self.uid)
 
     def make_folder(self, path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
@@ -78,6 +86,8 @@ class Account:
         return path
 
     def remove(self) -> None:
+        if self.reach is not None:
+            self.reach.close()
         shutil.rmtree(self.base, ignore_errors=True)
 
 
@@ -86,15 +96,18 @@ def open_account(name: str) -> Account:
     if name == "root" and os.geteuid() != 0:
         raise LookupError("the tests do not run as root")
     uid = ORDINARY_UID if name == "user" and os.geteuid() == 0 else os.geteuid()
-    account = Account(name, uid, Path(tempfile.mkdtemp(prefix=f"hpt-{name}-", dir="/tmp")))
+    reach = Reach(REPOSITORY) if uid != os.geteuid() and closed_ancestor(REPOSITORY) else None
+    account = Account(name, uid, Path(tempfile.mkdtemp(prefix=f"hpt-{name}-", dir="/tmp")), reach)
     account.base.chmod(0o755)
     account.own(account.base)
     for folder in (account.home_folder, account.tmp):
         account.make_folder(folder)
     seen = subprocess.run(
-        [BIN / "python", "-c", "import homeport, modal_proto"],
-        cwd=account.base, env=account.environment(), capture_output=True, text=True, **account.identity(),
-    )  # fmt: skip
+        env=account.environment(),
+        capture_output=True,
+        text=True,
+        **account.launch([BIN / "python", "-c", "import homeport, modal_proto"], account.base),
+    )
     if seen.returncode:
         account.remove()
         raise LookupError(f"user {uid} cannot use {BIN}: {seen.stderr.strip().splitlines()[-1:]}")

@@ -124,15 +124,13 @@ class Command:
         shown = " ".join(argv)
         try:
             done = subprocess.run(
-                argv,
-                cwd=cwd or self.folder,
                 env={**self.environment(), **(env or {})},
                 input=input,
                 stdin=subprocess.DEVNULL if input is None else None,
                 capture_output=True,
                 text=True,
                 timeout=timeout_s,
-                **self.account.identity(),
+                **self.account.launch(argv, cwd or self.folder),
             )
         except subprocess.TimeoutExpired as expired:
             said = [part.decode(errors="replace") for part in (expired.stdout, expired.stderr) if part]
@@ -147,15 +145,13 @@ class Command:
         """Starts it in the background, in a session of its own; ended with the test at the latest."""
         argv = [*self.program, *map(str, arguments)]
         process = subprocess.Popen(
-            argv,
-            cwd=cwd or self.folder,
             env={**self.environment(), "PYTHONUNBUFFERED": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            **self.account.identity(),
+            **self.account.launch(argv, cwd or self.folder),
         )
         running = Running(process, " ".join(argv))
         self._running.append(running)

@@ -33,6 +33,7 @@ class Engine:
     def start(self) -> None:
         """Returns when the engine is ready. Raises AssertionError with what it said, if it is not."""
         said = self.account.base / "engine.err"
+        program = [BIN / "python", "-I", "-m", "homeport.main", "--home", self.home, "--port", 0]
         with said.open("a") as stderr:
             self.process = subprocess.Popen(
                 [
@@ -53,7 +54,7 @@ class Engine:
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
-                **self.account.identity(),
+                **self.account.launch([*program, *self.options], self.account.base),
             )
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], START_LIMIT_S)

@@ -52,8 +52,7 @@ def test_a_deployed_app_is_called_by_name_and_has_a_history_until_it_is_stopped(
 def apps(modal):
     """Rows of `modal app list` by description."""
     rows = json.loads(modal("app", "list", "--json").out)
-    lowered = [{key.lower(): value for key, value in row.items()} for row in rows]
-    return {row["description"]: row for row in reversed(lowered)}
+    return {row["description"]: row for row in reversed(rows)}
 
 
 TRAINING = """
@@ -79,7 +78,7 @@ def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(m
     running.wait_for("step 3/600")
     running.signal(signal.SIGINT)
     running.wait(20)
-    app_id = wait_until(lambda: apps(modal)["tour-detached"])["app id"]
+    app_id = wait_until(lambda: apps(modal)["tour-detached"])["app_id"]
     assert "detached" in apps(modal)["tour-detached"]["state"]
 
     def steps():
@@ -91,9 +90,7 @@ def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(m
     assert found == list(range(1, len(found) + 1)), "the log has no gap"
 
     containers = json.loads(modal("container", "list", "--json").out)
-    mine = [row for row in containers if app_id in row.values()]
-    assert len(mine) == 1
-    container_id = next(str(value) for value in mine[0].values() if str(value).startswith("ta-"))
+    (container_id,) = [row["container_id"] for row in containers if row["app_id"] == app_id]
     assert "step 1/600" in modal("container", "logs", container_id, "--tail", "1000").out
 
     modal("app", "stop", app_id, "--yes")
@@ -105,7 +102,7 @@ def test_logs_are_followed_filtered_and_stamped(modal, write):
     write("app.py", TRAINING.format(name="tour-logs"))
     running = modal.start("run", "--detach", "app.py::train", "--steps", "20")
     running.wait_for("step 1/20")
-    app_id = apps(modal)["tour-logs"]["app id"]
+    app_id = apps(modal)["tour-logs"]["app_id"]
     followed = modal("app", "logs", app_id, "--follow", timeout_s=60)
     assert "trained" in followed.out
     assert running.wait(30) == 0

@@ -57,13 +57,11 @@ def test_a_port_that_is_taken_is_named(main, account):
 def test_where_namespaces_are_closed_doctor_names_the_setting_and_the_cure(account, folder):
     closed = "echo 0 > /proc/sys/user/max_user_namespaces && exec homeport doctor"
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "sh", "-c", closed],
-        cwd=folder,
         env=account.environment(),
         capture_output=True,
         text=True,
         timeout=30,
-        **account.identity(),
+        **account.launch(["unshare", "--user", "--map-root-user", "sh", "-c", closed], folder),
     )
     assert done.returncode != 0, done.stdout
     assert "max_user_namespaces" in done.stdout + done.stderr
