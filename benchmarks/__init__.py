@@ -1,1 +1,1 @@
-"""Benchmarks of Homeport: one file for each row of the table in docs/benchmarks.md. `python -m benchmarks`."""
+"""Benchmarks of Homeport, one file for each row of docs/benchmarks.md. Run: `python -m benchmarks`."""

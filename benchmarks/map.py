@@ -1,8 +1,8 @@
 """`.map` over 2,000 trivial inputs: 80 % of the ceiling cores / (client's CPU + container's CPU) an input.
 
 The client's CPU is measured against the null server, the container's by the real container entrypoint that
-the null server feeds, both between the engine's maps of the same run. The engine itself may take 0.7 ms of CPU
-an input, persistence included.
+the null server feeds, both between the engine's maps of the same run. The engine itself may take 0.7 ms of
+CPU an input, persistence included.
 """
 
 import os

@@ -1,7 +1,7 @@
 """An app whose functions are called as told on stdin, one JSON object a line, with timings on stdout.
 
 {"do": "remote", "count": N}  N warm calls: their seconds, and the CPU seconds of this process
-{"do": "cold", "count": N}    N calls, each in a new container: when each was sent, when its function was entered
+{"do": "cold", "count": N}    N calls, each in a new container: when sent, when the function was entered
 {"do": "map", "count": N}     one map over N inputs: wall and CPU seconds
 """
 

@@ -44,7 +44,7 @@ class Server:
 
 @dataclass
 class Bench:
-    """What a benchmark's `run` gets. `runs` is how often a figure is measured, if a run takes 10 s at most."""
+    """What a benchmark's `run` gets. `runs` is how often a figure is measured where that takes 10 s."""
 
     scratch: Path
     user: User

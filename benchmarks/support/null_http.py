@@ -11,7 +11,7 @@ BLOCK_BYTES = 8 * 1024 * 1024
 
 
 class _Connection(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive: PUT reads `content-length` bytes and drops them, GET /file/N sends block N."""
+    """HTTP/1.1 with keep-alive: PUT reads `content-length` bytes and drops them, GET /file/N sends one."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -219,7 +219,11 @@ class NullServicer:
 
     async def VolumeListFiles2(self, request: Any) -> AsyncIterator[Any]:
         yield api_pb2.VolumeListFiles2Response(
-            entries=[api_pb2.FileEntry(path=request.path, type=api_pb2.FileEntry.FILE, size=self._file_bytes)]
+            entries=[
+                api_pb2.FileEntry(
+                    path=request.path.strip("/"), type=api_pb2.FileEntry.FILE, size=self._file_bytes
+                )
+            ]
         )
 
     async def VolumeGetFile2(self, request: Any) -> Any:
