@@ -15,6 +15,7 @@ from homeport.plan.log_records import Record
 from homeport.store.database import Database
 
 _BATCH_LINES: Final = 1000
+_MOMENT_S: Final = 0.01
 _ROUND_BYTES: Final = 4 * 1024 * 1024  # what one round of reading takes of all files together
 _MOST_BLOCK_BYTES: Final = 256 * 1024
 _LEAST_BLOCK_BYTES: Final = 8 * 1024
@@ -113,7 +114,7 @@ class LogReader:
         block_bytes = max(
             _LEAST_BLOCK_BYTES, min(_MOST_BLOCK_BYTES, _ROUND_BYTES // max(1, len(self._unread)))
         )
-        found: list[tuple[Record, int]] = []
+        found: list[tuple[float, int, Record]] = []
         horizon_s = float("inf")
         more: set[int] = set()
         for number in sorted(self._unread):
@@ -123,22 +124,25 @@ class LogReader:
             records, start, has_more = log_files.read_records(source, self._places[number], block_bytes)
             if start < self._places[number].offset:  # the file was replaced
                 self._places[number] = Place(start)
-            found.extend((record, number) for record in records)
+            time_s = 0.0
+            for record in records:
+                time_s = max(time_s, record.time_s)  # a clock that is set back must not turn a file around
+                found.append((time_s, number, record))
             if has_more:
                 more.add(number)
-                horizon_s = min(horizon_s, records[-1].time_s) if records else horizon_s
-        found.sort(key=lambda pair: pair[0].time_s)
-        taken = [pair for pair in found if pair[0].time_s <= horizon_s]
-        late = {number for record, number in found if record.time_s > horizon_s}
-        batches = list(self._batches(taken))
+                horizon_s = min(horizon_s, time_s) if records else horizon_s
+        late = {number for time_s, number, _ in found if time_s > horizon_s}
+        # lines of the same moment go together by task: a batch for each line would cost its client dearly
+        found.sort(key=lambda item: (item[0] // _MOMENT_S, item[1]))
+        batches = list(self._batches(item for item in found if item[0] <= horizon_s))
         ended = self._unread - more - late
         self._unread = more | late
         return batches + list(self._finish(ended))
 
-    def _batches(self, found: list[tuple[Record, int]]) -> Iterator[Batch]:
+    def _batches(self, found: Iterable[tuple[float, int, Record]]) -> Iterator[Batch]:
         """Groups neighbouring lines of the same task."""
         lines: list[Line] = []
-        for record, number in found:
+        for _, number, record in found:
             source = self._sources[number]
             new, place = log_files.to_lines(source, self._places[number], record)
             wanted = [line for line in new if self._selection.wants(line)]
