@@ -43,6 +43,32 @@ def test_a_timeout_ends_one_attempt_and_is_named(modal, write):
     assert time.monotonic() - started < 30
 
 
+def test_a_container_that_takes_too_long_to_start_is_ended_with_that_reason(modal, write):
+    write(
+        "app.py",
+        """
+        import time
+
+        import modal
+
+        app = modal.App("tour-startup")
+
+        if not modal.is_local():
+            print("loading the model", flush=True)
+            time.sleep(60)
+
+
+        @app.function(startup_timeout=1, timeout=50)
+        def infer():
+            print("never")
+        """,
+    )
+    said = modal("run", "app.py", fails=True, timeout_s=40)
+    assert "loading the model" in said.lines
+    assert "start" in said.err.lower()
+    assert "never" not in said.lines
+
+
 def test_retries_run_the_same_input_again_also_after_a_crash(modal, write):
     write(
         "app.py",
