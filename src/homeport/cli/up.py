@@ -58,7 +58,7 @@ def _stay(home: Home, port: int | None, gpu: str | None) -> None:
     running = service.find(home)
     if running is not None:
         raise FailedPreconditionError(
-            f"The engine is up already, at {running.server_url} (pid {running.pid}). Stop it first: homeport down"
+            f"The engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
     line = service.command_line(home, port=port, gpu=gpu or "auto")
     os.chdir(Path("/"))

@@ -1,0 +1,57 @@
+# The commands of this repository. `make` alone lists them; each sets up what it needs.
+
+PYTHON ?=
+export PYTHON
+
+BIN := .venv/bin
+# this machine's own rather than a version manager's shim, which takes a tenth of a second to start
+PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
+CODE := src tests scripts examples benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint check fix bench docs lock clean setup setup-dev
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@echo 'Another Python than the one found: make test PYTHON=python3.12'
+
+run: setup  ## set up, start the engine, run the example app through the real modal command
+	@$(BIN)/python scripts/first_run.py
+
+test: setup-dev  ## set up, run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup-dev  ## format and lint, without changing anything
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+
+check: lint  ## lint, types, layers, generated docs current
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m homeport.api.coverage --check
+
+fix: setup-dev  ## format, and mend what the linter can mend
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: setup-dev  ## measure: start, calls, maps, logs, volumes
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup-dev  ## write the generated docs
+	@$(BIN)/python -m homeport.api.coverage
+
+lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate --group dev \
+		-o requirements-dev.lock pyproject.toml
+
+clean:  ## remove the virtual environment and caches; the engine's state stays where `homeport status` says
+	@if [ -x $(BIN)/homeport ]; then $(BIN)/homeport down; fi
+	rm -rf .venv .venv.lock .uv-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup setup-dev: setup%:
+	@[ -n "$(PYTHON3)" ] || { echo 'Homeport needs Python 3.11 to 3.13. Install it, such as: sudo apt-get install python3'; exit 1; }
+	@$(PYTHON3) scripts/setup.py $(if $*,dev,run)
