@@ -9,9 +9,9 @@ from pathlib import Path
 
 from homeport.model.errors import NotServedError
 from homeport.model.home import Home
-from homeport.runtime.base_tree import describe_userland, ensure_base_tree
+from homeport.runtime.base_tree import base_key, describe_userland, ensure_base_tree
 from homeport.runtime.layers import LayerStore
-from homeport.runtime.pythons import PythonLayer, ensure_python
+from homeport.runtime.pythons import PythonLayer, ensure_python, ready_python
 from homeport.runtime.uv import Log
 
 _TAG = re.compile(r"(?:docker\.io/)?(?:library/)?python:(3\.\d+)(\.\d+\w*)?-slim(?:-(\w+))?")
@@ -26,6 +26,13 @@ class BaseImage:
     python: PythonLayer
     env: dict[str, str]
     notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What the image's steps depend on. A newer patch of the same Debian does not count."""
+        userland = describe_userland()
+        release = f"{userland.get('ID', '')} {userland.get('VERSION_ID', '')}"
+        return release, self.python.version, self.python.origin
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,21 @@ async def ensure_base_image(home: Home, store: LayerStore, tag: str, log: Log) -
     asked = parse_tag(tag)
     base = await ensure_base_tree(store)
     python = await ensure_python(home, store, asked.series, log)
+    return _base_image(asked, base, python)
+
+
+def _base_image(asked: PythonTag, base: Path, python: PythonLayer) -> BaseImage:
     env = {"PATH": _PATH, "LANG": "C.UTF-8", "PYTHON_VERSION": python.version}
     return BaseImage((python.tree, base), python, env, _differences(asked, python))
+
+
+async def ready_base_image(home: Home, store: LayerStore, tag: str) -> BaseImage | None:
+    """What `ensure_base_image` would give, if it would not have to make it. Raises NotServedError."""
+    asked = parse_tag(tag)
+    python = await ready_python(home, store, asked.series)
+    if python is None or not store.exists(base_key()):
+        return None
+    return _base_image(asked, store.path(base_key()), python)
 
 
 async def ensure_base(home: Home, python_series: str) -> tuple[Path, ...]:

@@ -10,15 +10,14 @@ image_builder.py to say.
 import asyncio
 import hashlib
 import json
-import os
 import secrets
-import shutil
 from base64 import b32encode
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from homeport.model.home import Home
+from homeport.runtime.commands import remove_tree
 from homeport.runtime.identity import own
 
 _NAME_LENGTH = 13  # 65 bits of the key: short, because an overlay's options hold 4 KiB
@@ -102,30 +101,3 @@ class LayerStore:
 
     def _facts_file(self, layer: Path) -> Path:
         return self._root / f"{layer.name}.json"
-
-
-def remove_tree(folder: Path) -> None:
-    """Removes a tree that containers wrote, folders without write permission included."""
-
-    def unlock(function: Callable[..., Any], path: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        parent = os.path.dirname(path)  # noqa: PTH120 - rmtree hands strings
-        for locked in (parent, path):
-            if os.path.isdir(locked) and not os.path.islink(locked):  # noqa: PTH112, PTH114
-                os.chmod(locked, 0o700)  # noqa: PTH101
-        if function in (os.unlink, os.rmdir):
-            function(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-
-    _rmtree(folder, unlock)
-
-
-def _rmtree(folder: Path, unlock: Callable[..., Any]) -> None:
-    if not folder.exists():
-        return
-    try:
-        shutil.rmtree(folder, onexc=unlock)  # type: ignore[call-arg,unused-ignore]
-    except TypeError:  # Python 3.11 knows only onerror, which hands over exc_info
-        shutil.rmtree(folder, onerror=lambda f, p, info: unlock(f, p, info[1]))

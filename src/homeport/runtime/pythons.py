@@ -2,8 +2,8 @@
 
 Debian's own stays where it is and gets a prefix of its own at /usr/local by a pyvenv.cfg, so that Debian's
 packages are not seen; any other (pyenv's, uv's, one under /opt) is copied, since a container sees no home
-folder. pip, wheel and uv are installed in it, as in Modal's own base images. Which series an image asks for is
-read by base_image.py.
+folder. pip, wheel and uv are installed in it, as in Modal's own base images. Which series an image asks for
+is read by base_image.py.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ _PROBE = (
     "print(json.dumps([sys.version.split()[0], sys.base_prefix, sys.implementation.name, "
     "sysconfig.get_config_var('Py_ENABLE_SHARED') or 0, sysconfig.get_config_var('Py_GIL_DISABLED') or 0]))"
 )
+_probed: dict[tuple[Path, int], str] = {}  # by path and time of change: a Python's start takes 20 ms
 _NOT_COPIED = {"test", "tests", "idle_test", "site-packages", "turtledemo"}
 
 
@@ -79,9 +80,8 @@ async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) ->
 
     Raises FailedPreconditionError, which names what to install, where no such Python can be had.
     """
-    found = await find_interpreter(home, series, log)
-    changed_at = found.executable.resolve().stat().st_mtime_ns
-    key = f"python {_REVISION} {found.version} {found.executable} {changed_at}"
+    found = await _find_here(home, series) or await _fetch(home, series, log)
+    key = _key(found)
     started = time.monotonic()
     is_new = not store.exists(key)
 
@@ -96,14 +96,34 @@ async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) ->
     return PythonLayer(tree, found.series, found.version, found.origin)
 
 
-async def find_interpreter(home: Home, series: str, log: Log) -> Interpreter:
-    """An interpreter of this machine, else one fetched by uv. Raises FailedPreconditionError."""
+async def ready_python(home: Home, store: LayerStore, series: str) -> PythonLayer | None:
+    """The layer that `ensure_python` would give, if it would not have to make it."""
+    found = await _find_here(home, series)
+    if found is None or not store.exists(_key(found)):
+        return None
+    return PythonLayer(store.path(_key(found)), found.series, found.version, found.origin)
+
+
+def _key(python: Interpreter) -> str:
+    if python.is_system:  # a link: nothing of it is copied
+        return f"python {_REVISION} {python.version} {python.executable}"
+    changed_at = python.executable.resolve().stat().st_mtime_ns
+    return f"python {_REVISION} {python.version} {python.executable} {changed_at}"
+
+
+async def _find_here(home: Home, series: str) -> Interpreter | None:
+    """An interpreter of this machine."""
     if not re.fullmatch(r"3\.\d{1,2}", series):
         raise FailedPreconditionError(f"{series!r} is no Python series; ask for one such as 3.11.")
     for candidate in _candidates(home, series):
         found = await _probe(candidate, series)
         if found is not None:
             return found
+    return None
+
+
+async def _fetch(home: Home, series: str, log: Log) -> Interpreter:
+    """An interpreter that uv fetches. Raises FailedPreconditionError."""
     log(f"Python {series} is not on this machine; asking uv to fetch it …\n")
     folder = _fetched(home)
     try:
@@ -176,10 +196,15 @@ async def _probe(executable: Path, series: str) -> Interpreter | None:
     """The interpreter as it describes itself; None if it does not run, or is another than its name says."""
     if not os.access(executable, os.X_OK):
         return None
+    mark = (executable, executable.stat().st_mtime_ns)
+    if mark not in _probed:
+        try:
+            _probed[mark] = await run_tool([str(executable), "-I", "-c", _PROBE], env={"LANG": "C.UTF-8"})
+        except (FailedPreconditionError, OSError):
+            _probed[mark] = "null"
     try:
-        output = await run_tool([str(executable), "-I", "-c", _PROBE], env={"LANG": "C.UTF-8"})
-        version, prefix, implementation, shared, gil_disabled = json.loads(output)
-    except (FailedPreconditionError, OSError, ValueError):
+        version, prefix, implementation, shared, gil_disabled = json.loads(_probed[mark])
+    except (TypeError, ValueError):
         return None
     if implementation != "cpython" or gil_disabled or version.split(".")[:2] != series.split("."):
         return None

@@ -1,0 +1,195 @@
+"""RUN steps that are nothing but `pip install …`, translated to the same installation by uv.
+
+uv resolves and installs many times faster and compiles bytecode. Only what means the same to both is
+translated; for a step with anything else the answer is None, and pip itself runs.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+# characters that a shell would act on; in a translated step it gets none of them unquoted
+_SHELL_TOKENS = set("();<>|&\n")
+_SHELL_INSIDE = re.compile(r"[$`*?\[\]{}~!#]")
+_PIP = re.compile(r"pip3?(\.\d+)?")
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_REQUIREMENT_NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[|[<>=!~;@]|$)")
+
+# pip's flags whose meaning uv has by default or has no part in
+_DROPPED = {
+    "--no-cache-dir",  # the cache is no part of the layer
+    "--disable-pip-version-check",
+    "--no-input",
+    "--no-warn-script-location",
+    "--use-pep517",
+    "--compile",
+    "--no-color",
+}
+_FLAGS = {
+    "--no-deps": "--no-deps",
+    "--no-index": "--no-index",
+    "--no-build-isolation": "--no-build-isolation",
+    "--force-reinstall": "--reinstall",
+    "--require-hashes": "--require-hashes",
+    "--no-compile": "--no-compile-bytecode",
+    "-q": "-q",
+    "--quiet": "-q",
+}
+_VALUES = {
+    "-r": "--requirements",
+    "--requirement": "--requirements",
+    "-c": "--constraints",
+    "--constraint": "--constraints",
+    "-e": "--editable",
+    "--editable": "--editable",
+    "-i": "--default-index",
+    "--index-url": "--default-index",
+    "--extra-index-url": "--index",
+    "-f": "--find-links",
+    "--find-links": "--find-links",
+    "-t": "--target",
+    "--target": "--target",
+    "--prefix": "--prefix",
+    "--only-binary": "--only-binary",
+    "--no-binary": "--no-binary",
+    "--trusted-host": "--allow-insecure-host",
+    "-C": "--config-setting",
+    "--config-settings": "--config-setting",
+}
+_DROPPED_VALUES = {"--root-user-action", "--progress-bar"}
+_ADDING = ("--index", "--find-links")  # in pip these add to what the machine's configuration says
+
+
+@dataclass
+class PipInstall:
+    """An installation by uv. `python` and `pip` are the names that the step called: uv installs for the
+    interpreter that `python` finds, if `pip` lies beside it."""
+
+    python: str
+    pip: str | None
+    arguments: list[str] = field(default_factory=list)
+    find_links: list[str] = field(default_factory=list)
+    indexes: list[str] = field(default_factory=list)
+
+
+def translate_pip(command: str) -> PipInstall | None:
+    """The same installation for uv; None where the step is more than `pip install`, or says what uv lacks."""
+    words = _plain_words(command)
+    if words is None:
+        return None
+    install = _recognise(words)
+    if install is None:
+        return None
+    reader = _Options(install[1])
+    return reader.read(install[0])
+
+
+def _plain_words(command: str) -> list[str] | None:
+    """The command's words; None if a shell would do more than split it."""
+    try:
+        tokens = shlex.shlex(command, posix=True, punctuation_chars=True)
+        tokens.whitespace_split = True
+        tokens.commenters = ""
+        split = list(tokens)
+        raw = shlex.split(command, posix=False)
+    except ValueError:
+        return None
+    if "\n" in command or split != shlex.split(command) or any(set(t) <= _SHELL_TOKENS for t in split):
+        return None
+    unquoted = (re.sub(r"'[^']*'", "", word) for word in raw)
+    return None if any(_SHELL_INSIDE.search(word) or "\\" in word for word in unquoted) else split
+
+
+def _recognise(words: Sequence[str]) -> tuple[PipInstall, list[str]] | None:
+    if len(words) > 2 and _PIP.fullmatch(words[0]) and words[1] == "install":
+        series = words[0].removeprefix("pip")
+        return PipInstall(f"python{series}", words[0]), list(words[2:])
+    if len(words) > 4 and _PYTHON.fullmatch(words[0]) and list(words[1:4]) == ["-m", "pip", "install"]:
+        return PipInstall(words[0], None), list(words[4:])
+    return None
+
+
+class _Options:
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        self._requirements: list[str] = []
+        self._upgrades = False
+        self._from_files = False
+
+    def read(self, install: PipInstall) -> PipInstall | None:
+        while self._words:
+            word = self._words.pop(0)
+            if word == "--" or (word.startswith("-") and not self._option(word, install)):
+                return None
+            if not word.startswith("-"):
+                self._requirements.append(word)
+        if self._upgrades and not self._upgrade(install):
+            return None
+        install.arguments.extend(self._requirements)
+        return install
+
+    def _option(self, word: str, install: PipInstall) -> bool:
+        """Reads one option; False where uv has no equal."""
+        name, equals, value = word.partition("=")
+        if word in _DROPPED:
+            return True
+        if word in _FLAGS:
+            install.arguments.append(_FLAGS[word])
+        elif word in ("-U", "--upgrade"):
+            self._upgrades = True
+        elif word == "--pre":
+            install.arguments.extend(("--prerelease", "allow"))
+        elif name in _VALUES or name in _DROPPED_VALUES:
+            if not equals:
+                if not self._words:
+                    return False
+                value = self._words.pop(0)
+            self._valued(name, value, install)
+        else:
+            return False
+        return True
+
+    def _valued(self, name: str, value: str, install: PipInstall) -> None:
+        if name in _DROPPED_VALUES:
+            return
+        option = _VALUES[name]
+        self._from_files = self._from_files or option in ("--requirements", "--editable")
+        if option == "--find-links":
+            install.find_links.append(value)
+        elif option == "--index":
+            install.indexes.append(value)
+        else:
+            install.arguments.extend((option, value))
+
+    def _upgrade(self, install: PipInstall) -> bool:
+        """pip upgrades what is named, and of dependencies only what has to be; uv's --upgrade all of them."""
+        if self._from_files:
+            return False
+        for requirement in self._requirements:
+            found = _REQUIREMENT_NAME.match(requirement)
+            if found is None:
+                return False
+            install.arguments.extend(("--upgrade-package", found[1]))
+        return True
+
+
+def shell_script(
+    install: PipInstall, command: str, uv: str, find_links: Sequence[str], indexes: Sequence[str]
+) -> str:
+    """A script for /bin/sh that installs by uv, or runs `command` itself where `pip` and `python` are of two
+    environments. `find_links` and `indexes` are the machine's own, to which the step's are added."""
+    quote: Callable[[str], str] = shlex.quote
+    arguments = list(install.arguments)
+    if install.find_links:  # given as an option they replace the environment's
+        for place in (*find_links, *install.find_links):
+            arguments.extend(("--find-links", place))
+    if install.indexes:
+        for index in (*indexes, *install.indexes):
+            arguments.extend(("--index", index))
+    test = f'python="$(command -v {quote(install.python)})"'
+    if install.pip:
+        test += f' && [ "$(dirname "$(command -v {quote(install.pip)})")" = "$(dirname "$python")" ]'
+    # as pip does: the best version of all indexes, not the first index that knows the name
+    options = '--python "$python" --compile-bytecode --index-strategy unsafe-best-match'
+    return f"if {test}; then\n  exec {quote(uv)} pip install {options} {shlex.join(arguments)}\nfi\n{command}"

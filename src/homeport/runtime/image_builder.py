@@ -1,0 +1,258 @@
+"""Runs an image's steps: a RUN or COPY in a container over the layers before it becomes the next layer.
+
+Build steps see this machine's package configuration and a package cache that lasts, both outside the layer.
+What the steps are, their keys and what is already there is control/image_recipes.py's matter.
+"""
+
+import codecs
+import os
+import shlex
+import shutil
+import stat
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from homeport.model.errors import HomeportError
+from homeport.model.home import Home
+from homeport.plan.pip_steps import shell_script, translate_pip
+from homeport.plan.recipe import DEFAULT_SHELL
+from homeport.runtime.commands import Bind, CommandSpec, own, run_command
+from homeport.runtime.context import Context
+from homeport.runtime.layers import LayerStore
+from homeport.runtime.package_sources import PackageSources, read_package_sources
+from homeport.runtime.uv import run_uv, uv_binary
+
+_MACHINE = "/run/homeport"  # where a step finds what is bound in; /run is no part of an image
+_UV = f"{_MACHINE}/uv"
+_LAST_LINES = 20
+
+Output = Callable[[str], None]
+
+
+class StepFailedError(HomeportError):
+    """A step ended with another exit status than 0. `last_lines` are of its output."""
+
+    def __init__(self, status: int, last_lines: list[str]) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status
+        self.last_lines = last_lines
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command to run for a layer: in `layers` (topmost first), with the image's `env`."""
+
+    key: str
+    layers: tuple[Path, ...]
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    workdir: str = "/"
+    binds: tuple[Bind, ...] = field(default=())
+
+
+class ImageBuilder:
+    """Makes layers in one home. Steps of one key that are asked for at once are run once."""
+
+    def __init__(self, home: Home, store: LayerStore) -> None:
+        self._home = home
+        self._store = store
+
+    async def run(
+        self,
+        *,
+        key: str,
+        layers: tuple[Path, ...],
+        command: str,
+        argv: tuple[str, ...] | None,
+        shell: tuple[str, ...],
+        env: Mapping[str, str],
+        secrets: Mapping[str, str],
+        workdir: str,
+        log: Output,
+    ) -> Path:
+        """The layer of a RUN. Raises StepFailedError."""
+        sources = read_package_sources()
+        words = argv if argv is not None else (*shell, command)
+        installs = translate_pip(command) if argv is None and shell == DEFAULT_SHELL else None
+        if installs is not None:
+            places = sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split()
+            indexes = sources.env.get("UV_INDEX", "").split()
+            words = (*DEFAULT_SHELL, shell_script(installs, command, _UV, places, indexes))
+            log("(installed by uv, with this machine's package cache)\n")
+        binds = (*self._caches(), *self._sources(sources))
+        # what the image or a Secret says wins over what this machine says
+        complete = {"HOME": "/root", **_cache_variables(), **sources.env, **env, **secrets}
+        return await self._make(Step(key, layers, words, complete, workdir, binds), log)
+
+    async def make_folder(
+        self, *, key: str, layers: tuple[Path, ...], path: str, env: Mapping[str, str], log: Output
+    ) -> Path:
+        """The layer of a WORKDIR, which makes its folder."""
+        return await self._make(Step(key, layers, ("/bin/mkdir", "-p", "--", path), env), log)
+
+    async def copy(
+        self,
+        *,
+        key: str,
+        layers: tuple[Path, ...],
+        context: Context,
+        sources: tuple[str, ...],
+        target: str,
+        mode: int | None,
+        log: Output,
+    ) -> Path:
+        """The layer of a COPY from the build context. Raises StepFailedError, InvalidError."""
+        found = context.find(sources)
+        scratch = self._store.scratch()
+        try:
+            script, binds = copy_script(found, target, mode, scratch)
+            step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", binds)
+            return await self._make(step, log)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    async def copy_uv(
+        self, *, key: str, layers: tuple[Path, ...], version: str | None, target: str, log: Output
+    ) -> Path:
+        """The layer of the client's `COPY --from=…/uv:VERSION /uv TARGET`: Homeport's own uv, or PyPI's."""
+        binary = uv_binary() if version is None else await self._fetch_uv(version, log)
+        to = shlex.quote(target)
+        script = f'mkdir -p -- "$(dirname -- {to})"; cp -T -- {_UV} {to}; chmod 755 -- {to}'
+        step = Step(
+            key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", (Bind(binary, _UV, read_only=True),)
+        )
+        return await self._make(step, log)
+
+    async def ask(self, layers: tuple[Path, ...], argv: tuple[str, ...], env: Mapping[str, str]) -> str:
+        """A command's output in a container over the layers; what it writes is dropped. Empty if it fails."""
+        scratch = self._store.scratch()
+        output: list[bytes] = []
+        try:
+            spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=True)
+            status = await run_command(spec, output.append)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return b"".join(output).decode("utf-8", "replace") if status == 0 else ""
+
+    async def _make(self, step: Step, log: Output) -> Path:
+        async def fill(tree: Path) -> dict[str, Any]:
+            output = _Output(log)
+            spec = CommandSpec(
+                step.argv, step.layers, tree, step.env, step.workdir, host_usr=True, binds=step.binds
+            )
+            status = await run_command(spec, output.add)
+            output.end()
+            if status != 0:
+                raise StepFailedError(status, list(output.last_lines))
+            _forget_mount_points(tree)
+            return {"kind": "step"}
+
+        return await self._store.make(step.key, fill)
+
+    def _caches(self) -> tuple[Bind, ...]:
+        binds = []
+        for name in ("uv", "pip"):
+            folder = self._home.cache / name
+            if not folder.is_dir():
+                folder.mkdir(mode=0o755)
+                own(folder)
+            binds.append(Bind(folder, f"{_MACHINE}/{name}-cache", read_only=False))
+        return tuple(binds)
+
+    def _sources(self, sources: PackageSources) -> tuple[Bind, ...]:
+        binds = [Bind(uv_binary(), _UV)]
+        binds.extend(Bind(path, str(path)) for path in sources.paths if _is_open(path))
+        if sources.uv_config is not None and _is_open(sources.uv_config):
+            binds.append(Bind(sources.uv_config, "/etc/uv/uv.toml"))
+        return tuple(binds)
+
+    async def _fetch_uv(self, version: str, log: Output) -> Path:
+        async def fill(tree: Path) -> dict[str, Any]:
+            log(f"Fetching uv {version} …\n")
+            arguments = ("pip", "install", "--target", str(tree), "--no-deps", "--only-binary", ":all:")
+            await run_uv(self._home, *arguments, f"uv=={version}")
+            return {"kind": "uv", "version": version}
+
+        return await self._store.make(f"uv {version}", fill) / "bin/uv"
+
+
+_PLAIN_ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def _cache_variables() -> dict[str, str]:
+    return {
+        "UV_CACHE_DIR": f"{_MACHINE}/uv-cache",
+        "UV_LINK_MODE": "copy",  # the cache is on another mount than the layer
+        "UV_NO_PROGRESS": "1",
+        "PIP_CACHE_DIR": f"{_MACHINE}/pip-cache",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
+
+
+def _is_open(path: Path) -> bool:
+    """Whether a step may read it: an engine run by root hands out only what everybody may read."""
+    return os.geteuid() != 0 or bool(path.stat().st_mode & stat.S_IROTH)
+
+
+def copy_script(
+    found: list[tuple[Path, bool]], target: str, mode: int | None, scratch: Path
+) -> tuple[str, tuple[Bind, ...]]:
+    """A script for /bin/sh that copies files, and what folders hold, as Docker's COPY does."""
+    into_folder = target.endswith("/") or len(found) > 1
+    clean = target.rstrip("/") or "/"
+    lines = ["umask 0"]
+    binds: list[Bind] = []
+    for number, (source, is_folder) in enumerate(found):
+        place = f"{_MACHINE}/from/{number}"
+        binds.append(Bind(source, place))
+        if is_folder:
+            lines.append(f"mkdir -p -m 755 -- {shlex.quote(clean)}")
+            lines.append(f"cp -R -P --preserve=timestamps,links -T -- {place} {shlex.quote(clean)}")
+        else:
+            name = source.name
+            end = f"{clean.rstrip('/')}/{name}"
+            test = f"[ -d {shlex.quote(clean)} ]" if not into_folder else "true"
+            lines.append(f"if {test}; then to={shlex.quote(end)}; else to={shlex.quote(clean)}; fi")
+            lines.append('mkdir -p -m 755 -- "$(dirname -- "$to")"')
+            lines.append(f'cp -P --preserve=timestamps --remove-destination -T -- {place} "$to"')
+        if mode is not None:
+            at = shlex.quote(clean) if is_folder else '"$to"'
+            lines.append(f"chmod -R {mode:o} -- {at}")
+    return "\n".join(lines), tuple(binds)
+
+
+def _forget_mount_points(tree: Path) -> None:
+    """Removes the empty files and folders that were made to bind things onto."""
+    run = tree / "run/homeport"
+    if run.is_dir() and not run.is_symlink():
+        shutil.rmtree(run, ignore_errors=True)
+
+
+class _Output:
+    """Turns a step's output into text as it comes, and keeps the last lines."""
+
+    def __init__(self, log: Output) -> None:
+        self._log = log
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def add(self, data: bytes) -> None:
+        self._take(self._decoder.decode(data))
+
+    def end(self) -> None:
+        self._take(self._decoder.decode(b"", True))
+        if self._rest:
+            self._take("\n")
+
+    def _take(self, text: str) -> None:
+        if not text:
+            return
+        self._log(text)
+        *lines, self._rest = (self._rest + text).split("\n")
+        self.last_lines.extend(line for line in lines if line.strip())

@@ -1,0 +1,42 @@
+-- Images: builds, results of steps.
+
+-- name: add_image
+-- A build that begins, or an image that is built already (state 1).
+INSERT INTO images (image_id, state, definition, builder_version, app_id, created_at)
+VALUES (:image_id, 0, :definition, :builder_version, :app_id, :created_at)
+
+-- name: image_built
+-- A build that went well; its key is found from now on.
+UPDATE images
+SET state = 1, key = :key, layers = :layers, env = :env, workdir = :workdir, shell = :shell,
+    entrypoint = :entrypoint, cmd = :cmd, python = :python, python_series = :python_series, notes = :notes,
+    metadata = :metadata, finished_at = :finished_at
+WHERE image_id = :image_id
+
+-- name: image_ended
+-- A build that did not go well.
+UPDATE images SET state = :state, error = :error, exit_status = :exit_status, finished_at = :finished_at
+WHERE image_id = :image_id
+
+-- name: images_interrupted
+-- Builds of an engine that ended meanwhile.
+UPDATE images SET state = 3, finished_at = :now WHERE state = 0
+
+-- name: forget_image_key
+-- A forced build takes the place of the one with its key.
+UPDATE images SET key = '' WHERE key = :key AND state = 1 AND image_id != :image_id
+
+-- name: image_by_id
+SELECT * FROM images WHERE image_id = :image_id
+
+-- name: built_image_by_key
+SELECT * FROM images WHERE key = :key AND state = 1
+
+-- name: image_step
+SELECT * FROM image_steps WHERE key = :key
+
+-- name: set_image_step
+INSERT INTO image_steps (key, result_key, layer, instruction, made_at)
+VALUES (:key, :result_key, :layer, :instruction, :made_at)
+ON CONFLICT (key) DO UPDATE
+SET result_key = excluded.result_key, layer = excluded.layer, made_at = excluded.made_at
