@@ -81,8 +81,8 @@ CREATE TABLE inputs (
     started_at REAL,
     finished_at REAL,
     not_before REAL                  -- earliest start of a retry
-) WITHOUT ROWID;
-CREATE INDEX inputs_by_call ON inputs (call_id, idx);
+);
+CREATE UNIQUE INDEX inputs_by_call ON inputs (call_id, idx);
 CREATE INDEX inputs_unfinished ON inputs (state) WHERE state < 2;
 
 -- Results in the order of their arrival; `entry` is the cursor that clients hold.

@@ -1,0 +1,84 @@
+"""Functions: announced, defined, looked up, tuned."""
+
+from modal_proto import api_pb2
+
+from homeport.api.gateway import Caller
+from homeport.control.apps import Apps
+from homeport.control.containers import Containers
+from homeport.control.functions import Definition, Functions
+
+
+class FunctionServicer:
+    def __init__(self, functions: Functions, containers: Containers, apps: Apps) -> None:
+        self._functions = functions
+        self._containers = containers
+        self._apps = apps
+
+    async def FunctionPrecreate(
+        self, request: api_pb2.FunctionPrecreateRequest, caller: Caller
+    ) -> api_pb2.FunctionPrecreateResponse:
+        function_id, handle = self._functions.precreate(request)
+        return api_pb2.FunctionPrecreateResponse(function_id=function_id, handle_metadata=handle)
+
+    async def FunctionCreate(
+        self, request: api_pb2.FunctionCreateRequest, caller: Caller
+    ) -> api_pb2.FunctionCreateResponse:
+        definition, warnings = self._functions.create(request)
+        for sentence in warnings:
+            caller.warn(sentence)
+        return api_pb2.FunctionCreateResponse(
+            function_id=definition.function_id,
+            function=definition.function,
+            handle_metadata=definition.handle,
+            function_data=definition.data,
+        )
+
+    async def FunctionGet(
+        self, request: api_pb2.FunctionGetRequest, caller: Caller
+    ) -> api_pb2.FunctionGetResponse:
+        function_id = self._apps.deployed_function(
+            request.environment_name, request.app_name, request.object_tag
+        )
+        definition = self._functions.get(function_id)
+        return api_pb2.FunctionGetResponse(
+            function_id=function_id, handle_metadata=definition.handle, function=definition.data
+        )
+
+    async def FunctionGetById(
+        self, request: api_pb2.FunctionGetByIdRequest, caller: Caller
+    ) -> api_pb2.FunctionGetByIdResponse:
+        definition = self._functions.get(request.function_id)
+        return api_pb2.FunctionGetByIdResponse(function=definition.data, handle_metadata=definition.handle)
+
+    async def FunctionGetCurrentStats(
+        self, request: api_pb2.FunctionGetCurrentStatsRequest, caller: Caller
+    ) -> api_pb2.FunctionStats:
+        waiting, containers, running = self._containers.stats(request.function_id)
+        return api_pb2.FunctionStats(backlog=waiting, num_total_tasks=containers, num_running_inputs=running)
+
+    async def FunctionUpdateSchedulingParams(
+        self, request: api_pb2.FunctionUpdateSchedulingParamsRequest, caller: Caller
+    ) -> api_pb2.FunctionUpdateSchedulingParamsResponse:
+        definition, warnings = self._functions.update_autoscaler(request.function_id, request.settings)
+        for sentence in warnings:
+            caller.warn(sentence)
+        self._containers.settle()
+        return api_pb2.FunctionUpdateSchedulingParamsResponse(current_settings=_settings(definition))
+
+    async def FunctionGetSchedulingParams(
+        self, request: api_pb2.FunctionGetSchedulingParamsRequest, caller: Caller
+    ) -> api_pb2.FunctionGetSchedulingParamsResponse:
+        response = api_pb2.FunctionGetSchedulingParamsResponse()
+        response.autoscaler_configuration.settings.CopyFrom(
+            _settings(self._functions.get(request.function_id))
+        )
+        return response
+
+
+def _settings(definition: Definition) -> api_pb2.AutoscalerSettings:
+    return api_pb2.AutoscalerSettings(
+        min_containers=definition.min_containers,
+        max_containers=definition.max_containers,
+        buffer_containers=definition.buffer_containers,
+        scaledown_window=int(definition.scaledown_s),
+    )

@@ -1,0 +1,40 @@
+"""What is said of a container that ended in a way that nobody asked for."""
+
+import signal
+
+from homeport.control.tasks import Task
+from homeport.runtime.engine import ContainerExit
+
+
+def crash_sentence(task: Task, end: ContainerExit) -> str:
+    """A container died while it worked on an input."""
+    return f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} while it worked on an input."
+
+
+def start_sentence(task: Task, end: ContainerExit) -> str:
+    """A container died, or could not be made, before it was ready."""
+    if end.reason and not end.out_of_memory and end.signal is None:
+        return f"Container {task.task_id} of {task.definition.tag} could not start: {end.reason}"
+    return (
+        f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} before it was ready; "
+        f"`modal container logs {task.task_id}` shows what it printed."
+    )
+
+
+def _how(task: Task, end: ContainerExit) -> str:
+    if end.out_of_memory:
+        limit = task.definition.grant.memory_limit_mib
+        bound = f"its memory limit of {limit} MiB" if limit else "this machine's memory"
+        return f"was killed because it filled {bound}"
+    if end.signal is not None:
+        return f"was killed by signal {end.signal} ({_signal_name(end.signal)})"
+    if end.reason:
+        return f"ended ({end.reason.rstrip('.')})"
+    return f"exited by itself with status {end.exit_code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

@@ -1,0 +1,158 @@
+"""From a function's definition to what the runtime starts: image, mounts, volumes, environment, arguments.
+
+Nothing here starts anything. Slow steps (building a client bundle) belong to the sources that are asked.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from modal_proto import api_pb2
+
+from homeport.control.contracts import ImageSource, MountSource, SecretSource, VolumeSource
+from homeport.control.functions import AppFacts, Definition, Functions
+from homeport.model.home import Home
+from homeport.plan import environment
+from homeport.runtime.engine import ContainerSpec, ImageView
+
+_API_SOCKET_INSIDE = "/__modal/run/api.sock"
+_DEFAULT_WORKDIR = "/root"
+
+
+class AppLayoutSource(Protocol):
+    """The tags of an app's functions and classes; control.apps.Apps has it."""
+
+    def layout(self, app_id: str) -> "LayoutView":
+        """Raises NotFoundError."""
+
+
+class LayoutView(Protocol):
+    @property
+    def function_ids(self) -> Mapping[str, str]: ...
+
+    @property
+    def class_ids(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts of a container come from. `describe` gives the handle metadata of a secret, volume or
+    image as api_pb2.Object, for the container's own handles."""
+
+    images: ImageSource
+    mounts: MountSource
+    secrets: SecretSource
+    volumes: VolumeSource
+    apps: AppLayoutSource
+    describe: Callable[[str], api_pb2.Object]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What containers of one definition have in common: what a warm parent is made for."""
+
+    image: ImageView
+    overlays: tuple[Path, ...]
+    variables: dict[str, environment.Variable]
+
+
+class Starter:
+    """Composes containers' specifications."""
+
+    def __init__(self, home: Home, functions: Functions, sources: Sources, *, salt: bytes) -> None:
+        self._home = home
+        self._functions = functions
+        self._sources = sources
+        self._salt = salt
+
+    async def ground(self, definition: Definition) -> Ground:
+        """Raises NotFoundError for a secret, mount or image that is gone."""
+        app = self._functions.app(definition.app_id)
+        function = definition.function
+        image = self._sources.images.view(function.image_id)
+        bundle = await self._sources.images.client_bundle(function.image_id, app.client_version)
+        trees = [self._sources.mounts.tree(mount_id) for mount_id in sorted(function.mount_ids)]
+        variables = environment.compose(
+            image.env,
+            [
+                (f"Secret {secret_id}", self._sources.secrets.values(secret_id))
+                for secret_id in function.secret_ids
+            ],
+            _platform(app, function.image_id),
+        )
+        return Ground(image, (*(tree for tree in trees if tree is not None), *bundle), variables)
+
+    async def spec(self, definition: Definition, task_id: str, gpu_devices: tuple[int, ...]) -> ContainerSpec:
+        """Everything that starts one container; attaches the volumes, so release_task must follow."""
+        ground = await self.ground(definition)
+        function = definition.function
+        volumes = tuple(
+            self._sources.volumes.attach(
+                task_id, mount.volume_id, mount.mount_path, read_only=mount.read_only
+            )
+            for mount in function.volume_mounts
+        )
+        self._record(task_id, ground)
+        limit_mib = definition.grant.memory_limit_mib
+        return ContainerSpec(
+            task_id=task_id,
+            image=ground.image,
+            overlays=ground.overlays,
+            env=environment.values(ground.variables),
+            workdir=ground.image.workdir or _DEFAULT_WORKDIR,
+            container_arguments=self._arguments(definition, task_id).SerializeToString(),
+            volumes=volumes,
+            memory_limit_bytes=limit_mib * 1024 * 1024 if limit_mib else None,
+            cpu_limit=definition.grant.cpu_limit,
+            gpu_devices=gpu_devices,
+        )
+
+    def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:
+        app = self._functions.app(definition.app_id)
+        return api_pb2.ContainerArguments(
+            task_id=task_id,
+            function_id=definition.function_id,
+            app_id=definition.app_id,
+            function_def=definition.function,
+            environment_name=app.environment,
+            app_layout=self._layout(definition),
+        )
+
+    def _layout(self, definition: Definition) -> api_pb2.AppLayout:
+        """The app as its containers see it: every function, and every object that the function depends on."""
+        layout = self._sources.apps.layout(definition.app_id)
+        objects: dict[str, api_pb2.Object] = {}
+        function_ids = dict(layout.function_ids)
+        for function_id, handle in self._functions.handles(definition.app_id):
+            objects[function_id] = api_pb2.Object(object_id=function_id, function_handle_metadata=handle)
+            function_ids.setdefault(handle.function_name, function_id)
+        for dependency in definition.function.object_dependencies:
+            object_id = dependency.object_id
+            if object_id not in objects:
+                objects[object_id] = self._sources.describe(object_id)
+        return api_pb2.AppLayout(
+            objects=objects.values(), function_ids=function_ids, class_ids=dict(layout.class_ids)
+        )
+
+    def _record(self, task_id: str, ground: Ground) -> None:
+        """Writes down where each variable of the container came from, before the container exists."""
+        folder = self._home.tasks / task_id
+        folder.mkdir(exist_ok=True)
+        file = folder / "environment.json"
+        file.write_text(
+            json.dumps(environment.record(ground.variables, self._salt), indent=1), encoding="utf-8"
+        )
+
+
+def _platform(app: AppFacts, image_id: str) -> dict[str, str]:
+    """MODAL_TASK_ID is added by the runtime: a warm parent does not know it yet."""
+    return {
+        "MODAL_SERVER_URL": f"unix://{_API_SOCKET_INSIDE}",
+        "MODAL_IS_REMOTE": "1",
+        "MODAL_IMAGE_ID": image_id,
+        "MODAL_ENVIRONMENT": app.environment,
+        "MODAL_CLOUD_PROVIDER": "CLOUD_PROVIDER_UNSPECIFIED",
+        "MODAL_REGION": "local",
+    }

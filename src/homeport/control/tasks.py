@@ -1,0 +1,57 @@
+"""A container as the engine keeps it in memory, beside its row in `tasks`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from modal_proto import api_pb2
+
+from homeport.control.functions import Definition
+from homeport.control.queues import Input
+
+
+@dataclass(eq=False)
+class Task:
+    """One container of a function, from its row until it has ended.
+
+    `is_draining`: it gets no more inputs and ends by itself. `kill_reason`: the engine ends it, so its end is
+    no crash. `blocked`: how many of its requests wait for results of nested calls.
+    """
+
+    task_id: str
+    definition: Definition
+    gpu_devices: tuple[int, ...] = ()
+    is_started: bool = False
+    is_ready: bool = False
+    is_draining: bool = False
+    is_idle: bool = False
+    idle_since: float = 0.0
+    kill_reason: str = ""
+    blocked: int = 0
+    inputs: dict[str, Input] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
+    wake_heartbeat: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_idle: asyncio.Event = field(default_factory=asyncio.Event)
+    startup_timer: asyncio.TimerHandle | None = None
+    kill_timer: asyncio.TimerHandle | None = None
+    failure: api_pb2.GenericResult | None = None  # what the container itself said of its failure to start
+    close_socket: Callable[[], Awaitable[None]] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    delivered: tuple[str, list[Input]] | None = None  # by the request's idempotency key
+
+    @property
+    def app_id(self) -> str:
+        return self.definition.app_id
+
+    @property
+    def function_id(self) -> str:
+        return self.definition.function_id
+
+    def takes_inputs(self) -> bool:
+        """Whether it takes inputs, or will once it is ready."""
+        return not self.is_draining and not self.kill_reason
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether all that it works on waits for nested calls."""
+        return bool(self.inputs) and self.blocked >= len(self.inputs)

@@ -1,0 +1,352 @@
+"""The engine: the composition root, the only place that builds everything, and its life from start to end.
+
+`python -m homeport.main --home DIR --port N` runs it until SIGTERM or SIGINT. Its first and only line on
+stdout is JSON: what engine.json holds once it is ready, or `{"error": sentence}`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+from modal_proto import api_pb2
+
+from homeport import __version__
+from homeport.api.apps import AppServicer
+from homeport.api.blobs import BlobServicer
+from homeport.api.calls import CallServicer
+from homeport.api.client import ClientServicer
+from homeport.api.containers import ContainerServicer
+from homeport.api.environments import EnvironmentServicer
+from homeport.api.functions import FunctionServicer
+from homeport.api.gateway import Gateway
+from homeport.api.logs import LogServicer
+from homeport.api.mounts import MountServicer
+from homeport.api.secrets import SecretServicer
+from homeport.api.tasks import TaskServicer
+from homeport.control.apps import Apps
+from homeport.control.blobs import Blobs
+from homeport.control.call_records import CallRecords
+from homeport.control.calls import Calls
+from homeport.control.containers import Containers
+from homeport.control.environments import Environments
+from homeport.control.functions import Functions
+from homeport.control.links import Links
+from homeport.control.logs import Logs
+from homeport.control.machine import this_machine
+from homeport.control.mounts import Mounts
+from homeport.control.secrets import Secrets
+from homeport.control.starting import Sources, Starter
+from homeport.model.errors import EngineUnavailableError, HomeportError
+from homeport.model.home import Home
+from homeport.plan.resources import Machine
+from homeport.runtime.engine import ContainerRuntime
+from homeport.store import home_files
+from homeport.store.blobs import BlobStore
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_HTTP_GRACE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What tests replace: how containers run, and images and volumes with them."""
+
+    runtime: Callable[[Home], ContainerRuntime]
+    images: Callable[..., tuple[Any, list[object]]]  # the use cases and their servicers
+    volumes: Callable[..., tuple[Any, list[object]]]
+
+
+@dataclass
+class Engine:
+    """Everything of one engine, built but not started."""
+
+    home: Home
+    token: home_files.Token
+    db: Database
+    links: Links
+    logs: Logs
+    apps: Apps
+    blobs: Blobs
+    functions: Functions
+    calls: Calls
+    containers: Containers
+    runtime: ContainerRuntime
+    gateway: Gateway
+    volumes: Any
+    images: Any
+    closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+
+def build(home: Home, machine: Machine, parts: Parts, *, gpu_required: bool) -> Engine:
+    """Puts all parts together. The order is that of the layers: store, control, api."""
+    token = home_files.ensure_token(home)
+    db = Database(home.database)
+    store = BlobStore(home.blobs)
+    links = Links(db)
+    environments = Environments(db)
+    logs = Logs(home, db)
+    apps = Apps(db, environments, logs)
+    blobs = Blobs(db, store, links)
+    mounts = Mounts(db, home, store)
+    secrets = Secrets(db)
+    runtime = parts.runtime(home)
+    volumes, volume_servicers = parts.volumes(home, db, store, links, runtime)
+    images, image_servicers = parts.images(home, db, mounts, secrets)
+    functions = Functions(db, machine, gpu_required=gpu_required)
+    calls = Calls(db, functions)
+    sources = Sources(images, mounts, secrets, volumes, apps, _describer(volumes))
+    salt = hashlib.sha256(token.token_secret.encode()).digest()
+    starter = Starter(home, functions, sources, salt=salt)
+    containers = Containers(db, machine, functions, calls, starter, runtime, volumes, logs)
+    _connect(apps, calls, containers)
+    gateway = Gateway(
+        [
+            AppServicer(apps, db),
+            BlobServicer(blobs),
+            CallServicer(calls, containers, CallRecords(db, functions)),
+            ClientServicer(),
+            ContainerServicer(containers),
+            EnvironmentServicer(environments),
+            FunctionServicer(functions, containers, apps),
+            LogServicer(logs),
+            MountServicer(mounts, blobs),
+            SecretServicer(secrets),
+            TaskServicer(db),
+            *image_servicers,
+            *volume_servicers,
+        ],
+        token.token_id,
+        token.token_secret,
+    )
+    containers.open_socket = _socket_opener(gateway)
+    return Engine(
+        home=home,
+        token=token,
+        db=db,
+        links=links,
+        logs=logs,
+        apps=apps,
+        blobs=blobs,
+        functions=functions,
+        calls=calls,
+        containers=containers,
+        runtime=runtime,
+        gateway=gateway,
+        volumes=volumes,
+        images=images,
+    )
+
+
+async def serve(home: Home, port: int, machine: Machine, parts: Parts, *, gpu_required: bool = False) -> int:
+    """Runs an engine until it is told to stop. Raises EngineUnavailableError where it cannot start."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    engine = build(home, machine, parts, gpu_required=gpu_required)
+    http_socket = _http_socket()
+    engine.links.base_url = f"http://127.0.0.1:{http_socket.getsockname()[1]}"
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(engine.db.close)
+        http = await _serve_http(engine, http_socket)
+        stack.push_async_callback(http)
+        engine.calls.load()
+        stack.callback(engine.calls.close)
+        await engine.containers.open()
+        await engine.apps.open()
+        stack.push_async_callback(engine.apps.close)
+        engine.blobs.open()
+        stack.push_async_callback(engine.blobs.close)
+        server = engine.gateway.server()
+        bound = _bind(server, port)
+        await server.start()
+        engine.calls.start_sweeping()
+        endpoint = {
+            "pid": os.getpid(),
+            "server_url": f"http://127.0.0.1:{bound}",
+            "blob_url": engine.links.base_url,
+            "version": __version__,
+            "started_at": time.time(),
+        }
+        home_files.publish_endpoint(home, endpoint)
+        print(json.dumps(endpoint), flush=True)
+        logger.info("ready at %s", endpoint["server_url"])
+        await stopping.wait()
+        logger.info("stopping")
+        home_files.withdraw_endpoint(home)
+        await _stop_apps(engine)
+        await engine.containers.close(kill=True)
+        await engine.runtime.close(kill_containers=True)
+        await server.stop(grace=0.5)
+    return 0
+
+
+def main() -> None:
+    """The command line. Exits with 1 and a sentence where no engine can run."""
+    parser = argparse.ArgumentParser(prog="homeport.main", description="Runs Homeport's engine.")
+    parser.add_argument("--home", type=Path, required=True, help="the folder that holds everything")
+    parser.add_argument("--port", type=int, default=0, help="for Modal's API on 127.0.0.1; 0 takes any")
+    parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
+    arguments = parser.parse_args()
+    run(Home(arguments.home.absolute()), arguments.port, default_parts(), gpu=arguments.gpu)
+
+
+def run(home: Home, port: int, parts: Parts, *, gpu: str = "auto") -> None:
+    """Runs an engine in this process and ends it."""
+    try:
+        home.create()
+        lock = home_files.take_home(home)
+        os.chdir(home.root)  # containers' sockets have short paths from here
+        _log_to(home.engine_log)
+        status = asyncio.run(serve(home, port, this_machine(), parts, gpu_required=gpu == "require"))
+        os.close(lock)
+    except HomeportError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        print(f"homeport: {error}", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def default_parts() -> Parts:
+    """Real containers, images and volumes."""
+    raise NotImplementedError
+
+
+def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:
+    """What happens in one part when something happens in another."""
+
+    async def stop(app_id: str) -> None:
+        calls.stop_app(app_id, f"App {app_id} was stopped.")
+        await containers.stop_app(app_id)
+
+    async def publish(app_id: str) -> None:
+        containers.prepare_app(app_id)
+
+    async def disconnect(app_id: str) -> None:
+        calls.keep_last(app_id)
+
+    apps.on_stop.append(stop)
+    apps.on_publish.append(publish)
+    apps.on_disconnect.append(disconnect)
+    apps.pending = calls.pending
+    calls.on_idle.append(apps.idle)
+
+
+def _describer(volumes: Any) -> Callable[[str], api_pb2.Object]:
+    """Handle metadata for the objects that a container's code depends on. Secrets and images have none."""
+
+    def describe(object_id: str) -> api_pb2.Object:
+        described = api_pb2.Object(object_id=object_id)
+        if object_id.startswith("vo-"):
+            described.volume_metadata.CopyFrom(volumes.metadata(object_id))
+        return described
+
+    return describe
+
+
+def _socket_opener(gateway: Gateway) -> Callable[[str, str], Awaitable[Callable[[], Awaitable[None]]]]:
+    async def open_socket(task_id: str, address: str) -> Callable[[], Awaitable[None]]:
+        path = Path(address.removeprefix("unix:"))
+        path.unlink(missing_ok=True)
+        server = gateway.server(task_id=task_id)
+        server.add_insecure_port(address)
+        await server.start()
+        path.chmod(0o666)  # the container's users are others than the engine's; its folder is private
+
+        async def close() -> None:
+            await server.stop(grace=None)
+            path.unlink(missing_ok=True)
+
+        return close
+
+    return open_socket
+
+
+def _bind(server: grpc.aio.Server, port: int) -> int:
+    try:
+        return server.add_insecure_port(f"127.0.0.1:{port}")
+    except RuntimeError:
+        raise EngineUnavailableError(
+            f"Port {port} is taken by another program. Choose another one: homeport up --port PORT"
+        ) from None
+
+
+def _http_socket() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+    """Serves blobs and volume blocks; answers how to end that."""
+    import uvicorn  # after the signal handlers are ours
+
+    from homeport.web.app import build_app
+
+    app = build_app(
+        engine.blobs,
+        engine.volumes,
+        engine.links,
+        token_id=engine.token.token_id,
+        token_secret=engine.token.token_secret,
+    )
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=int(_HTTP_GRACE_S),
+    )
+    stopping = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        """Without uvicorn's tick ten times a second, which an idle engine need not pay for, and without its
+        signal handlers."""
+
+        async def main_loop(self) -> None:
+            await stopping.wait()
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    task = asyncio.create_task(Server(config).serve([listener]), name="http")
+
+    async def close() -> None:
+        stopping.set()
+        await asyncio.gather(task, return_exceptions=True)
+        listener.close()
+
+    return close
+
+
+def _log_to(file: Path) -> None:
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+async def _stop_apps(engine: Engine) -> None:
+    """Ephemeral apps end with the engine that was told to stop; deployed ones are there at the next start."""
+    for row in engine.db.all("unstopped_apps"):
+        if row["state"] != api_pb2.APP_STATE_DEPLOYED:
+            await engine.apps.stop(row["app_id"], "Homeport was stopped")
