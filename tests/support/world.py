@@ -34,6 +34,7 @@ class World:
         self.home.create()
         self.heartbeat_limit_s = heartbeat_limit_s
         self.url = ""
+        self.known_version: str | None = None
         self._build()
 
     def _build(self) -> None:
@@ -86,7 +87,7 @@ class World:
         gateway = Gateway(
             [
                 AppServicer(self.apps, self.database),
-                ClientServicer(),
+                ClientServicer(self.known_version),
                 EnvironmentServicer(self.environments),
                 LogServicer(self.logs),
                 TaskServicer(self.database),

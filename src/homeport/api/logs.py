@@ -1,6 +1,7 @@
 """RPCs of logs: following an app or a container, and reading its past."""
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from modal_proto import api_pb2
@@ -22,10 +23,10 @@ class LogServicer:
         self, request: api_pb2.AppGetLogsRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.TaskLogsBatch]:
         selection = _selection(request, request.file_descriptor)
-        async for batch in self._logs.stream(
-            request.app_id, selection, request.last_entry_id, request.timeout
-        ):
-            yield _encode(batch)
+        stream = self._logs.stream(request.app_id, selection, request.last_entry_id, request.timeout)
+        async with aclosing(stream):
+            async for batch in stream:
+                yield _encode(batch)
 
     async def AppFetchLogs(
         self, request: api_pb2.AppFetchLogsRequest, caller: Caller

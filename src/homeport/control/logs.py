@@ -7,7 +7,7 @@ has not sent yet waits in the file, never in memory.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -97,7 +97,7 @@ class Logs:
 
     async def stream(
         self, app_id: str, selection: Selection, last_entry_id: str, timeout_s: float
-    ) -> AsyncIterator[LogBatch]:
+    ) -> AsyncGenerator[LogBatch, None]:
         """What an app prints from a position on; ends after `timeout_s`, or with `is_app_done`.
 
         An app is done when it stopped and all of its tasks finished; asked for one task, when that finished.

@@ -1,86 +1,234 @@
 """The official client, in a process of its own, against a server with apps and logs."""
 
 import asyncio
+import json
 import time
 
 from modal_proto import api_pb2
 
 from tests.support.world import World, wait_until
 
+TASK = "ta-" + "1" * 22
 RUN = """
-import modal, sys
+import sys, time, modal
 app = modal.App("hello")
-with modal.enable_output(), app.run(detach=len(sys.argv) > 1):
-    print("ID", app.app_id, flush=True)
-    sys.stdin.read() if False else None
-    import time; time.sleep(0.4)
+with modal.enable_output(), app.run(detach="detach" in sys.argv):
+    print("running", flush=True)
+    time.sleep(float(sys.argv[1]))
 """
 
 
+async def running_app(world: World) -> str:
+    """The one app that runs, once it is published."""
+    states = (api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_DETACHED)
+    await wait_until(lambda: [r for r in world.database.all("unstopped_apps") if r["state"] in states])
+    return str(world.database.all("unstopped_apps")[0]["app_id"])
+
+
+def ends_tasks(world: World, *task_ids: str, say: bytes = b"") -> None:
+    """Containers that end when their app stops, as the real ones do."""
+
+    async def end(app_id: str) -> None:
+        for task_id in task_ids:
+            if say:
+                world.print(task_id, time.time(), say)
+            world.finish_task(task_id, time.time())
+
+    world.apps.on_stop.append(end)
+
+
+# rpcs: AppCreate, AppPublish, AppHeartbeat, AppGetLogs, AppClientDisconnect, EnvironmentGetOrCreate
 def test_app_run_prints_what_containers_print_and_ends(world: World) -> None:
     async def story() -> None:
         async with world.serving():
-            process = await world.spawn("-c", RUN)
-            await wait_until(lambda: world.database.all("unstopped_apps"))
-            app_id = world.database.all("unstopped_apps")[0]["app_id"]
-            now = time.time()
-
-            async def end(app_id: str) -> None:
-                world.print("ta-1", now + 2, "last words é\n".encode())
-                world.finish_task("ta-1", now + 2)
-
-            world.apps.on_stop.append(end)
-            world.start_task(app_id, "ta-1", now)
-            world.print("ta-1", now, b"hello from the container\n")
+            process = await world.spawn("-c", RUN, "0.3")
+            app_id = await running_app(world)
+            ends_tasks(world, TASK, say="last words é\n".encode())
+            world.start_task(app_id, TASK, time.time())
+            world.print(TASK, time.time(), b"hello from the container\n")
             out, err = await process.communicate()
-            text = out.decode()
+            said = out.decode()
             assert process.returncode == 0, err.decode()
-            assert f"Initialized. View run at modal app logs {app_id}" in text
-            assert "hello from the container" in text
-            assert "last words é" in text
-            assert "Stopping app - local entrypoint completed." in text
-            assert "App completed." in text
+            assert f"Initialized. View run at modal app logs {app_id}" in said
+            assert "hello from the container" in said
+            assert "last words é" in said
+            assert "Stopping app - local entrypoint completed." in said
+            assert "App completed." in said
             assert world.apps.state(app_id) == api_pb2.APP_STATE_STOPPED
 
     asyncio.run(story())
 
 
-def test_commands_on_apps(world: World) -> None:
+def test_a_client_that_is_killed_takes_its_app_with_it(world: World) -> None:
+    world.heartbeat_limit_s = 0.3
+    world.restart()
+
+    async def story() -> None:
+        async with world.serving():
+            process = await world.spawn("-c", RUN, "60")
+            app_id = await running_app(world)
+            process.kill()
+            await process.communicate()
+            await wait_until(lambda: world.apps.state(app_id) == api_pb2.APP_STATE_STOPPED)
+            logs = await world.client("-m", "modal", "app", "logs", app_id)
+            assert "local client disconnected without a word" in logs.stdout
+
+    asyncio.run(story())
+
+
+def test_a_detached_app_outlives_a_client_that_is_killed(world: World) -> None:
+    world.heartbeat_limit_s = 0.3
+    world.restart()
+
+    async def story() -> None:
+        async with world.serving():
+            world.apps.pending = lambda app_id: 1
+            process = await world.spawn("-c", RUN, "60", "detach")
+            app_id = await running_app(world)
+            world.start_task(app_id, TASK, time.time())
+            process.kill()
+            await process.communicate()
+            gone = api_pb2.APP_STATE_DETACHED_DISCONNECTED
+            await wait_until(lambda: world.apps.state(app_id) == gone)
+            follower = await world.spawn("-m", "modal", "app", "logs", app_id, "-f")
+            world.print(TASK, time.time(), b"still training\n")
+            ends_tasks(world, TASK, say=b"trained\n")
+            world.apps.pending = lambda app_id: 0
+            await wait_until(lambda: world.logs._followers)
+            world.apps.idle(app_id)
+            out, err = await follower.communicate()
+            assert follower.returncode == 0, err.decode()
+            assert "still training" in out.decode() and "trained\n" in out.decode()
+            assert world.apps.state(app_id) == api_pb2.APP_STATE_STOPPED
+
+    asyncio.run(story())
+
+
+# rpcs: AppList, AppGetByDeploymentName, AppGetLifecycle, AppDeploymentHistory, AppGetInfo
+def test_deployed_apps_are_listed_with_their_history(world: World) -> None:
     async def story() -> None:
         async with world.serving():
             app_id = await world.published(api_pb2.APP_STATE_DEPLOYED, "my-app")
-            now = time.time()
-            world.start_task(app_id, "ta-" + "1" * 22, now - 10)
-            for n in range(150):
-                world.print("ta-" + "1" * 22, now - 9 + n / 100, f"line {n} of 150\n".encode())
-            listed, history, logs, found, containers, by_container = await asyncio.gather(
-                world.client("-m", "modal", "app", "list"),
+            world.start_task(app_id, TASK, time.time())
+            listed, history, info = await asyncio.gather(
+                world.client("-m", "modal", "app", "list", "--json"),
                 world.client("-m", "modal", "app", "history", "my-app"),
-                world.client("-m", "modal", "app", "logs", "my-app"),
-                world.client("-m", "modal", "app", "logs", app_id, "--since", "1h", "--search", "line 14"),
-                world.client("-m", "modal", "container", "list"),
-                world.client("-m", "modal", "container", "logs", "ta-" + "1" * 22, "--all"),
+                world.client("-m", "modal", "app", "info", app_id),
             )
-            assert app_id in listed.stdout and "deployed" in listed.stdout, listed
+            row = json.loads(listed.stdout)[0]
+            assert (row["app_id"], row["state"], row["tasks"]) == (app_id, "deployed", "1"), listed
             assert "v1" in history.stdout and "1.6.4" in history.stdout, history
-            assert "line 149 of 150" in logs.stdout and "line 50 of" in logs.stdout, logs
-            assert "line 49 of" not in logs.stdout  # the last 100
+            assert "Deployment" in info.stdout, info
+            unknown = await world.client("-m", "modal", "app", "history", "nothing")
+            assert unknown.returncode != 0
+            assert "No App with name 'nothing' found in the 'main' environment" in unknown.stderr
+
+    asyncio.run(story())
+
+
+# rpcs: AppFetchLogs, AppCountLogs, TaskGetInfo, TaskList
+def test_logs_are_read_by_their_end_by_time_and_by_text(world: World) -> None:
+    async def story() -> None:
+        async with world.serving():
+            app_id = await world.published(api_pb2.APP_STATE_DEPLOYED, "my-app")
+            start = time.time() - 10
+            world.start_task(app_id, TASK, start)
+            for n in range(150):
+                world.print(TASK, start + n / 100, f"line {n} of 150\n".encode())
+            tail, found, by_function, containers, by_container = await asyncio.gather(
+                world.client("-m", "modal", "app", "logs", "my-app", "--show-container-id"),
+                world.client("-m", "modal", "app", "logs", app_id, "--since", "1h", "--search", "line 14"),
+                world.client("-m", "modal", "app", "logs", app_id, "--function", "fu-other"),
+                world.client("-m", "modal", "container", "list"),
+                world.client("-m", "modal", "container", "logs", TASK, "--all", "--timestamps"),
+            )
+            assert f"{TASK} line 149 of 150" in tail.stdout and "line 50 of" in tail.stdout, tail
+            assert "line 49 of" not in tail.stdout  # the last 100
             assert found.stdout.count("line") == 11, found
-            assert "ta-" + "1" * 22 in containers.stdout, containers
+            assert by_function.stdout == "" and by_function.returncode == 0, by_function
+            assert TASK in containers.stdout and app_id in containers.stdout, containers
             assert by_container.stdout.count("of 150") == 150, by_container
+            refused = await world.client("-m", "modal", "app", "logs", app_id, "--function-call", "fc-1")
+            assert refused.returncode != 0 and "function call id" in refused.stderr, refused
 
-            async def end(app_id: str) -> None:
-                world.finish_task("ta-" + "1" * 22, time.time())
+    asyncio.run(story())
 
-            world.apps.on_stop.append(end)
+
+# rpcs: AppStop
+def test_an_app_is_stopped_by_name(world: World) -> None:
+    async def story() -> None:
+        async with world.serving():
+            app_id = await world.published(api_pb2.APP_STATE_DEPLOYED, "my-app")
+            world.start_task(app_id, TASK, time.time())
+            ends_tasks(world, TASK)
+            asked = await world.client("-m", "modal", "app", "stop", "my-app")
+            assert "terminate 1 running container" in asked.stdout and asked.returncode != 0, asked
             stopped = await world.client("-m", "modal", "app", "stop", "my-app", "--yes")
             assert stopped.returncode == 0, stopped
+            assert world.apps.state(app_id) == api_pb2.APP_STATE_STOPPED
             again = await world.client("-m", "modal", "app", "stop", "my-app", "--yes")
-            assert "already stopped" in again.stderr and "Stopped at" in again.stderr, again
-            listed = await world.client("-m", "modal", "app", "list", "--json")
-            assert '"state": "stopped"' in listed.stdout, listed
-            unknown = await world.client("-m", "modal", "app", "logs", "nothing")
-            assert unknown.returncode != 0
-            assert "No App with name 'nothing' found in the 'main' environment" in unknown.stderr, unknown
+            assert "already stopped. (Stopped at" in again.stderr, again
+            logs = await world.client("-m", "modal", "app", "logs", "my-app")
+            assert "Stopping app - user stopped from CLI." in logs.stdout, logs
+
+    asyncio.run(story())
+
+
+LOOKUP = """
+import modal
+app = modal.App.lookup("found", create_if_missing=True)
+app.set_tags({"team": "red"})
+print(app.app_id, app.get_tags())
+assert modal.App.lookup(app.app_id).app_id == app.app_id
+app.stop()
+try:
+    modal.App.lookup("found")
+except modal.exception.NotFoundError as error:
+    print(error)
+"""
+
+
+# rpcs: AppGetOrCreate, AppSetTags, AppGetTags
+def test_apps_are_looked_up_and_tagged_from_python(world: World) -> None:
+    async def story() -> None:
+        async with world.serving():
+            said = await world.client("-c", LOOKUP)
+            assert "{'team': 'red'}" in said.stdout, said
+            assert "App 'found' is not deployed in environment 'main'" in said.stdout, said
+
+    asyncio.run(story())
+
+
+# rpcs: EnvironmentList, EnvironmentCreate, EnvironmentUpdate, EnvironmentDelete
+def test_environments_are_created_listed_and_deleted(world: World) -> None:
+    async def story() -> None:
+        async with world.serving():
+            created = await world.client("-m", "modal", "environment", "create", "dev")
+            assert created.returncode == 0, created
+            builder = ("environment", "update", "dev", "--set-image-builder-version", "2026.10")
+            assert (await world.client("-m", "modal", *builder)).returncode == 0
+            listed = await world.client("-m", "modal", "environment", "list", "--json")
+            assert [row["name"] for row in json.loads(listed.stdout)] == ["dev", "main"], listed
+            assert json.loads(listed.stdout)[0]["image_builder_version"] == "2026.10"
+            renamed = await world.client("-m", "modal", "environment", "update", "dev", "--set-name", "x")
+            assert renamed.returncode != 0 and "does not serve renaming" in renamed.stderr, renamed
+            deleted = await world.client("-m", "modal", "environment", "delete", "dev", "--yes")
+            assert deleted.returncode == 0, deleted
+            missing = await world.client("-m", "modal", "app", "list", "--env", "dev")
+            assert "Environment 'dev' does not exist; `modal environment create dev`" in missing.stderr
+
+    asyncio.run(story())
+
+
+# rpcs: TokenInfoGet, ClientHello
+def test_the_token_and_a_client_that_is_newer(world: World) -> None:
+    world.known_version = "1.5.0"
+
+    async def story() -> None:
+        async with world.serving():
+            token = await world.client("-m", "modal", "token", "info")
+            assert "ak-test" in token.stdout and "homeport" in token.stdout, token
+            hello = await world.client("-c", "import modal; modal.Client.from_env().hello()")
+            assert "newer than the 1.5.0 that Homeport knows" in hello.stderr, hello
 
     asyncio.run(story())
