@@ -36,7 +36,7 @@ from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
 from homeport.api.secrets import SecretServicer
 from homeport.api.tasks import TaskServicer
-from homeport.control.apps import Apps
+from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
 from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
@@ -92,7 +92,14 @@ class Engine:
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
-def build(home: Home, machine: Machine, parts: Parts, *, gpu_required: bool) -> Engine:
+def build(
+    home: Home,
+    machine: Machine,
+    parts: Parts,
+    *,
+    gpu_required: bool,
+    heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
+) -> Engine:
     """Puts all parts together. The order is that of the layers: store, control, api."""
     token = home_files.ensure_token(home)
     db = Database(home.database)
@@ -100,7 +107,7 @@ def build(home: Home, machine: Machine, parts: Parts, *, gpu_required: bool) -> 
     links = Links(db)
     environments = Environments(db)
     logs = Logs(home, db)
-    apps = Apps(db, environments, logs)
+    apps = Apps(db, environments, logs, heartbeat_limit_s=heartbeat_limit_s)
     blobs = Blobs(db, store, links)
     mounts = Mounts(db, home, store)
     secrets = Secrets(db)
@@ -152,13 +159,21 @@ def build(home: Home, machine: Machine, parts: Parts, *, gpu_required: bool) -> 
     )
 
 
-async def serve(home: Home, port: int, machine: Machine, parts: Parts, *, gpu_required: bool = False) -> int:
+async def serve(
+    home: Home,
+    port: int,
+    machine: Machine,
+    parts: Parts,
+    *,
+    gpu_required: bool = False,
+    heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
+) -> int:
     """Runs an engine until it is told to stop. Raises EngineUnavailableError where it cannot start."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    engine = build(home, machine, parts, gpu_required=gpu_required)
+    engine = build(home, machine, parts, gpu_required=gpu_required, heartbeat_limit_s=heartbeat_limit_s)
     http_socket = _http_socket()
     engine.links.base_url = f"http://127.0.0.1:{http_socket.getsockname()[1]}"
     async with contextlib.AsyncExitStack() as stack:
@@ -202,18 +217,47 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the folder that holds everything")
     parser.add_argument("--port", type=int, default=0, help="for Modal's API on 127.0.0.1; 0 takes any")
     parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
+    parser.add_argument(
+        "--heartbeat-limit",
+        type=float,
+        default=HEARTBEAT_LIMIT_S,
+        metavar="SECONDS",
+        help="a client that is silent for so long is gone, and its ephemeral app with it",
+    )
     arguments = parser.parse_args()
-    run(Home(arguments.home.absolute()), arguments.port, default_parts(), gpu=arguments.gpu)
+    run(
+        Home(arguments.home.absolute()),
+        arguments.port,
+        default_parts(),
+        gpu=arguments.gpu,
+        heartbeat_limit_s=arguments.heartbeat_limit,
+    )
 
 
-def run(home: Home, port: int, parts: Parts, *, gpu: str = "auto") -> None:
+def run(
+    home: Home,
+    port: int,
+    parts: Parts,
+    *,
+    gpu: str = "auto",
+    heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
+) -> None:
     """Runs an engine in this process and ends it."""
     try:
         home.create()
         lock = home_files.take_home(home)
         os.chdir(home.root)  # containers' sockets have short paths from here
         _log_to(home.engine_log)
-        status = asyncio.run(serve(home, port, this_machine(), parts, gpu_required=gpu == "require"))
+        status = asyncio.run(
+            serve(
+                home,
+                port,
+                this_machine(),
+                parts,
+                gpu_required=gpu == "require",
+                heartbeat_limit_s=heartbeat_limit_s,
+            )
+        )
         os.close(lock)
     except HomeportError as error:
         print(json.dumps({"error": str(error)}), flush=True)
