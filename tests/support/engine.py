@@ -62,6 +62,13 @@ class Engine:
         assert line, f"the engine did not start:\n{said.read_text()[-4000:]}"
         self.server_url = json.loads(line)["server_url"]
 
+    def restart(self, *options: str) -> None:
+        """Kills and starts it with these options instead of its own, until the next start."""
+        own, self.options = self.options, options
+        self.kill()
+        self.start()
+        self.options = own
+
     def client_environment(self) -> dict[str, str]:
         """What `homeport env` would export."""
         token = json.loads((self.home / "token.json").read_text())

@@ -38,6 +38,14 @@ def main(account, folder):
     command.end_all()
 
 
+@pytest.fixture
+def impatient_engine(engine):
+    """The engine with a limit of 3 s where others have a minute."""
+    engine.restart("--heartbeat-limit", "3")
+    yield engine
+    engine.restart()
+
+
 def test_a_second_engine_on_one_home_stops_and_says_which_holds_it(engine, main):
     said = main("--home", engine.home, "--port", "0", fails=True, timeout_s=20)
     assert str(engine.pid) in said.text
@@ -124,9 +132,11 @@ def test_an_ephemeral_app_goes_on_when_the_engine_comes_back_in_time(engine, mod
     modal("app", "stop", app_id, "--yes")
 
 
-def test_a_client_killed_outright_takes_its_app_along_after_the_heartbeats_limit(engine, modal, write):
+def test_a_client_killed_outright_takes_its_app_along_after_the_heartbeats_limit(
+    impatient_engine, modal, write
+):
     write("app.py", TRAINING.format(name="wire-killed-client"))
-    running = modal.start("run", "app.py::train", "--steps", "2000")
+    running = modal.start("run", "app.py::train", "--steps", "2000", env={"MODAL_HEARTBEAT_INTERVAL": "1"})
     running.wait_for("step 3/2000")
     running.signal(signal.SIGKILL)
     running.wait()
