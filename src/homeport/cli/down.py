@@ -25,7 +25,7 @@ Examples:
 def command(timeout_s: float) -> None:
     """Stop the engine and its containers. State stays: volumes, images, deployed apps, logs."""
     home = default_home()
-    endpoint = service.find(home)
+    endpoint = service.settled(home)
     before = holdings.live_containers(home)
     if endpoint is None:
         if before:

@@ -60,7 +60,7 @@ def require(home: Home) -> Endpoint:
     """The engine of this home. Raises EngineUnavailableError, naming the command that starts one."""
     endpoint = find(home)
     if endpoint is None:
-        raise EngineUnavailableError("No engine is up. Start it with: homeport up")
+        raise EngineUnavailableError("No engine is up. To start it: homeport up")
     return endpoint
 
 
@@ -123,10 +123,29 @@ def start(home: Home, *, port: int | None = None, gpu: str = "auto") -> tuple[En
     """
     prepare(home)
     with _start_turn(home):  # of two commands that start at once, the second finds the first one's engine
-        running = find(home)
+        running = settled(home)
         if running is not None:
             return running, False
         return _spawn(home, command_line(home, port=port, gpu=gpu)), True
+
+
+def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
+    """The engine of this home, or None, once one that is just starting or stopping has done so.
+
+    An engine in between holds the lock and has no engine.json. Raises EngineUnavailableError if it stays so.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        endpoint = find(home)
+        holder = next(iter(lock_holders(home.lock_file)), None)
+        if endpoint is not None or holder is None:
+            return endpoint
+        if time.monotonic() > deadline:
+            raise EngineUnavailableError(
+                f"An engine (pid {holder}) holds the home {home.root} and does not answer; {home.engine_log} "
+                f"says what it does. To end it: kill {holder}"
+            )
+        _wait_for_end(holder, 0.05)  # its end is noticed at once, its being ready within this time
 
 
 def command_line(home: Home, *, port: int | None, gpu: str) -> list[str]:
@@ -183,9 +202,7 @@ def stop(home: Home, endpoint: Endpoint, *, timeout_s: float) -> None:
         if endpoint.pid not in lock_holders(home.lock_file):
             return
         signal.pidfd_send_signal(handle, signal.SIGTERM)
-        waiter = select.poll()
-        waiter.register(handle, select.POLLIN)
-        if not waiter.poll(timeout_s * 1000):
+        if not _has_ended(handle, timeout_s):
             raise EngineUnavailableError(
                 f"The engine (pid {endpoint.pid}) was asked to stop and still runs after {timeout_s:g} s; "
                 f"{home.engine_log} says what it does. To end it at once: kill -9 {endpoint.pid}"
@@ -196,6 +213,22 @@ def stop(home: Home, endpoint: Endpoint, *, timeout_s: float) -> None:
         ) from None
     finally:
         os.close(handle)
+
+
+def _wait_for_end(pid: int, timeout_s: float) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        try:
+            _has_ended(handle, timeout_s)
+        finally:
+            os.close(handle)
+
+
+def _has_ended(handle: int, timeout_s: float) -> bool:
+    """Waits for the process behind a pidfd, asleep in the kernel."""
+    waiter = select.poll()
+    waiter.register(handle, select.POLLIN)
+    return bool(waiter.poll(timeout_s * 1000))
 
 
 @contextlib.contextmanager

@@ -55,10 +55,10 @@ def command(port: int | None, gpu: str | None, foreground: bool) -> None:
 def _stay(home: Home, port: int | None, gpu: str | None) -> None:
     """Becomes the engine. Raises FailedPreconditionError if one is up."""
     service.prepare(home)
-    running = service.find(home)
+    running = service.settled(home)
     if running is not None:
         raise FailedPreconditionError(
-            f"The engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
+            f"An engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
     line = service.command_line(home, port=port, gpu=gpu or "auto")
     os.chdir(Path("/"))
