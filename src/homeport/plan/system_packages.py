@@ -1,8 +1,8 @@
 """Steps that install this machine's kind of packages: the client's own prelude, and what is refused.
 
 The client begins every debian_slim image with the same apt-get steps. They are met by this machine's
-userland, which containers see: what of it is there is looked up by userland.py and said. Any other apt step would
-have to write into that userland, and is refused by name.
+userland, which containers see: what of it is there is looked up by userland.py and said. Any other apt step
+would have to write into that userland, and is refused by name.
 """
 
 import re

@@ -243,16 +243,18 @@ class _Output:
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
 
     def add(self, data: bytes) -> None:
-        self._take(self._decoder.decode(data))
+        self._rest += self._decoder.decode(data)
+        end = (
+            max(self._rest.rfind("\n"), self._rest.rfind("\r")) + 1
+        )  # a carriage return moves a progress bar
+        whole, self._rest = self._rest[:end], self._rest[end:]
+        self._take(whole)
 
     def end(self) -> None:
-        self._take(self._decoder.decode(b"", True))
-        if self._rest:
-            self._take("\n")
+        rest = self._rest + self._decoder.decode(b"", True)
+        self._take(f"{rest}\n" if rest else "")
 
     def _take(self, text: str) -> None:
-        if not text:
-            return
-        self._log(text)
-        *lines, self._rest = (self._rest + text).split("\n")
-        self.last_lines.extend(line for line in lines if line.strip())
+        if text:
+            self._log(text)
+            self.last_lines.extend(line for line in text.split("\n") if line.strip())

@@ -52,7 +52,7 @@ class LayerStore:
     async def make(self, key: str, fill: Callable[[Path], Awaitable[Mapping[str, Any] | None]]) -> Path:
         """The layer with this key, made by `fill(tree)` if it is not there; `fill` returns facts about it.
 
-        A build goes on when one of several callers gives up, and stops when the last one does.
+        The making goes on when a caller gives up: another may wait for it, and the next one finds it.
         """
         final = self.path(key)
         if final.is_dir():
@@ -93,6 +93,13 @@ class LayerStore:
         except OSError:
             if not final.is_dir():  # else another build of the same key was first: the same content
                 raise
+
+    async def close(self) -> None:
+        """Stops what is being made."""
+        tasks = list(self._building.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def sweep(self) -> None:
         """Removes what a killed engine left half made. Only for the one engine of this home, at its start."""

@@ -1,0 +1,74 @@
+"""What is found out about a built image: which Python it runs, which packages it holds."""
+
+import os
+import platform
+import re
+import stat
+from pathlib import Path
+
+from modal_proto import api_pb2
+
+from homeport.runtime.image_builder import ImageBuilder
+
+_BASE_FOLDER = "/usr/local/bin"
+_PRINT_SERIES = "import sys; print('%d.%d' % sys.version_info[:2])"
+_DISTRIBUTION = re.compile(r"([A-Za-z0-9._-]+)-([^-]+)\.dist-info")
+
+
+async def find_python(
+    builder: ImageBuilder, layers: tuple[Path, ...], env: dict[str, str], series: str
+) -> tuple[str, str]:
+    """The interpreter that `python` means in the image, and its series such as 3.11."""
+    folder = next(
+        (f for f in env.get("PATH", "").split(":") if f and _has(layers, f"{f}/python")), _BASE_FOLDER
+    )
+    if folder == _BASE_FOLDER:
+        return f"{_BASE_FOLDER}/python{series}", series
+    python = f"{folder}/python"
+    answer = await builder.ask(
+        layers, (python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"), env
+    )
+    return (python, answer.strip()) if answer.strip() else (f"{_BASE_FOLDER}/python{series}", series)
+
+
+async def image_metadata(
+    builder: ImageBuilder, layers: tuple[Path, ...], env: dict[str, str], python: str
+) -> api_pb2.ImageMetadata:
+    """What the client is told of the image."""
+    version = await builder.ask(layers, (python, "-VV"), env)
+    return api_pb2.ImageMetadata(
+        python_version_info=version.strip(),
+        python_packages=_packages(layers, python),
+        libc_version_info=" ".join(platform.libc_ver()),
+    )
+
+
+def _has(layers: tuple[Path, ...], path: str) -> bool:
+    """Whether the topmost layer that knows the path has it: a later layer may have removed it."""
+    for layer in layers:
+        try:
+            found = os.lstat(layer / path.lstrip("/"))
+        except OSError:
+            continue
+        return not _is_whiteout(found)
+    return False
+
+
+def _packages(layers: tuple[Path, ...], python: str) -> dict[str, str]:
+    prefix = Path(python).parent.parent
+    found: dict[str, str] = {}
+    hidden: set[str] = set()
+    for layer in layers:
+        below = layer / str(prefix).lstrip("/") / "lib"
+        names: set[str] = set()
+        for entry in below.glob("python3*/site-packages/*.dist-info"):
+            names.add(entry.name)
+            match = _DISTRIBUTION.fullmatch(entry.name)
+            if match and entry.name not in hidden and not _is_whiteout(entry.lstat()):
+                found.setdefault(match[1], match[2])
+        hidden |= names
+    return found
+
+
+def _is_whiteout(found: os.stat_result) -> bool:
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0

@@ -1,0 +1,296 @@
+"""Images: asking for one, waiting for its build, and what containers need of it.
+
+An image that was built before is answered at once; another is built in the background while clients follow
+its log. How a definition becomes layers is image_recipes.py's.
+"""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from modal_proto import api_pb2
+
+from homeport.control.contracts import SecretSource
+from homeport.control.image_facts import find_python, image_metadata
+from homeport.control.image_logs import ImageLog, read_log
+from homeport.control.image_recipes import (
+    BuildFailedError,
+    ContextMounts,
+    ImageDefinition,
+    Recipes,
+    Result,
+)
+from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
+from homeport.model.home import Home
+from homeport.model.ids import IMAGE, new_id
+from homeport.plan.log_records import Record
+from homeport.runtime.client_bundle import ensure_client_bundle
+from homeport.runtime.engine import ImageView
+from homeport.runtime.image_builder import ImageBuilder
+from homeport.runtime.layers import LayerStore
+from homeport.runtime.pythons import PythonLayer, ensure_python
+from homeport.runtime.uv import Log
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+BUILDING, BUILT, FAILED, INTERRUPTED = range(4)
+
+
+@dataclass(frozen=True)
+class Image:
+    """How an image stands. `metadata` is serialised api_pb2.ImageMetadata, of a built image only."""
+
+    image_id: str
+    state: int
+    error: str = ""
+    exit_status: int = 0
+    metadata: bytes | None = None
+
+
+@dataclass
+class _Build:
+    image_id: str
+    log: ImageLog
+    task: asyncio.Task[None]
+
+
+class Images:
+    """Makes, finds and shows images."""
+
+    def __init__(self, home: Home, db: Database, mounts: ContextMounts, secrets: SecretSource) -> None:
+        self._home = home
+        self._db = db
+        self._store = LayerStore(home)
+        self._recipes = Recipes(home, db, self._store, mounts, secrets)
+        self._builder = ImageBuilder(home, self._store)
+        self._builds: dict[str, _Build] = {}  # by image id
+        self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
+        self._views: dict[str, ImageView] = {}
+        self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
+
+    async def open(self) -> None:
+        """Clears away what an engine that was killed left half made. Once, before anything else."""
+        self._db.run("images_interrupted", now=time.time())
+        await asyncio.to_thread(self._store.sweep)
+
+    async def close(self) -> None:
+        """Ends running builds; clients are told to try again."""
+        tasks = [build.task for build in self._builds.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._store.close()
+
+    async def get_or_create(self, definition: ImageDefinition) -> Image:
+        """The image of a definition: built, or being built, in which case `follow` tells how it goes.
+
+        Raises NotServedError by name, InvalidError, NotFoundError before anything runs.
+        """
+        self._recipes.check(definition)
+        digest = self._recipes.digest(definition)
+        is_forced = definition.force_build or definition.ignore_cache
+        if not is_forced and digest in self._recipes_running:
+            return self.get(self._recipes_running[digest])
+        result = await self._recipes.resolve(definition)
+        if result is not None:
+            return await self._known(definition, result)
+        if not is_forced and digest in self._recipes_running:  # another request was faster
+            return self.get(self._recipes_running[digest])
+        return self._start(definition, digest, is_forced)
+
+    def get(self, image_id: str) -> Image:
+        """Raises NotFoundError."""
+        row = self._row(image_id)
+        return Image(image_id, row["state"], row["error"], row["exit_status"], row["metadata"])
+
+    async def follow(
+        self, image_id: str, offset: int, timeout_s: float, *, replay: bool
+    ) -> AsyncIterator[list[Record] | Image]:
+        """Records of the build's log from an offset on, then how it ended; without that at the timeout.
+
+        `replay` gives the log of a build that has ended, too. Raises NotFoundError.
+        """
+        deadline = time.monotonic() + timeout_s
+        image = self.get(image_id)
+        shows_log = replay or image.state == BUILDING
+        while True:
+            image = self.get(image_id)  # before reading: what it ended with is in the log then
+            while shows_log and (records := list(read_log(self._home, image_id, offset))):
+                offset = records[-1].end
+                yield records
+            if image.state != BUILDING:
+                yield image
+                return
+            build = self._builds.get(image_id)
+            remaining = deadline - time.monotonic()
+            if build is None or remaining <= 0:
+                return
+            if self.get(image_id).state == BUILDING:
+                await build.log.wait(remaining)
+
+    def view(self, image_id: str) -> ImageView:
+        """Raises NotFoundError, or FailedPreconditionError while it is not built."""
+        view = self._views.get(image_id)
+        if view is None:
+            view = self._views[image_id] = self._make_view(image_id)
+        return view
+
+    def env_origins(self, image_id: str) -> dict[str, str]:
+        """Which instruction set each variable of the image. Raises NotFoundError."""
+        return {name: set_by for name, _, set_by in json.loads(self._row(image_id)["env"])}
+
+    def notes(self, image_id: str) -> list[str]:
+        """Where the image differs from what was asked for. Raises NotFoundError."""
+        notes: list[str] = json.loads(self._row(image_id)["notes"])
+        return notes
+
+    async def client_bundle(self, image_id: str, client_version: str) -> tuple[Path, ...]:
+        """Trees with /pkg, /__modal/deps and /__modal/homeport for this image's Python, topmost first."""
+        known = self._bundles.get((image_id, client_version))
+        if known is None:
+            row = self._row(image_id)
+            known = await self._bundle(
+                row["python_series"], client_version, row["builder_version"], logger.info
+            )
+            self._bundles[image_id, client_version] = known
+        return known
+
+    async def _bundle(
+        self, series: str, client_version: str, builder_version: str, log: Log
+    ) -> tuple[Path, ...]:
+        version = client_version or metadata.version("modal")
+        python: PythonLayer = await ensure_python(self._home, self._store, series, log)
+        return await ensure_client_bundle(self._home, self._store, python, version, builder_version, log)
+
+    async def _known(self, definition: ImageDefinition, result: Result) -> Image:
+        """The row of an image all of whose layers are there, made if only its configuration is new."""
+        row = self._db.one("built_image_by_key", key=result.state.key)
+        if row is not None:
+            return Image(row["image_id"], BUILT, metadata=row["metadata"])
+        image_id = self._add(definition)
+        await self._finish(image_id, definition, result)
+        return self.get(image_id)
+
+    def _start(self, definition: ImageDefinition, digest: str, is_forced: bool) -> Image:
+        image_id = self._add(definition)
+        log = ImageLog(self._home, image_id)
+        task = asyncio.create_task(self._run(image_id, definition, log), name=f"build {image_id}")
+        self._builds[image_id] = _Build(image_id, log, task)
+        if not is_forced:
+            self._recipes_running[digest] = image_id
+
+        def ended(_: asyncio.Task[None]) -> None:
+            self._builds.pop(image_id, None)
+            if self._recipes_running.get(digest) == image_id:
+                del self._recipes_running[digest]
+            log.close()
+
+        task.add_done_callback(ended)
+        return Image(image_id, BUILDING)
+
+    async def _run(self, image_id: str, definition: ImageDefinition, log: ImageLog) -> None:
+        """A build's whole life; ends by writing how it went into the image's row."""
+        try:
+            result = await self._recipes.build(definition, log.write, log.say)
+            if not definition.base_images:  # a first image: a container of it comes next
+                await self._bundle(
+                    result.python_series, definition.client_version, definition.builder_version, log.say
+                )
+            await self._finish(image_id, definition, result)
+        except BuildFailedError as error:
+            self._end(image_id, FAILED, str(error), error.status)
+        except HomeportError as error:
+            log.say(f"{error}\n")
+            self._end(image_id, FAILED, str(error), 1)
+        except asyncio.CancelledError:
+            self._end(image_id, INTERRUPTED, "The engine was stopped.", 0)
+            raise
+        except Exception as error:
+            logger.exception("the build of %s failed", image_id)
+            message = (
+                f"Homeport's engine failed ({type(error).__name__}: {error}); engine.log has the details."
+            )
+            self._end(image_id, FAILED, message, 1)
+
+    def _add(self, definition: ImageDefinition) -> str:
+        image_id = new_id(IMAGE)
+        self._db.run(
+            "add_image",
+            image_id=image_id,
+            definition=definition.serialized,
+            builder_version=definition.builder_version,
+            app_id=definition.app_id,
+            created_at=time.time(),
+        )
+        return image_id
+
+    async def _finish(self, image_id: str, definition: ImageDefinition, result: Result) -> None:
+        state = result.state
+        layers = tuple(self._home.layers / name for name in result.layers)
+        python, series = await find_python(self._builder, layers, state.plain_env, result.python_series)
+        if result.from_base is not None:
+            facts = api_pb2.ImageMetadata.FromString(result.from_base)
+        else:
+            facts = await image_metadata(self._builder, layers, state.plain_env, python)
+        facts.image_builder_version = definition.builder_version
+        if state.workdir is not None:
+            facts.workdir = state.workdir
+        with self._db.transaction():
+            # two definitions that come to the same: the first to end keeps the key
+            known = self._db.one("built_image_by_key", key=state.key)
+            self._db.run(
+                "image_built",
+                image_id=image_id,
+                key=state.key if known is None else f"{state.key} {image_id}",
+                layers=json.dumps(result.layers),
+                env=json.dumps([(name, v.value, v.set_by) for name, v in state.env.items()]),
+                workdir=state.workdir,
+                shell=json.dumps(state.shell),
+                entrypoint=json.dumps(state.entrypoint),
+                cmd=json.dumps(state.cmd),
+                python=python,
+                python_series=series,
+                notes=json.dumps(result.notes, ensure_ascii=False),
+                metadata=facts.SerializeToString(),
+                finished_at=time.time(),
+            )
+
+    def _end(self, image_id: str, state: int, error: str, exit_status: int) -> None:
+        self._db.run(
+            "image_ended",
+            image_id=image_id,
+            state=state,
+            error=error,
+            exit_status=exit_status,
+            finished_at=time.time(),
+        )
+
+    def _make_view(self, image_id: str) -> ImageView:
+        row = self._row(image_id)
+        if row["state"] != BUILT:
+            why = f": {row['error']}" if row["error"] else "."
+            raise FailedPreconditionError(f"Image {image_id} is not built{why} Run the app again.")
+        layers = tuple(self._home.layers / name for name in json.loads(row["layers"]))
+        gone = [layer.name for layer in layers if not layer.is_dir()]
+        if gone:
+            raise FailedPreconditionError(
+                f"Layer {gone[0]} of image {image_id} is no longer in {self._home.layers}. Run or deploy the "
+                "app again, which builds it."
+            )
+        env = {name: value for name, value, _ in json.loads(row["env"])}
+        return ImageView(image_id, layers, env, row["workdir"], row["python"], host_usr=True)
+
+    def _row(self, image_id: str) -> sqlite3.Row:
+        row = self._db.one("image_by_id", image_id=image_id)
+        if row is None:
+            raise NotFoundError(
+                f"There is no image {image_id}. Run or deploy the app again, which builds it."
+            )
+        return row
