@@ -6,12 +6,12 @@ Knows files and text. Who waits for new output, and what a client gets of it, is
 import codecs
 import heapq
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from homeport.control.log_index import LogIndex
 from homeport.plan import log_records
 from homeport.plan.log_cursor import Place
 from homeport.plan.log_records import STDERR, STDOUT, SYSTEM, Record
@@ -130,33 +130,60 @@ def encode_system_line(time_s: float, task_id: str, text: str) -> bytes:
 
 
 def history(
-    sources: Iterable[Source], selection: Selection, since_s: float, until_s: float
+    sources: Iterable[Source], index: LogIndex, selection: Selection, since_s: float, until_s: float
 ) -> Iterator[Line]:
     """The wanted lines of since_s <= time < until_s in the order of time. Reads files: use a thread."""
-    wanted = [
-        source
+    streams = [
+        _between(source, Place(index.start(source.path, since_s)), since_s, until_s)
         for source in sources
-        if selection.wants_source(source)
-        and source.first_s < until_s
-        and _last_write_s(source.path) >= since_s
+        if _may_hold(source, selection, since_s, until_s)
     ]
-    streams = [_lines_between(source, since_s, until_s) for source in wanted]
     return (line for line in heapq.merge(*streams, key=lambda line: line.time_s) if selection.wants(line))
 
 
-def newest(lines: Iterable[Line], limit: int) -> list[Line]:
-    """The last `limit` lines, in order."""
-    return list(deque(lines, maxlen=limit))
+def newest(
+    sources: Iterable[Source],
+    index: LogIndex,
+    selection: Selection,
+    since_s: float,
+    until_s: float,
+    limit: int,
+) -> list[Line]:
+    """The last `limit` of those lines, oldest first. Reads files from their end: use a thread."""
+    found = [
+        _newest_of(source, index, selection, since_s, until_s, limit)
+        for source in sources
+        if _may_hold(source, selection, since_s, until_s)
+    ]
+    merged = list(heapq.merge(*found, key=lambda line: line.time_s))
+    return merged[max(0, len(merged) - limit) :]
 
 
-def place_at(source: Source, time_s: float) -> Place:
-    """Where the first record of `time_s` or later begins."""
-    place = Place()
-    if _last_write_s(source.path) < time_s:
-        try:
-            return Place(source.path.stat().st_size)
-        except FileNotFoundError:
-            return place
+def _newest_of(
+    source: Source, index: LogIndex, selection: Selection, since_s: float, until_s: float, limit: int
+) -> list[Line]:
+    """The file is taken apart at the index's marks, and its parts are read from the last one on."""
+    lines: list[Line] = []
+    first = index.start(source.path, since_s)
+    end: int | None = None
+    for start in reversed(index.parts(source.path)):
+        part = _between(source, Place(start), since_s, until_s, end)
+        lines = [line for line in part if selection.wants(line)] + lines
+        if len(lines) >= limit or start <= first:
+            break
+        end = start
+    return lines[max(0, len(lines) - limit) :]
+
+
+def _may_hold(source: Source, selection: Selection, since_s: float, until_s: float) -> bool:
+    return (
+        selection.wants_source(source) and source.first_s < until_s and _last_write_s(source.path) >= since_s
+    )
+
+
+def place_at(source: Source, index: LogIndex, time_s: float) -> Place:
+    """Where the first record of `time_s` or later begins. Reads the file: use a thread."""
+    place = Place(index.start(source.path, time_s))
     while True:
         records, _, more = read_records(source, place)
         for record in records:
@@ -167,20 +194,24 @@ def place_at(source: Source, time_s: float) -> Place:
             return place
 
 
-def _lines_between(source: Source, since_s: float, until_s: float) -> Iterator[Line]:
-    place = Place()
+def _between(
+    source: Source, place: Place, since_s: float, until_s: float, end: int | None = None
+) -> Iterator[Line]:
+    """The lines of a time range in a part of a file, which begins and ends between lines."""
+    time_s = source.first_s
     while True:
         records, _, more = read_records(source, place)
         for record in records:
-            if record.time_s < since_s:
+            if record.time_s >= until_s or (end is not None and record.end > end):
+                return
+            time_s = record.time_s
+            if time_s < since_s:
                 place = Place(record.end)
                 continue
-            if record.time_s >= until_s:
-                return
             lines, place = to_lines(source, place, record)
             yield from lines
         if not records or not more:
-            yield from last_lines(source, place, source.first_s if not records else records[-1].time_s)[0]
+            yield from last_lines(source, place, time_s)[0]
             return
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from homeport.control import log_files
 from homeport.control.log_files import Line, Selection, Source
+from homeport.control.log_index import LogIndex
 from homeport.model.home import Home
 from homeport.plan import log_cursor
 from homeport.plan.log_cursor import APP_FILE, Cursor, Place
@@ -88,10 +89,10 @@ class LogReader:
     def function_of(self, task_id: str) -> str:
         return self._functions.get(task_id, "")
 
-    def skip_to(self, time_s: float) -> None:
-        """Leaves out what was printed before. Reads files: call it in a thread."""
+    def skip_to(self, time_s: float, index: LogIndex) -> None:
+        """Leaves out what was printed before. Reads files: use a thread."""
         for number, source in self._sources.items():
-            self._places[number] = log_files.place_at(source, time_s)
+            self._places[number] = log_files.place_at(source, index, time_s)
 
     def entry_id(self) -> str:
         return log_cursor.encode(Cursor(self._known, dict(self._places)))

@@ -16,6 +16,7 @@ from modal_proto import api_pb2
 
 from homeport.control import log_files
 from homeport.control.log_files import Line, Selection, Source
+from homeport.control.log_index import LogIndex
 from homeport.control.log_reader import LogReader
 from homeport.model.errors import NotFoundError
 from homeport.model.home import Home
@@ -54,6 +55,7 @@ class Logs:
         self._home = home
         self._database = database
         self._now = now
+        self._index = LogIndex()
         self._followers: dict[str, set[_Follower]] = {}
         self._app_of_task: dict[str, str] = {}
         self._checked: set[str] = set()  # apps whose own file ends with a whole record
@@ -148,7 +150,7 @@ class Logs:
         """The newest `limit` lines of a time range, oldest first."""
         sources = self._sources(app_id)
         return await asyncio.to_thread(
-            lambda: log_files.newest(log_files.history(sources, selection, since_s, until_s), limit)
+            log_files.newest, sources, self._index, selection, since_s, until_s, limit
         )
 
     async def count(
@@ -159,7 +161,7 @@ class Logs:
 
         def count() -> dict[int, list[int]]:
             buckets: dict[int, list[int]] = {}
-            for line in log_files.history(sources, selection, since_s, until_s):
+            for line in log_files.history(sources, self._index, selection, since_s, until_s):
                 start = int(line.time_s // bucket_s) * bucket_s
                 buckets.setdefault(start, [0, 0, 0])[line.fd - 1] += 1
             return buckets
@@ -174,7 +176,7 @@ class Logs:
         lines = await self.fetch(app_id, selection, 0.0, self._now() + 1.0, _FOLLOWED_LINES)
         if len(lines) == _FOLLOWED_LINES:
             reader.refresh()
-            await asyncio.to_thread(reader.skip_to, lines[0].time_s)
+            await asyncio.to_thread(reader.skip_to, lines[0].time_s, self._index)
         return reader
 
     def _sources(self, app_id: str) -> list[Source]:

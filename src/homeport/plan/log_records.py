@@ -65,6 +65,20 @@ def decode(buffer: bytes, offset: int, *, at_end: bool) -> Iterator[Record]:
         yield Record(last_time_s, int(header[2]), buffer[start:position], offset + position)
 
 
+def skim(buffer: bytes) -> Iterator[tuple[float, int, bool, int]]:
+    """Time, stream, whether it ends a line, and end of each whole record, until one that is damaged or cut.
+
+    Much faster than `decode`, since no data is copied.
+    """
+    position, match = 0, _HEADER.match
+    while (header := match(buffer, position)) is not None:
+        length = int(header[3])
+        position = header.end() + length
+        if position > len(buffer) or length > _MAX_PAYLOAD_BYTES:
+            return
+        yield float(header[1]), int(header[2]), not length or buffer[position - 1] == 10, position
+
+
 def whole_records_end(buffer: bytes) -> int:
     """How many bytes of a file are whole records: where a writer that died left a rest, it begins there."""
     end = 0
