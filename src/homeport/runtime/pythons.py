@@ -130,7 +130,7 @@ async def _fetch(home: Home, series: str, log: Log) -> Interpreter:
         await run_uv(home, "python", "install", series, "--install-dir", str(folder), "--no-bin")
     except FailedPreconditionError as error:
         reason = str(error).splitlines()[-1].strip()
-        present = ", ".join(_present_series(home)) or "none"
+        present = ", ".join(present_series(home)) or "none"
         raise FailedPreconditionError(
             f"Python {series} is not on this machine, and uv could not fetch it ({reason}). Install the "
             f"package python{series} (Debian, Ubuntu), run `pyenv install {series}` or `uv python install "
@@ -183,7 +183,7 @@ def _by_version(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", path.name)]
 
 
-def _present_series(home: Home) -> list[str]:
+def present_series(home: Home) -> list[str]:
     present = []
     for minor in range(9, 20):
         series = f"3.{minor}"
