@@ -122,7 +122,7 @@ class Recipes:
         self._secrets = secret_source
 
     def check(self, definition: ImageDefinition) -> list[Instruction]:
-        """The definition's instructions. Raises NotServedError by name, or InvalidError: nothing has run yet."""
+        """The definition's instructions. Raises NotServedError by name, or InvalidError."""
         if definition.builder_version not in SERVED_BUILDERS:
             raise NotServedError(
                 f"Homeport does not serve image builder version {definition.builder_version!r}, only "
@@ -152,9 +152,7 @@ class Recipes:
         parts = (
             definition.commands,
             sorted(definition.base_images.items()),
-            sorted(
-                (name, hashlib.sha256(data).hexdigest()) for name, data in definition.context_files.items()
-            ),
+            sorted((name, sha256(data).hexdigest()) for name, data in definition.context_files.items()),
             definition.context_mount_id,
             sorted(definition.build_args.items()),
             self._secret_names(definition),
@@ -306,7 +304,7 @@ class _Walk:
         )
 
     def _meet_prelude(self, result: Result, instructions: list[Instruction]) -> Result:
-        """The client's own first steps: this machine's userland and the Python layer have what they install."""
+        """The client's own first steps: this machine's userland and the Python layer have what they want."""
         missing = missing_packages(PRELUDE_PACKAGES)
         lines = [
             f"apt-get install {' '.join(PRELUDE_PACKAGES)}: met by this machine's userland, missing: "

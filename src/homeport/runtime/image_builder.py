@@ -147,7 +147,7 @@ class ImageBuilder:
             output.end()
             if status != 0:
                 raise StepFailedError(status, list(output.last_lines))
-            _forget_mount_points(tree)
+            _forget_machine(tree, step.binds)
             return {"kind": "step"}
 
         return await self._store.make(step.key, fill)
@@ -226,11 +226,30 @@ def copy_script(
     return "\n".join(lines), tuple(binds)
 
 
-def _forget_mount_points(tree: Path) -> None:
-    """Removes the empty files and folders that were made to bind things onto."""
-    run = tree / "run/homeport"
-    if run.is_dir() and not run.is_symlink():
-        shutil.rmtree(run, ignore_errors=True)
+def _forget_machine(tree: Path, binds: tuple[Bind, ...]) -> None:
+    """Removes from a layer what the container was given for its run: name resolution, places to bind onto."""
+    for name in ("resolv.conf", "hosts", "hostname"):
+        file = tree / "etc" / name
+        if file.is_file() or file.is_symlink():
+            file.unlink()
+            _remove_empty(file.parent, tree)
+    for bind in binds:
+        place = tree / bind.target.lstrip("/")
+        if place.is_file() and not place.is_symlink() and place.stat().st_size == 0:
+            place.unlink()
+            place = place.parent
+        _remove_empty(place, tree)
+
+
+def _remove_empty(folder: Path, tree: Path) -> None:
+    """Removes a folder and those above it, as far as they hold nothing; lower layers keep theirs."""
+    while folder != tree and folder.is_relative_to(tree):
+        if folder.is_dir() and not folder.is_symlink():
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+        folder = folder.parent
 
 
 class _Output:
