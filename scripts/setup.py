@@ -171,9 +171,12 @@ def package_environment(python):
 
 def find_uv(python, scratch, environment):
     """A uv that runs: that of .venv, that of PATH, else one that pip fetches for this set-up."""
-    for place in (os.path.join(VENV, "bin", "uv"), shutil.which("uv")):
-        if place and version_of_uv(place) >= OLDEST_UV:
-            return place
+    own = os.path.join(VENV, "bin", "uv")
+    if version_of_uv(own) >= OLDEST_UV:
+        return shutil.copy2(own, scratch)  # .venv may have to be made anew
+    found = shutil.which("uv")
+    if found and version_of_uv(found) >= OLDEST_UV:
+        return found
     pip, pip_environment = find_pip(python, scratch)
     environment = dict(environment, **pip_environment)
     say("fetching uv, which installs the packages")
