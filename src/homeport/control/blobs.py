@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.control.links import DOWNLOAD_S, UPLOAD_S, Links
+from homeport.control.streams import batches
 from homeport.model.errors import InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.model.ids import BLOB, new_id
 from homeport.store.blobs import BlobStore
@@ -25,7 +26,6 @@ MULTIPART_FROM_BYTES = 1 << 30
 PART_BYTES = 128 << 20
 MAX_BYTES = 1 << 40
 _SPARE_BYTES = 256 << 20  # never fill the disk to the last byte: the database needs some
-_BATCH_BYTES = 1 << 20  # handed to a thread at once: long enough that the switch costs nothing
 _SWEEP_EVERY_S = 24 * 3600.0
 
 
@@ -93,7 +93,7 @@ class Blobs:
         expected = _part_length(row["size_bytes"], row["part_bytes"], part)
         incoming = self.store.receive(with_md5=True)
         try:
-            async for batch in _batches(chunks, expected, f"blob {blob_id}"):
+            async for batch in batches(chunks, expected, f"blob {blob_id}"):
                 if len(batch) < 1 << 16:
                     incoming.write(batch)
                 else:
@@ -194,22 +194,6 @@ class Blobs:
         if row is None:
             raise NotFoundError(f"There is no blob {blob_id}; blobs are kept for seven days.")
         return row
-
-
-async def _batches(chunks: AsyncIterator[bytes], limit: int, what: str) -> AsyncIterator[bytearray]:
-    """Chunks joined to about a megabyte. Raises InvalidError as soon as there are more than `limit` bytes."""
-    batch = bytearray()
-    total = 0
-    async for chunk in chunks:
-        total += len(chunk)
-        if total > limit:
-            raise InvalidError(f"The upload of {what} is longer than the {limit} bytes announced.")
-        batch += chunk
-        if len(batch) >= _BATCH_BYTES:
-            yield batch
-            batch = bytearray()
-    if batch:
-        yield batch
 
 
 def _sha256_hex(sha256_base64: str) -> str:

@@ -33,10 +33,13 @@ class SecretSource(Protocol):
 
 
 class VolumeSource(Protocol):
-    """Implemented by control.volumes.Volumes."""
+    """Implemented by control.volume_mounts.VolumeMounts."""
 
-    def attach(self, task_id: str, volume_id: str, path: str, *, read_only: bool) -> VolumeAttachment:
-        """Makes the container's own folder and pins the committed state that it sees."""
+    def attach(
+        self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""
+    ) -> VolumeAttachment:
+        """Makes the container's own folder and pins the committed state that it sees; with `sub_path`
+        (api_pb2.VolumeMount.sub_path), that folder of the volume only."""
 
     async def commit_task(self, task_id: str, volume_id: str | None = None) -> None:
         """Commits what the task wrote to one volume or to all of its volumes."""

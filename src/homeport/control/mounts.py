@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from homeport.control.ownership import container_owner
 from homeport.model.errors import AlreadyExistsError, InvalidError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.model.ids import MOUNT, new_id
@@ -44,7 +45,7 @@ class Mounts:
         self._db = database
         self._home = home
         self._store = store
-        self._owner = owner_uid
+        self._owner = container_owner() if owner_uid is None else owner_uid
         self._building = asyncio.Lock()  # the same files asked for twice at once are one tree
         _sweep(home.mounts, {row["folder"] for row in database.all("mount_tree_folders")})
 

@@ -127,11 +127,11 @@ class BlobStore:
             incoming.abort()
             raise
 
-    def put_file(self, source: BinaryIO) -> tuple[str, int]:
-        """Stores an open file's content and returns its sha256 and size."""
+    def put_file(self, source: BinaryIO, length: int) -> tuple[str, int]:
+        """Stores the next `length` bytes of an open file and returns their sha256 and number."""
         incoming = self.receive()
         try:
-            while chunk := source.read(_COPY_BYTES):
+            while chunk := source.read(min(_COPY_BYTES, length - incoming.size_bytes)):
                 incoming.write(chunk)
             return self.keep(incoming), incoming.size_bytes
         except BaseException:

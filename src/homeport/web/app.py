@@ -7,14 +7,16 @@ from starlette.applications import Starlette
 
 from homeport.control.blobs import Blobs
 from homeport.control.links import Links
-from homeport.control.volumes import Volumes
+from homeport.control.volume_service import VolumeService
 from homeport.model.errors import HomeportError
 from homeport.web.blobs import blob_routes
 from homeport.web.errors import answer_error
 from homeport.web.volumes import volume_routes
 
 
-def build_app(blobs: Blobs, volumes: Volumes, links: Links, *, token_id: str, token_secret: str) -> Starlette:
+def build_app(
+    blobs: Blobs, volumes: VolumeService, links: Links, *, token_id: str, token_secret: str
+) -> Starlette:
     """Everything that is answered on the HTTP port."""
     routes = [*blob_routes(blobs, links), *volume_routes(volumes, links, token_id, token_secret)]
     return Starlette(routes=routes, exception_handlers={HomeportError: answer_error})

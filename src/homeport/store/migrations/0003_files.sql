@@ -72,6 +72,7 @@ CREATE TABLE volume_attachments (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- v/u/NUMBER holds upper and work
     task_id TEXT NOT NULL,
     volume_id TEXT NOT NULL,
+    folder INTEGER NOT NULL,         -- the volume's, kept here for when the volume is deleted
     path TEXT NOT NULL,              -- where the container has it
     sub_path TEXT NOT NULL,
     is_read_only INTEGER NOT NULL,

@@ -12,6 +12,14 @@ VALUES (:name, :environment_id, :created_at) ON CONFLICT (name) DO NOTHING;
 -- name: set_environment_builder
 UPDATE environments SET image_builder_version = :image_builder_version WHERE name = :name;
 
+-- What keeps an environment from being deleted: running apps, and volumes and secrets that have a name.
+-- name: environment_contents
+SELECT 'app' AS kind, app_id AS name FROM apps WHERE environment = :environment AND stopped_at IS NULL
+UNION ALL
+SELECT 'volume', name FROM volumes WHERE environment = :environment AND name IS NOT NULL
+UNION ALL
+SELECT 'secret', name FROM secrets WHERE environment = :environment AND name IS NOT NULL;
+
 -- name: remove_environment
 DELETE FROM environments WHERE name = :name;
 
@@ -36,9 +44,6 @@ SELECT * FROM apps WHERE environment = :environment AND name = :name ORDER BY cr
 SELECT * FROM apps
 WHERE environment = :environment AND (stopped_at IS NULL OR stopped_at > :stopped_after)
 ORDER BY created_at;
-
--- name: live_apps_of_environment
-SELECT * FROM apps WHERE environment = :environment AND stopped_at IS NULL;
 
 -- name: unstopped_apps
 SELECT * FROM apps WHERE stopped_at IS NULL;

@@ -134,11 +134,14 @@ DELETE FROM volume_deltas WHERE number = :number;
 DELETE FROM volume_deltas WHERE volume_id = :volume_id;
 
 -- name: add_attachment
-INSERT INTO volume_attachments (task_id, volume_id, path, sub_path, is_read_only, stack)
-VALUES (:task_id, :volume_id, :path, :sub_path, :is_read_only, :stack);
+INSERT INTO volume_attachments (task_id, volume_id, folder, path, sub_path, is_read_only, stack)
+VALUES (:task_id, :volume_id, :folder, :path, :sub_path, :is_read_only, :stack);
 
 -- name: all_attachments
 SELECT * FROM volume_attachments;
+
+-- name: attachment_by_number
+SELECT * FROM volume_attachments WHERE number = :number;
 
 -- name: attachments_of_task
 SELECT * FROM volume_attachments WHERE task_id = :task_id ORDER BY number;
