@@ -121,7 +121,7 @@ def test_the_real_client_reads_it(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "from modal.config import config, _profile; print(_profile, config['server_url'], config['token_id'])",
+            "from modal.config import config as c, _profile; print(_profile, c['server_url'], c['token_id'])",
         ],
         env=environment | {"MODAL_CONFIG_PATH": str(file)},
         capture_output=True,
