@@ -82,8 +82,8 @@ class World:
             file.write(raw)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """A server on loopback for the real client; yields its address."""
+    async def serving(self, url: str = "") -> AsyncIterator[str]:
+        """A server on loopback for the real client, at the address of an earlier one if given; yields it."""
         gateway = Gateway(
             [
                 AppServicer(self.apps, self.database),
@@ -95,7 +95,7 @@ class World:
             *TOKEN,
         )
         server = gateway.server()
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(url.removeprefix("http://") or "127.0.0.1:0")
         await server.start()
         await self.apps.open()
         self.url = f"http://127.0.0.1:{port}"

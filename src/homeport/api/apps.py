@@ -9,6 +9,7 @@ from modal_proto import api_pb2
 from homeport.api.gateway import Caller
 from homeport.control import deployments
 from homeport.control.apps import Apps
+from homeport.plan.suggestions import nearest
 from homeport.store.database import Database
 
 _SOURCES = {
@@ -161,6 +162,30 @@ class AppServicer:
         self, request: api_pb2.AppGetTagsRequest, caller: Caller
     ) -> api_pb2.AppGetTagsResponse:
         return api_pb2.AppGetTagsResponse(tags=self._apps.tags(request.app_id))
+
+    async def ObjectSuggest(
+        self, request: api_pb2.ObjectSuggestRequest, caller: Caller
+    ) -> api_pb2.ObjectSuggestResponse:
+        environment = self._apps.environments.name(request.environment_name)
+        known = self._suggestible(environment, request.kind)
+        return api_pb2.ObjectSuggestResponse(
+            suggestions=[known[name] for name in nearest(request.query, known, request.limit)]
+        )
+
+    def _suggestible(self, environment: str, kind: int) -> dict[str, api_pb2.ObjectSuggestion]:
+        """What could have been meant, by the reference that a user types: APP or APP/FUNCTION."""
+        known: dict[str, api_pb2.ObjectSuggestion] = {}
+        for row in self._apps.listed(environment):
+            if row["name"] is None:
+                continue
+            if kind == api_pb2.ObjectSuggestRequest.OBJECT_SUGGEST_KIND_APP:
+                known[row["name"]] = api_pb2.ObjectSuggestion(object_name=row["name"])
+            elif kind == api_pb2.ObjectSuggestRequest.OBJECT_SUGGEST_KIND_FUNCTION:
+                for tag in self._apps.layout(row["app_id"]).function_ids:
+                    known[f"{row['name']}/{tag}"] = api_pb2.ObjectSuggestion(
+                        app_name=row["name"], object_name=tag
+                    )
+        return known
 
     def _deployment(self, row: sqlite3.Row) -> api_pb2.AppDeploymentHistory:
         entry = api_pb2.AppDeploymentHistory(

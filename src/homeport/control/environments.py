@@ -68,10 +68,13 @@ class Environments:
         self.get(name)
         if name == DEFAULT_ENVIRONMENT:
             raise FailedPreconditionError(f"Environment '{name}' is the default one and cannot be deleted.")
-        live = self._database.all("live_apps_of_environment", environment=name)
-        if live:
-            names = ", ".join(row["app_id"] for row in live)
-            raise FailedPreconditionError(f"Environment '{name}' has running apps: stop {names} first.")
+        held = self._database.all("environment_contents", environment=name)
+        if held:
+            shown = ", ".join(f"{row['kind']} {row['name']}" for row in held[:5])
+            more = f" and {len(held) - 5} more" if len(held) > 5 else ""
+            raise FailedPreconditionError(
+                f"Environment '{name}' still holds {shown}{more}: stop the apps and delete the rest first."
+            )
         self._database.run("remove_environment", name=name)
 
     def _add(self, name: str) -> bool:

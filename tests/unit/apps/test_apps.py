@@ -7,6 +7,7 @@ import pytest
 from modal_proto import api_pb2
 
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
+from homeport.plan.suggestions import nearest
 from tests.support.world import World, wait_until
 
 EPHEMERAL, DETACHED = api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_DETACHED
@@ -248,6 +249,14 @@ def test_what_is_refused(world: World) -> None:
             world.apps.create("x", "", STOPPED, {}, "")
 
     in_loop(story)
+
+
+def test_the_nearest_names_are_suggested() -> None:
+    names = ["train-model", "train-tokenizer", "serve", "Evaluate_All"]
+    assert nearest("train_modle", names, 4)[0] == "train-model"
+    assert nearest("evaluate-all", names, 4) == ["Evaluate_All"]
+    assert nearest("tra", names, 4) == ["train-model", "train-tokenizer"]
+    assert nearest("zzz", names, 4) == nearest("serve", names, 0) == []
 
 
 def test_environments(world: World) -> None:

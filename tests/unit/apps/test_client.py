@@ -6,6 +6,7 @@ import time
 
 from modal_proto import api_pb2
 
+from homeport.plan import log_records
 from tests.support.world import World, wait_until
 
 TASK = "ta-" + "1" * 22
@@ -104,7 +105,7 @@ def test_a_detached_app_outlives_a_client_that_is_killed(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: AppList, AppGetByDeploymentName, AppGetLifecycle, AppDeploymentHistory, AppGetInfo
+# rpcs: AppList, AppGetByDeploymentName, AppGetLifecycle, AppDeploymentHistory, AppGetInfo, ObjectSuggest
 def test_deployed_apps_are_listed_with_their_history(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -119,9 +120,10 @@ def test_deployed_apps_are_listed_with_their_history(world: World) -> None:
             assert (row["app_id"], row["state"], row["tasks"]) == (app_id, "deployed", "1"), listed
             assert "v1" in history.stdout and "1.6.4" in history.stdout, history
             assert "Deployment" in info.stdout, info
-            unknown = await world.client("-m", "modal", "app", "history", "nothing")
+            unknown = await world.client("-m", "modal", "app", "history", "my_apps")
             assert unknown.returncode != 0
-            assert "No App with name 'nothing' found in the 'main' environment" in unknown.stderr
+            assert "No App with name 'my_apps' found in the 'main' environment" in unknown.stderr
+            assert "my-app" in unknown.stderr  # the client's "did you mean"
 
     asyncio.run(story())
 
@@ -212,6 +214,13 @@ def test_environments_are_created_listed_and_deleted(world: World) -> None:
             assert json.loads(listed.stdout)[0]["image_builder_version"] == "2026.10"
             renamed = await world.client("-m", "modal", "environment", "update", "dev", "--set-name", "x")
             assert renamed.returncode != 0 and "does not serve renaming" in renamed.stderr, renamed
+            world.database._connection.execute(
+                "INSERT INTO secrets (secret_id, environment, name, env, created_at)"
+                " VALUES ('st-1', 'dev', 'keys', '{}', 0)"
+            )
+            held = await world.client("-m", "modal", "environment", "delete", "dev", "--yes")
+            assert held.returncode != 0 and "still holds secret keys" in held.stderr, held
+            world.database._connection.execute("DELETE FROM secrets")
             deleted = await world.client("-m", "modal", "environment", "delete", "dev", "--yes")
             assert deleted.returncode == 0, deleted
             missing = await world.client("-m", "modal", "app", "list", "--env", "dev")
@@ -230,5 +239,39 @@ def test_the_token_and_a_client_that_is_newer(world: World) -> None:
             assert "ak-test" in token.stdout and "homeport" in token.stdout, token
             hello = await world.client("-c", "import modal; modal.Client.from_env().hello()")
             assert "newer than the 1.5.0 that Homeport knows" in hello.stderr, hello
+
+    asyncio.run(story())
+
+
+def test_a_detached_run_outlives_an_engine_that_was_killed(world: World) -> None:
+    async def story() -> None:
+        async with world.serving() as url:
+            world.apps.pending = lambda app_id: 1
+            process = await world.spawn("-c", RUN, "60", "detach")
+            app_id = await running_app(world)
+            world.start_task(app_id, TASK, time.time())
+            for n in range(5):
+                world.print(TASK, time.time(), b"before %d\n" % n)
+            follower = await world.spawn("-m", "modal", "app", "logs", app_id, "-f")
+            assert follower.stdout is not None
+            while b"before 4" not in await follower.stdout.readline():
+                pass
+            process.kill()
+            await process.communicate()
+        world.append(TASK, log_records.encode(time.time(), 1, "while it was dead €\n".encode()))
+        follower.kill()
+        await follower.communicate()
+        world.restart()
+        world.apps.pending = lambda app_id: 1
+        async with world.serving(url):
+            assert world.apps.state(app_id) == api_pb2.APP_STATE_DETACHED
+            ends_tasks(world, TASK, say=b"after\n")
+            follower = await world.spawn("-m", "modal", "app", "logs", app_id, "-f")
+            await wait_until(lambda: world.logs._followers)
+            await world.apps.stop(app_id, "done")
+            out, err = await follower.communicate()
+            assert follower.returncode == 0, err.decode()
+            expected = [*(f"before {n}" for n in range(5)), "while it was dead €", "after"]
+            assert [line for line in out.decode().splitlines() if line in expected] == expected
 
     asyncio.run(story())
