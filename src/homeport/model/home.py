@@ -79,8 +79,9 @@ class Home:
 
     @property
     def notify_socket(self) -> Path:
-        """Datagrams from supervisors: something was logged, a container ended."""
-        return self.root / "n.sock"
+        """Datagrams from supervisors: something was logged, a container ended. Below `tasks`, since that is what
+        the containers' uid may enter."""
+        return self.tasks / "n.sock"
 
     def create(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,20 +9,18 @@ import json
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.errors import ContainerStartError
 from homeport.runtime.host_files import etc_files
-from homeport.runtime.identity import container_uid, own
+from homeport.runtime.identity import container_uid, own, remove_tree
+from homeport.runtime.launcher import spawn_launcher
 
-__all__ = ["Bind", "CommandSpec", "own", "run_command"]
+__all__ = ["Bind", "CommandSpec", "own", "remove_tree", "run_command"]
 
-INSIDE: Final = Path(__file__).parent / "inside" / "__main__.py"
 _READ_BYTES: Final = 65536
 _GRACE_S: Final = 10.0
 
@@ -101,26 +99,6 @@ class _UpperParts:
             remove_tree(folder)
 
 
-def remove_tree(path: Path) -> None:
-    """Removes a tree, folders without permissions (an overlay's work folder) included; no error if it is gone."""
-
-    def open_up(function: Callable[..., Any], name: str, _: object) -> None:
-        with suppress(FileNotFoundError):
-            Path(name).parent.chmod(0o700)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                Path(name).chmod(0o700)
-                shutil.rmtree(name, onerror=_raise)
-            else:
-                Path(name).unlink()
-
-    def _raise(function: Callable[..., Any], name: str, info: Any) -> None:
-        if not isinstance(info[1], FileNotFoundError):
-            raise info[1]
-
-    if path.exists():
-        shutil.rmtree(path, onerror=open_up)
-
-
 def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
     folders = (parts.upper.parent, *command.layers)  # an upper folder and its work folder need one mount
     return {
@@ -184,22 +162,3 @@ def _status(answer: bytes, returncode: int | None) -> int:
         raise ContainerStartError(f"the container could not be put together: {message['error']}")
     code = os.waitstatus_to_exitcode(message["ended"])
     return code if code >= 0 else 128 - code
-
-
-async def spawn_launcher(
-    request: dict[str, Any], channel: socket.socket, stdout: int, pass_fds: tuple[int, ...] = ()
-) -> asyncio.subprocess.Process:
-    """Starts inside/launch.py on this Python with the request in a memory file, since it may hold secrets."""
-    memory = os.memfd_create("request", 0)
-    try:
-        os.write(memory, json.dumps({**request, "channel": channel.fileno()}).encode())
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-B", str(INSIDE), "launch", str(memory)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8"},
-            pass_fds=(memory, channel.fileno(), *pass_fds),
-        )
-    finally:
-        os.close(memory)

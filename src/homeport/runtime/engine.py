@@ -97,6 +97,10 @@ class ContainerRuntime(Protocol):
     def api_socket(self, task_id: str) -> str:
         """The address to bind this task's gRPC server at (`unix:…`), before `start`."""
 
+    def share_socket(self, task_id: str) -> None:
+        """Lets the container connect to its api socket; call it after each binding of the socket. `start` does
+        it for a socket that is bound before."""
+
     def running(self) -> set[str]:
         """Ids of the tasks whose containers live."""
 
@@ -106,6 +110,10 @@ class ContainerRuntime(Protocol):
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
         """Shows the container a newer committed state at attachment.path. Raises FailedPreconditionError
         while files in it are open."""
+
+    async def forget(self, task_id: str) -> None:
+        """Removes the folder of a task that has ended, its log excepted. Raises FailedPreconditionError while
+        the container runs; no error if there is no folder."""
 
     async def close(self, *, kill_containers: bool) -> None:
         """Ends warm parents, and containers too if asked; leaves no process behind but those."""

@@ -5,8 +5,10 @@ so that a container's root is never the host's root.
 """
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 # in the range that systemd's assignment of uids (UIDs 1879048192 to 2147483647) leaves unused
 CONTAINER_UID: Final = 1_900_000_000
@@ -35,3 +37,20 @@ def own(path: Path) -> None:
 def _give(path: str) -> None:
     if os.lstat(path).st_uid != CONTAINER_UID:
         os.lchown(path, CONTAINER_UID, CONTAINER_UID)
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a tree; no error if it is gone. Folders without permissions, such as an overlay's work folder,
+    are opened first."""
+
+    def open_up(remove: Callable[..., Any], name: str, error: Any) -> None:
+        if isinstance(error[1], FileNotFoundError):
+            return
+        Path(name).parent.chmod(0o700)
+        if remove is os.unlink or remove is os.rmdir:
+            remove(name)
+        else:  # the folder could not be read
+            Path(name).chmod(0o700)
+            remove_tree(Path(name))
+
+    shutil.rmtree(path, onerror=open_up)

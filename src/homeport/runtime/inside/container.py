@@ -15,17 +15,34 @@ class Started:
     def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
         self.channel = channel
+        self.is_ready = False  # the user's process is about to run
         self.error = ""  # why the container could not be put together
         self.user_status = None  # type: int | None  # wait status of the user's process, once it ended
 
     def handle_message(self) -> bool:
         """Takes one message of PID 1's; False at the end of its channel."""
+        return self._take() is not None
+
+    def ask(self, request: "dict", fds: "list[int] | None" = None) -> "dict":
+        """Has PID 1 do something to its mounts. The answer holds `error` where it failed."""
+        messages.send(self.channel, request, fds)
+        while True:
+            message = self._take()
+            if message is None:
+                return {"error": "the container has ended"}
+            if "done" in message or "busy" in message:
+                return message
+
+    def _take(self) -> "dict | None":
         message, _ = messages.receive(self.channel)
         if message is None:
-            return False
+            return None
+        self.is_ready = self.is_ready or "started" in message
+        if "busy" in message:
+            return message
         self.error = message.get("error", self.error)
         self.user_status = message.get("ended", self.user_status)
-        return True
+        return message
 
     def wait_or_kill(self, engine: socket.socket) -> int:
         """Waits for the end, and kills the container when the engine's channel ends. Returns a wait status."""

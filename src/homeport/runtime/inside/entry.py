@@ -15,6 +15,21 @@ from . import host, kernel
 ENTRYPOINT = "modal._container_entrypoint"
 
 
+def describe(error: BaseException) -> str:
+    """One line for a person: what the system said, and about which file."""
+    if isinstance(error, OSError) and error.strerror:
+        return "{}{}".format(error.strerror, " ({})".format(error.filename) if error.filename else "")
+    return "{}: {}".format(type(error).__name__, error)
+
+
+def point_output_nowhere() -> None:
+    """A process that lives on must not hold the engine's pipes."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+
+
 def close_all_but(kept: "set[int]") -> None:
     """Closes every descriptor above 2 that is not in `kept`."""
     for name in os.listdir("/proc/self/fd"):

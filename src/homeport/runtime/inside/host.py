@@ -14,6 +14,7 @@ from . import kernel, mounts
 STAGE = "dev/shm"  # exists everywhere, and Homeport has no other use for it
 NEW_ROOT = STAGE + "/r"
 SCRATCH = STAGE + "/s"
+SKELETON = STAGE + "/k"  # mount points for a root that is read-only
 
 Staged = "list[list[str]]"
 
@@ -63,7 +64,7 @@ def _make_stage(staged: "list[str]") -> None:
     kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
     opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in staged]  # the stage may cover them
     mounts.attach(mounts.tmpfs(size="1m", mode="755"), STAGE)
-    for folder in (NEW_ROOT, SCRATCH):
+    for folder in (NEW_ROOT, SCRATCH, SKELETON, *(SKELETON + part for part in ("/proc", "/dev", "/usr"))):
         os.mkdir(folder)
     for index, source in enumerate(opened):
         path = "/proc/self/fd/{}".format(source)

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 
-from . import container, entry, host, messages, pid1
+from . import container, entry, entrypoint, host, messages, root, supervisor
 
 
 def main(arguments: "list[str]") -> None:
@@ -17,11 +17,12 @@ def main(arguments: "list[str]") -> None:
     try:
         host.enter_namespaces(request["staged"], request["container_uid"])
     except OSError as error:
-        messages.send(channel, {"error": pid1.describe(error), "namespaces": True})
+        messages.send(channel, {"error": entry.describe(error), "namespaces": True})
         sys.exit(1)
     paths = host.HostPaths(request["staged"])
-    if request["mode"] == "command":
-        _run_command(request["spec"], paths, channel)
+    {"command": _run_command, "container": _start_container, "parent": _become_parent}[request["mode"]](
+        request["spec"], paths, channel
+    )
 
 
 def _run_command(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
@@ -33,3 +34,26 @@ def _run_command(spec: "dict", paths: host.HostPaths, channel: socket.socket) ->
     os.dup2(os.open("/dev/null", os.O_WRONLY), 1)  # the end of the output is the end of the container's
     status = started.wait_or_kill(channel)
     messages.send(channel, {"error": started.error} if started.error else {"ended": status})
+
+
+def _start_container(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
+    """Starts a container without a warm parent. The supervisor is a grandchild: the engine's own child would be
+    ended when the engine's event loop is closed."""
+    if os.fork() != 0:
+        os._exit(0)
+    supervisor.supervise(spec, paths, channel)
+    entrypoint.run(spec, None)
+
+
+def _become_parent(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
+    """Becomes the image's Python in the image's view, with this machine's root as a descriptor and no path."""
+    try:
+        host_root = root.build(spec, paths)
+        os.chdir("/")
+        os.set_inheritable(host_root, True)
+        os.set_inheritable(channel.fileno(), True)
+        arguments = [spec["python"], entrypoint.MAIN, "parent", str(channel.fileno()), str(host_root)]
+        os.execve(spec["python"], arguments, spec["env"])
+    except OSError as error:
+        messages.send(channel, {"error": entry.describe(error)})
+        sys.exit(1)

@@ -40,3 +40,12 @@ def read_memory_file(number: int) -> "dict":
     with os.fdopen(number, "rb") as file:
         file.seek(0)
         return json.load(file)
+
+
+def renumber(spec: "dict", numbers: "dict[int, int]") -> "dict":
+    """The specification with the descriptors' numbers as they are in this process."""
+    volumes = [
+        dict(volume, fd=numbers[volume["fd"]]) if volume.get("fd") is not None else volume
+        for volume in spec["volumes"]
+    ]
+    return dict(spec, volumes=volumes, cgroup_fds=[numbers[number] for number in spec.get("cgroup_fds", ())])

@@ -22,31 +22,26 @@ def main(spec: "dict", host: HostPaths, here: int, channel: socket.socket, outpu
         kernel.die_with_parent()
         os.fchdir(here)
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
-        kept = {channel.fileno(), *output, *(v["fd"] for v in spec["volumes"] if v.get("fd") is not None)}
+        kept = {channel.fileno(), *output, *spec.get("cgroup_fds", ())}
+        kept |= {volume["fd"] for volume in spec["volumes"] if volume.get("fd") is not None}
         entry.close_all_but(kept)
         _join_groups(spec)
         root.leave(root.build(spec, host))
         entry.make_workdir(spec["workdir"])
         user, wakeups = _start_user(spec, output)
     except BaseException as error:
-        messages.send(channel, {"error": describe(error)})
+        messages.send(channel, {"error": entry.describe(error)})
         os._exit(1)
     if user == 0:
         return
     try:
         for number in set(output):
             os.close(number)
+        entry.point_output_nowhere()
         messages.send(channel, {"started": True})
         _serve(user, wakeups, channel)
     finally:  # not reached: without PID 1 there is no container
         os._exit(1)
-
-
-def describe(error: BaseException) -> str:
-    """One line for a person: what the system said, and about which file."""
-    if isinstance(error, OSError) and error.strerror:
-        return "{}{}".format(error.strerror, " ({})".format(error.filename) if error.filename else "")
-    return "{}: {}".format(type(error).__name__, error)
 
 
 def _join_groups(spec: "dict") -> None:
@@ -64,7 +59,7 @@ def _start_user(spec: "dict", output: "tuple[int, int]") -> "tuple[int, socket.s
         try:
             entry.become_user(spec, output, writer)
         except BaseException as error:
-            os.write(writer, describe(error).encode())
+            os.write(writer, entry.describe(error).encode())
             os._exit(1)
         os.close(writer)
         return 0, wakeups
@@ -129,7 +124,7 @@ def _answer(channel: socket.socket) -> None:
             kernel.move_mount(fds[0], request["path"])
         messages.send(channel, {"done": True})
     except OSError as error:
-        messages.send(channel, {"error": describe(error), "busy": error.errno == errno.EBUSY})
+        messages.send(channel, {"error": entry.describe(error), "busy": error.errno == errno.EBUSY})
     finally:
         for number in fds:
             os.close(number)

@@ -11,7 +11,7 @@ import os
 import socket
 
 from . import kernel, mounts
-from .host import NEW_ROOT, SCRATCH, HostPaths
+from .host import NEW_ROOT, SCRATCH, SKELETON, HostPaths
 
 CONTAINER = "container"
 BUILD_STEP = "build step"
@@ -32,7 +32,8 @@ def build(spec: "dict", host: HostPaths) -> int:
     old_root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     view = spec["view"]
-    mounts.attach(_overlay(view, view["trees"], "", host), NEW_ROOT)
+    skeleton = ["/" + SKELETON] if spec["kind"] == WARM_PARENT else []
+    mounts.attach(_overlay(view, view["trees"] + skeleton, "", host), NEW_ROOT)
     os.chdir(NEW_ROOT)
     kernel.pivot_root(".", ".")  # the old root now lies on top of the new one, where no path leads
     os.fchdir(here)
@@ -62,10 +63,20 @@ def build(spec: "dict", host: HostPaths) -> int:
 
 
 def leave(old_root: int) -> None:
-    """Unmounts everything of this machine but what was mounted into the container."""
+    """Unmounts everything of this machine but what was mounted into the container.
+
+    A warm parent's root has this machine's on top of it: `.` means the topmost, until the old root itself has
+    gone and `.` is in no mount namespace any more.
+    """
     os.fchdir(old_root)
     os.close(old_root)
     kernel.unmount(".", kernel.MNT_DETACH)
+    try:
+        while True:
+            kernel.unmount(".", kernel.MNT_DETACH)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     os.chdir("/")
 
 

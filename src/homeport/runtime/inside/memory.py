@@ -1,0 +1,104 @@
+"""A container's memory: how much it uses, and whether it is over its limit.
+
+Where a control group holds the limit, its files say what happened. Elsewhere the supervisor looks every 100 ms,
+only while a limit is set. An RLIMIT_AS is no substitute: CUDA reserves far more addresses than memory.
+"""
+
+import os
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MIB = 1 << 20
+
+
+class Watch:
+    """Watches one container; paths are below the working folder, this machine's root."""
+
+    def __init__(self, spec: "dict", pid: int) -> None:
+        self._limit = spec.get("memory_limit_bytes")
+        self._group = spec.get("memory_group")  # the control group's folder
+        self._pid = pid
+        self._sampled_peak = 0
+        self._was_over = False
+
+    @property
+    def is_sampling(self) -> bool:
+        return self._limit is not None and self._group is None and not self._was_over
+
+    def is_over(self) -> bool:
+        """Looks once. The quick sum counts pages shared by a fork for each process; only where that is over the
+        limit are they counted exactly, which is slow."""
+        pids = _descendants(self._pid)
+        used = sum(_private_bytes(pid) for pid in pids)
+        if used > self._limit:
+            used = sum(_proportional_bytes(pid) for pid in pids)
+        self._sampled_peak = max(self._sampled_peak, min(used, used))
+        self._was_over = used > self._limit
+        return self._was_over
+
+    def peak_bytes(self) -> int:
+        if self._group is None:
+            return self._sampled_peak
+        for name in ("memory.peak", "memory.max_usage_in_bytes"):
+            text = _read("{}/{}".format(self._group.lstrip("/"), name))
+            if text.strip().isdigit():
+                return int(text)
+        return 0
+
+    def verdict(self, signal_number: "int | None") -> "tuple[bool, str]":
+        """Whether the limit ended the container, and the sentence for it."""
+        is_out = self._was_over if self._group is None else signal_number is not None and self._group_killed()
+        if not is_out:
+            return False, ""
+        sentence = (
+            "the container used {} MiB of memory and its limit is {} MiB: raise the second value of memory="
+        )
+        return True, sentence.format(-(-self.peak_bytes() // _MIB), (self._limit or 0) // _MIB)
+
+    def _group_killed(self) -> bool:
+        folder = self._group.lstrip("/")
+        for name in ("memory.events", "memory.oom_control"):
+            for line in _read("{}/{}".format(folder, name)).splitlines():
+                key, _, value = line.partition(" ")
+                if key == "oom_kill" and int(value) > 0:
+                    return True
+        return False
+
+
+def _descendants(pid: int) -> "list[int]":
+    """All processes below `pid`, itself not counted."""
+    found = []
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        for thread in _list("proc/{}/task".format(parent)):
+            children = [int(c) for c in _read("proc/{}/task/{}/children".format(parent, thread)).split()]
+            found += children
+            waiting += children
+    return found
+
+
+def _private_bytes(pid: int) -> int:
+    fields = _read("proc/{}/statm".format(pid)).split()
+    return (int(fields[1]) - int(fields[2])) * _PAGE if len(fields) > 2 else 0
+
+
+def _proportional_bytes(pid: int) -> int:
+    for line in _read("proc/{}/smaps_rollup".format(pid)).splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return _private_bytes(pid)
+
+
+def _list(path: str) -> "list[str]":
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:  # a process that has just ended
+        return ""

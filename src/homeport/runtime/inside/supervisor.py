@@ -1,0 +1,280 @@
+"""A container's supervisor: holds its output, log, exit status and control socket, and outlives the engine.
+
+Only a process that forked another can wait for it, so this one, in a session of its own, is PID 1's parent.
+An engine that was killed and started again finds it by `lock` and `ctl.sock` in the task's folder. Scheduling,
+and whether the container should run at all, is the engine's.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import time
+
+from . import container, entry, memory, messages, root
+from .host import HostPaths
+
+_READ_BYTES = 65536
+_SAMPLE_S = 0.1  # between looks at the memory used, where a limit is set and no control group holds it
+_DISK_RETRY_S = 1.0
+
+
+def supervise(spec: "dict", paths: HostPaths, engine: socket.socket) -> None:
+    """Starts the container and sees it to its end. Returns only in the user's process."""
+    os.setsid()
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        folder = paths(spec["folder"])
+        log = os.open(paths(spec["log"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _hold_lock(folder + "/lock")
+        listener = _listen(folder + "/ctl.sock")
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+        started = container.start(spec, paths, (out_end, err_end))
+    except BaseException as error:
+        messages.send(engine, {"error": entry.describe(error)})
+        os._exit(1)
+    if started is None:
+        return
+    try:
+        os.close(out_end)
+        os.close(err_end)
+        entry.point_output_nowhere()
+        Supervisor(spec, paths, started, log, listener, engine, {out: 1, err: 2}).run()
+        os._exit(0)
+    except BaseException as error:  # our own mistake; the end of this process ends the container
+        messages.send(engine, {"error": "its supervisor failed: " + entry.describe(error)})
+        os._exit(1)
+
+
+def _hold_lock(path: str) -> None:
+    """Locks the file until this process ends; nobody else may hold a copy of the descriptor."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+
+
+def _listen(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.path.lexists(path):
+        os.unlink(path)
+    listener.bind(path)
+    listener.listen(8)
+    return listener
+
+
+class Supervisor:
+    """The loop around one running container."""
+
+    def __init__(
+        self,
+        spec: "dict",
+        paths: HostPaths,
+        started: container.Started,
+        log: int,
+        listener: socket.socket,
+        engine: socket.socket,
+        outputs: "dict[int, int]",
+    ) -> None:
+        self.spec = spec
+        self.paths = paths
+        self.started = started
+        self.engine = engine
+        self.log = log
+        self.listener = listener
+        self.outputs = outputs  # a pipe's reading end -> 1 or 2
+        self.unwritten = b""  # the rest of a record that the disk had no room for
+        self.is_announced = False
+        self.reason = ""
+        self.kill_at = None  # type: float | None
+        self.watch = memory.Watch(spec, started.pid)
+        self.notifier = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notifier.setblocking(False)
+        self.selector = selectors.DefaultSelector()
+
+    def run(self) -> None:
+        self.selector.register(self.started.channel, selectors.EVENT_READ, self._hear_pid1)
+        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        self._serve_connection(self.engine)
+        self._read_outputs(True)
+        is_running = True
+        while is_running:
+            for key, _ in self.selector.select(self._wait_s()):
+                if key.data(key.fileobj) is False:
+                    is_running = False
+            self._look_at_clock()
+        self._finish()
+
+    def _wait_s(self) -> "float | None":
+        waits = []
+        if self.kill_at is not None:
+            waits.append(max(0.0, self.kill_at - time.monotonic()))
+        if self.watch.is_sampling:
+            waits.append(_SAMPLE_S)
+        if self.unwritten:
+            waits.append(_DISK_RETRY_S)
+        return min(waits) if waits else None
+
+    def _look_at_clock(self) -> None:
+        if self.kill_at is not None and time.monotonic() >= self.kill_at:
+            self.kill_at = None
+            self.started.kill()
+        if self.watch.is_sampling and self.watch.is_over():
+            self.started.kill()
+        if self.unwritten:
+            self._write(b"")
+
+    # output
+
+    def _read_outputs(self, is_reading: bool) -> None:
+        for pipe in self.outputs:
+            if is_reading:
+                self.selector.register(pipe, selectors.EVENT_READ, self._read_output)
+            else:
+                self.selector.unregister(pipe)
+
+    def _read_output(self, pipe: int) -> None:
+        if self.unwritten:
+            return  # the other pipe filled the disk in this round
+        data = os.read(pipe, _READ_BYTES)
+        if data:
+            self._record(self.outputs[pipe], data)
+            return
+        self.selector.unregister(pipe)
+        del self.outputs[pipe]
+        os.close(pipe)
+
+    def _record(self, number: int, data: bytes) -> None:
+        self._write("{:.6f} {} {}\n".format(time.time(), number, len(data)).encode() + data)
+
+    def _write(self, record: bytes) -> None:
+        """Appends to the log. While the disk is full the container waits, as it would on a terminal."""
+        was_full = bool(self.unwritten)
+        rest = self.unwritten + record
+        try:
+            while rest:
+                rest = rest[os.write(self.log, rest) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        self.unwritten = rest
+        if bool(rest) != was_full:
+            self._read_outputs(not rest)
+        if not rest:
+            self._notify("log")
+
+    def _notify(self, what: str) -> None:
+        """Best effort: the engine may be away, and looks at every task when it starts."""
+        try:
+            self.notifier.sendto(
+                "{} {}".format(what, self.spec["task_id"]).encode(), self.paths(self.spec["notify"])
+            )
+        except OSError:
+            pass
+
+    # PID 1 and the engine
+
+    def _hear_pid1(self, _: object) -> bool:
+        is_open = self.started.handle_message()
+        if self.started.is_ready and not self.is_announced:
+            self.is_announced = True
+            messages.send(self.engine, {"started": True})
+        return is_open
+
+    def _accept(self, _: object) -> None:
+        connection, _address = self.listener.accept()
+        self._serve_connection(connection)
+
+    def _serve_connection(self, connection: socket.socket) -> None:
+        self.selector.register(connection, selectors.EVENT_READ, self._hear_engine)
+
+    def _hear_engine(self, connection: socket.socket) -> None:
+        request, fds = messages.receive(connection)
+        if request is None:  # an engine that ends, or is killed, ends nothing
+            self.selector.unregister(connection)
+            connection.close()
+            return
+        if request["op"] == "kill":
+            self._kill(request)
+        elif request["op"] == "remount":
+            messages.send(connection, self._remount(request["volume"], fds))
+
+    def _kill(self, request: "dict") -> None:
+        self.reason = self.reason or request["reason"]
+        if request["grace_s"] > 0:
+            if self.kill_at is None:
+                os.kill(self.started.pid, signal.SIGTERM)
+            deadline = time.monotonic() + request["grace_s"]
+            self.kill_at = deadline if self.kill_at is None else min(self.kill_at, deadline)
+        else:
+            self.started.kill()
+
+    def _remount(self, volume: "dict", fds: "list[int]") -> "dict":
+        """Unmounts, then mounts anew: two overlays must not have one upper folder at a time."""
+        if fds:
+            volume = dict(volume, fd=fds[0])
+        answer = self.started.ask({"op": "unmount", "path": volume["path"]})
+        if "error" in answer:
+            return answer
+        before = next(v for v in self.spec["volumes"] if v["path"] == volume["path"])
+        try:
+            self._mount(volume)
+        except OSError as error:
+            self._mount(before)
+            return {"error": entry.describe(error)}
+        self.spec["volumes"] = [v if v is not before else volume for v in self.spec["volumes"]]
+        return {"done": True}
+
+    def _mount(self, volume: "dict") -> None:
+        mount_fd = root.volume_mount(volume, self.paths)
+        try:
+            answer = self.started.ask({"op": "mount", "path": volume["path"]}, [mount_fd])
+        finally:
+            os.close(mount_fd)
+        if "error" in answer:
+            raise OSError(0, answer["error"])
+
+    # the end
+
+    def _finish(self) -> None:
+        status = self.started.reap()
+        self._drain()
+        if self.started.error:
+            messages.send(self.engine, {"error": self.started.error})
+        signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        is_out_of_memory, sentence = self.watch.verdict(signal_number)
+        outcome = {
+            "task_id": self.spec["task_id"],
+            "exit_code": os.WEXITSTATUS(status) if signal_number is None else 128 + signal_number,
+            "signal": signal_number,
+            "out_of_memory": is_out_of_memory,
+            "reason": sentence or self.reason or self.started.error,
+            "cpu_time_s": round(usage.ru_utime + usage.ru_stime, 3),
+            "memory_peak_bytes": max(self.watch.peak_bytes(), usage.ru_maxrss * 1024),
+            "ended_at": time.time(),
+        }
+        path = self.paths(self.spec["folder"]) + "/exit.json"
+        with open(path + ".tmp", "w", encoding="utf-8") as file:
+            json.dump(outcome, file)
+        os.rename(path + ".tmp", path)
+        self._notify("exit")
+
+    def _drain(self) -> None:
+        """Writes what is left in the pipes; nobody can write to them any more."""
+        for pipe, number in list(self.outputs.items()):
+            os.set_blocking(pipe, False)
+            try:
+                while not self.unwritten:
+                    data = os.read(pipe, _READ_BYTES)
+                    if not data:
+                        break
+                    self._record(number, data)
+            except BlockingIOError:
+                pass

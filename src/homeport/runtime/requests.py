@@ -1,0 +1,122 @@
+"""A container's specification as the processes that put it together read it: plain JSON values.
+
+runtime/inside reads these dictionaries; nothing else does. Paths are this machine's own, absolute.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from homeport.model.home import Home
+from homeport.runtime.engine import ContainerSpec, ImageView, VolumeAttachment
+from homeport.runtime.host_files import etc_files
+from homeport.runtime.identity import container_uid
+
+HOSTNAME: Final = "modal"
+# differ from container to container without mattering to an import, so a warm parent does without
+_VARIABLES_OF_ONE_CONTAINER: Final = ("MODAL_TASK_ID", "MODAL_APP_ID", "MODAL_FUNCTION_ID")
+_DRIVER_LIBRARIES: Final = Path("/usr/local/nvidia")
+
+
+def staged_folders(home: Home, trees: tuple[Path, ...]) -> list[str]:
+    """What containers need of HOMEPORT_HOME, and trees that lie elsewhere."""
+    folders = [home.layers, home.mounts, home.volumes, home.tasks, home.logs]
+    elsewhere = [tree for tree in trees if not any(tree.is_relative_to(folder) for folder in folders)]
+    return [str(path) for path in (*folders, *dict.fromkeys(elsewhere))]
+
+
+def parent_key(
+    home: Home, image: ImageView, overlays: tuple[Path, ...], env: dict[str, str]
+) -> tuple[Any, ...]:
+    """What containers of one warm parent have in common."""
+    trees = (*_bundle(home, overlays), *image.layers)
+    return trees, image.host_usr, image.python, tuple(sorted(_parent_env(env).items()))
+
+
+def parent_request(
+    home: Home, image: ImageView, overlays: tuple[Path, ...], env: dict[str, str]
+) -> dict[str, Any]:
+    """For a warm parent. It sees the image and the client, and none of the mounts: so a changed file of the
+    user's costs no new parent. A container whose files would have been imported instead does without it."""
+    trees = (*_bundle(home, overlays), *image.layers)
+    return {
+        "mode": "parent",
+        "container_uid": container_uid(),
+        "staged": staged_folders(home, trees),
+        "spec": {
+            "kind": "warm parent",
+            "view": _view(trees, image.host_usr),
+            "gpus": [],
+            "env": _parent_env(env),
+            "python": image.python,
+        },
+    }
+
+
+def container_request(home: Home, spec: ContainerSpec) -> dict[str, Any]:
+    folder = home.tasks / spec.task_id
+    trees = (*spec.overlays, *spec.image.layers)
+    parts = {
+        "upper": str(folder / "upper"),
+        "work": str(folder / "work"),
+        "usr_upper": str(folder / "usr-upper"),
+        "usr_work": str(folder / "usr-work"),
+    }
+    return {
+        "mode": "container",
+        "container_uid": container_uid(),
+        "staged": staged_folders(home, trees),
+        "fds": [],
+        "spec": {
+            "kind": "container",
+            "task_id": spec.task_id,
+            "folder": str(folder),
+            "log": str(home.logs / f"{spec.task_id}.log"),
+            "notify": str(home.notify_socket),
+            "view": {**_view(trees, spec.image.host_usr), **parts},
+            "binds": [[str(folder / "run"), "/__modal/run", False]],
+            "volumes": [volume(attachment) for attachment in spec.volumes],
+            "gpus": list(spec.gpu_devices),
+            "etc": etc_files(HOSTNAME),
+            "hostname": HOSTNAME,
+            "env": _container_env(spec),
+            "workdir": spec.workdir,
+            "python": spec.image.python,
+            "command": list(spec.command) if spec.command is not None else None,
+            "memory_limit_bytes": spec.memory_limit_bytes,
+        },
+    }
+
+
+def volume(attachment: VolumeAttachment) -> dict[str, Any]:
+    """`fd`, where set, is the number of a descriptor of a detached mount."""
+    return {
+        "volume_id": attachment.volume_id,
+        "path": attachment.path,
+        "read_only": attachment.read_only,
+        "lowers": [str(lower) for lower in attachment.lowers],
+        "upper": attachment.upper and str(attachment.upper),
+        "work": attachment.work and str(attachment.work),
+        "bind": attachment.bind and str(attachment.bind),
+        "fd": None,
+    }
+
+
+def _bundle(home: Home, overlays: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(tree for tree in overlays if not tree.is_relative_to(home.mounts))
+
+
+def _view(trees: tuple[Path, ...], host_usr: bool) -> dict[str, Any]:
+    # volatile: a container's own files need not survive a power failure
+    return {"trees": [str(tree) for tree in trees], "host_usr": host_usr, "volatile": True}
+
+
+def _parent_env(env: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in _VARIABLES_OF_ONE_CONTAINER}
+
+
+def _container_env(spec: ContainerSpec) -> dict[str, str]:
+    env = {**spec.env, "MODAL_TASK_ID": spec.task_id}
+    if spec.gpu_devices and _DRIVER_LIBRARIES.is_dir():
+        paths = [env.get("LD_LIBRARY_PATH", ""), f"{_DRIVER_LIBRARIES}/lib64", f"{_DRIVER_LIBRARIES}/lib"]
+        env["LD_LIBRARY_PATH"] = ":".join(filter(None, paths))
+    return env

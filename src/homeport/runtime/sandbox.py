@@ -1,0 +1,275 @@
+"""Containers made of Linux namespaces: implements engine.ContainerRuntime.
+
+Starts containers through a warm parent where one can be had, keeps a connection to each one's supervisor, and
+finds them again after the engine was killed. What a container consists of is in requests.py and inside/.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from homeport.model.errors import ContainerStartError, FailedPreconditionError, NotFoundError
+from homeport.model.home import Home
+from homeport.runtime import requests
+from homeport.runtime.cgroups import ControlGroups, Group, find_control_groups
+from homeport.runtime.detection import cure_for_namespaces
+from homeport.runtime.engine import (
+    ContainerEvents,
+    ContainerExit,
+    ContainerSpec,
+    ImageView,
+    VolumeAttachment,
+)
+from homeport.runtime.identity import own, remove_tree
+from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher
+from homeport.runtime.notices import Notices
+from homeport.runtime.supervised import Supervised, connect, short_address
+
+_START_S: Final = 60.0  # a machine so busy that putting a container together takes longer is out of order
+_END_S: Final = 10.0
+
+
+class Sandbox:
+    """The containers of one engine."""
+
+    def __init__(self, home: Home, parents: WarmParents | None = None) -> None:
+        self._home = home
+        self._parents = parents or WarmParents()
+        self._groups: ControlGroups = find_control_groups()
+        self._running: dict[str, Supervised] = {}
+        self._events = ContainerEvents()
+        self._notices: Notices | None = None
+        self._tasks_folder = -1
+
+    async def open(self, events: ContainerEvents) -> None:
+        self._events = events
+        for folder in (
+            self._home.layers,
+            self._home.mounts,
+            self._home.volumes,
+            self._home.tasks,
+            self._home.logs,
+        ):
+            folder.chmod(0o755)  # the containers' uid reaches these, and only these, past the home's own 0700
+        self._tasks_folder = os.open(self._home.tasks, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._notices = Notices(short_address(self._home.notify_socket, self._tasks_folder), events.on_log)
+        for spec_file in sorted(self._home.tasks.glob("*/spec.json")):
+            self._adopt(spec_file.parent.name)
+
+    async def warm(self, image: ImageView, overlays: tuple[Path, ...], env: dict[str, str]) -> None:
+        key = requests.parent_key(self._home, image, overlays, env)
+        request = requests.parent_request(self._home, image, overlays, env)
+        with suppress(OSError):
+            parent = await self._parents.get(key, request)
+            await parent.ready()
+
+    async def start(self, spec: ContainerSpec) -> None:
+        self._make_folder(spec)
+        request = requests.container_request(self._home, spec)
+        group = self._groups.create(spec.task_id, spec.memory_limit_bytes, spec.cpu_limit)
+        try:
+            channel = await self._start(spec, request, group)
+        except BaseException:
+            (self._folder(spec.task_id) / "spec.json").unlink(missing_ok=True)
+            self._groups.remove(spec.task_id)
+            raise
+        finally:
+            group.close()
+        self._running[spec.task_id] = Supervised(spec.task_id, channel, self._ended)
+
+    def api_socket(self, task_id: str) -> str:
+        folder = self._folder(task_id) / "run"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "api.sock"
+        if len(os.fsencode(path)) <= 107:
+            return f"unix:{path}"
+        return f"unix:/proc/self/fd/{self._tasks_folder}/{task_id}/run/api.sock"
+
+    def share_socket(self, task_id: str) -> None:
+        with suppress(FileNotFoundError):
+            (self._folder(task_id) / "run" / "api.sock").chmod(0o666)
+
+    def running(self) -> set[str]:
+        return set(self._running)
+
+    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
+        if supervised := self._running.get(task_id):
+            supervised.kill(grace_s, reason)
+
+    async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
+        supervised = self._running.get(task_id)
+        if supervised is None:
+            raise NotFoundError(f"Task {task_id} has no running container.")
+        volume = requests.volume(attachment)
+        answer = await supervised.remount(volume, [])
+        if answer.get("busy"):
+            raise FailedPreconditionError(
+                f"Volume {attachment.volume_id} cannot be reloaded while files in {attachment.path} are open, or "
+                "it is a process's working folder: close them first."
+            )
+        if "error" in answer:
+            raise FailedPreconditionError(
+                f"Volume {attachment.volume_id} could not be reloaded at {attachment.path}: {answer['error']}."
+            )
+        self._note_volume(task_id, volume)
+
+    async def forget(self, task_id: str) -> None:
+        if task_id in self._running:
+            raise FailedPreconditionError(f"Task {task_id} still runs; kill it before its folder is removed.")
+        folder = self._folder(task_id)
+        # first of all what an engine that starts would look for
+        (folder / "spec.json").unlink(missing_ok=True)
+        self._groups.remove(task_id)
+        await asyncio.to_thread(remove_tree, folder)
+
+    async def close(self, *, kill_containers: bool) -> None:
+        await self._parents.close()
+        if kill_containers:
+            ending = list(self._running.values())
+            for supervised in ending:
+                supervised.kill(0.0, "the engine was stopped")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_S):
+                    for supervised in ending:
+                        await supervised.has_ended.wait()
+        for supervised in self._running.values():
+            supervised.close()
+        self._running.clear()
+        if self._notices is not None:
+            self._notices.close()
+            os.close(self._tasks_folder)
+            self._notices = None
+
+    def _folder(self, task_id: str) -> Path:
+        return self._home.tasks / task_id
+
+    # starting
+
+    def _make_folder(self, spec: ContainerSpec) -> None:
+        folder = self._folder(spec.task_id)
+        for name in ("", "upper", "work", "usr-upper", "usr-work", "run"):
+            (folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+            own(folder / name)
+        arguments = folder / "run" / "arguments.pb"
+        arguments.write_bytes(spec.container_arguments)
+        own(arguments)
+        log = self._home.logs / f"{spec.task_id}.log"
+        log.touch(mode=0o644)
+        own(log)
+        self.share_socket(spec.task_id)
+        self._write_spec(
+            spec.task_id,
+            {
+                "task_id": spec.task_id,
+                "image_id": spec.image.image_id,
+                "started_at": time.time(),
+                "volumes": [requests.volume(attachment) for attachment in spec.volumes],
+            },
+        )
+
+    def _write_spec(self, task_id: str, content: dict[str, Any]) -> None:
+        """What another engine needs to go on; nothing secret."""
+        path = self._folder(task_id) / "spec.json"
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(content), encoding="utf-8")
+        draft.rename(path)
+
+    def _note_volume(self, task_id: str, volume: dict[str, Any]) -> None:
+        path = self._folder(task_id) / "spec.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        others = [each for each in content["volumes"] if each["path"] != volume["path"]]
+        self._write_spec(task_id, {**content, "volumes": [*others, volume]})
+
+    async def _start(self, spec: ContainerSpec, request: dict[str, Any], group: Group) -> socket.socket:
+        """The connection to the started container's supervisor."""
+        fds = list(group.enter_fds)
+        request["fds"] = fds
+        request["spec"]["cgroup_fds"] = fds
+        request["spec"]["memory_group"] = group.memory_folder and str(group.memory_folder)
+        channel = await self._fork_warm(spec, request, fds)
+        if channel is None:
+            channel = await self._launch(request, fds)
+        return channel
+
+    async def _fork_warm(
+        self, spec: ContainerSpec, request: dict[str, Any], fds: list[int]
+    ) -> socket.socket | None:
+        """None where the warm parent could not be had, or has just died."""
+        if spec.command is not None:
+            return None
+        key = requests.parent_key(self._home, spec.image, spec.overlays, spec.env)
+        parent = await self._parents.get(
+            key, requests.parent_request(self._home, spec.image, spec.overlays, spec.env)
+        )
+        if not await parent.ready():
+            return None
+        ours, theirs = channel_pair()
+        with theirs:
+            is_sent = parent.fork(request, theirs, fds)
+        if not is_sent:
+            ours.close()
+            return None
+        return await self._wait_started(spec.task_id, ours)
+
+    async def _launch(self, request: dict[str, Any], fds: list[int]) -> socket.socket:
+        ours, theirs = channel_pair()
+        with theirs:
+            process = await spawn_launcher(request, theirs, pass_fds=fds)
+        await process.wait()  # the supervisor is its child, and on its own
+        channel = await self._wait_started(request["spec"]["task_id"], ours)
+        if channel is None:
+            raise ContainerStartError(
+                f"The container of task {request['spec']['task_id']} could not be started: its launcher ended "
+                f"with status {process.returncode} and said nothing."
+            )
+        return channel
+
+    async def _wait_started(self, task_id: str, channel: socket.socket) -> socket.socket | None:
+        """The channel once the container runs; None where its other end went away without a word."""
+        try:
+            async with asyncio.timeout(_START_S):
+                message = await receive(channel)
+        except TimeoutError:
+            message = {"error": f"it took more than {_START_S:.0f} seconds"}
+        except BaseException:
+            channel.close()
+            raise
+        if message is not None and "error" not in message:
+            return channel
+        channel.close()
+        if message is None:
+            return None
+        cure = f" {cure_for_namespaces()}" if message.get("namespaces") else ""
+        raise ContainerStartError(
+            f"The container of task {task_id} could not be started: {message['error']}.{cure}"
+        )
+
+    # ending, and finding again
+
+    def _ended(self, task_id: str) -> None:
+        self._running.pop(task_id, None)
+        self._groups.remove(task_id)
+        self._events.on_exit(self._read_exit(task_id))
+
+    def _read_exit(self, task_id: str) -> ContainerExit:
+        path = self._folder(task_id) / "exit.json"
+        try:
+            return ContainerExit(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            # killed itself, or the machine went down: nobody saw the end
+            return ContainerExit(
+                task_id, 137, signal=9, reason="the container's supervisor was killed", ended_at=time.time()
+            )
+
+    def _adopt(self, task_id: str) -> None:
+        if not (self._folder(task_id) / "exit.json").exists():
+            with suppress(OSError):
+                channel = connect(self._folder(task_id) / "ctl.sock")
+                self._running[task_id] = Supervised(task_id, channel, self._ended)
+                return
+        self._events.on_exit(self._read_exit(task_id))
