@@ -48,7 +48,7 @@ class ContainerServicer:
             added = response.inputs.add(
                 input_id=entry.input_id,
                 function_call_id=entry.call.call_id,
-                function_call_invocation_type=entry.call.invocation,  # type: ignore[arg-type]
+                function_call_invocation_type=entry.call.invocation,
                 retry_count=entry.attempt,
                 function_map_idx=entry.idx,
             )

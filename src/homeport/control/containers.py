@@ -324,9 +324,7 @@ class Containers:
         return found
 
     def _demand_of(self, definition: Definition) -> placement.Demand:
-        tasks = [
-            t for t in self._tasks.values() if t.function_id == definition.function_id and t.takes_inputs()
-        ]
+        tasks = self._live(definition.function_id)
         running = sum(len(task.inputs) for task in tasks)
         return placement.Demand(
             function_id=definition.function_id,
@@ -344,14 +342,13 @@ class Containers:
             gpu_count=definition.grant.gpu_count,
         )
 
+    def _live(self, function_id: str) -> list[Task]:
+        return [t for t in self._tasks.values() if t.function_id == function_id and t.takes_inputs()]
+
     def _make_room(self, definitions: dict[str, Definition], demands: list[placement.Demand]) -> None:
         """Ends idle containers of other functions that hold memory or GPUs which one that waits needs."""
         for demand in demands:
-            live = sum(
-                task.function_id == demand.function_id and task.takes_inputs()
-                for task in self._tasks.values()
-            )
-            if not demand.waiting or live >= placement.wanted(demand):
+            if not demand.waiting or len(self._live(demand.function_id)) >= placement.wanted(demand):
                 continue
             idle = [
                 task
@@ -392,7 +389,7 @@ class Containers:
         try:
             spec = await self._starter.spec(task.definition, task.task_id, task.gpu_devices)
             await self._serve(task)
-            if task.kill_reason:
+            if task.is_killed():
                 raise FailedPreconditionError(task.kill_reason)
             await self._runtime.start(spec)
         except HomeportError as error:

@@ -341,7 +341,7 @@ def _set_fields(message: Any) -> Iterable[str]:
         if field.message_type is not None and not field.is_repeated and not value.ByteSize():
             continue
         yield field.name
-    for unknown in UnknownFieldSet(message):
+    for unknown in UnknownFieldSet(message):  # type: ignore[attr-defined]
         yield f"field_{unknown.field_number}"
 
 

@@ -28,11 +28,10 @@ def _memory_mib() -> int:
 def _gpus() -> tuple[str, ...]:
     """Model names of the NVIDIA devices that this process sees, in the order of their indices."""
     try:
-        entries = sorted(
-            int(m[1]) for m in (_DEVICE.match(entry.name) for entry in Path("/dev").iterdir()) if m
-        )
+        matches = [_DEVICE.match(entry.name) for entry in Path("/dev").iterdir()]
     except OSError:
         return ()
+    entries = sorted(int(match[1]) for match in matches if match)
     models = _models()
     return tuple(models.get(index, "NVIDIA GPU") for index in entries)
 

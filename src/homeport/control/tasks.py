@@ -51,6 +51,10 @@ class Task:
         """Whether it takes inputs, or will once it is ready."""
         return not self.is_draining and not self.kill_reason
 
+    def is_killed(self) -> bool:
+        """Whether the engine ends it or has ended it."""
+        return bool(self.kill_reason)
+
     @property
     def is_blocked(self) -> bool:
         """Whether all that it works on waits for nested calls."""
