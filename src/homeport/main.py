@@ -47,6 +47,7 @@ from homeport.control.links import Links
 from homeport.control.logs import Logs
 from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
+from homeport.control.ownership import container_owner
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
 from homeport.model.errors import EngineUnavailableError, HomeportError
@@ -103,7 +104,7 @@ def build(
     """Puts all parts together. The order is that of the layers: store, control, api."""
     token = home_files.ensure_token(home)
     db = Database(home.database)
-    store = BlobStore(home.blobs)
+    store = BlobStore(home.blobs, container_owner())
     links = Links(db)
     environments = Environments(db)
     logs = Logs(home, db)
@@ -183,6 +184,8 @@ async def serve(
         engine.calls.load()
         stack.callback(engine.calls.close)
         await engine.containers.open()
+        engine.volumes.open()  # after the last commits of containers that ended meanwhile
+        stack.push_async_callback(engine.volumes.close)
         await engine.apps.open()
         stack.push_async_callback(engine.apps.close)
         engine.blobs.open()

@@ -161,7 +161,15 @@ class FakeImages:
 class FakeVolumes:
     """No volumes: an app that mounts one is not for this runtime."""
 
-    def attach(self, task_id: str, volume_id: str, path: str, *, read_only: bool) -> VolumeAttachment:
+    def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    def attach(
+        self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""
+    ) -> VolumeAttachment:
         raise NotImplementedError
 
     async def commit_task(self, task_id: str, volume_id: str | None = None) -> None:

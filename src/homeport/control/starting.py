@@ -90,7 +90,11 @@ class Starter:
         function = definition.function
         volumes = tuple(
             self._sources.volumes.attach(
-                task_id, mount.volume_id, mount.mount_path, read_only=mount.read_only
+                task_id,
+                mount.volume_id,
+                mount.mount_path,
+                read_only=mount.read_only,
+                sub_path=mount.sub_path,
             )
             for mount in function.volume_mounts
         )
