@@ -58,7 +58,7 @@ class Incoming:
 class BlobStore:
     """The folder of content-addressed files. `owner_uid` owns them where containers run as another user."""
 
-    def __init__(self, root: Path, owner_uid: int | None = None) -> None:
+    def __init__(self, root: Path, owner_uid: int | None) -> None:
         self._root = root
         self._owner = owner_uid
         self._incoming = root / "tmp"

@@ -24,6 +24,7 @@ from homeport.control.blobs import Blobs
 from homeport.control.environments import Environments
 from homeport.control.links import Links
 from homeport.control.mounts import Mounts
+from homeport.control.ownership import container_owner
 from homeport.control.secrets import Secrets
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import FailedPreconditionError
@@ -129,7 +130,7 @@ class Served:
         self._stop = asyncio.Event()
         database = Database(self.home.database)
         self.database = database
-        store = BlobStore(self.home.blobs)
+        store = BlobStore(self.home.blobs, container_owner())
         links = Links(database)
         self.blobs = Blobs(database, store, links)
         self.volumes: VolumeService

@@ -32,7 +32,7 @@ def blobs(tmp_path: Path) -> Blobs:
     database = Database(tmp_path / "state.db")
     links = Links(database)
     links.base_url = "http://127.0.0.1:1"
-    return Blobs(database, BlobStore(tmp_path / "blobs"), links)
+    return Blobs(database, BlobStore(tmp_path / "blobs", None), links)
 
 
 def kept_files(tmp_path: Path) -> list[Path]:

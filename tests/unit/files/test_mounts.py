@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def mounts(home: Home) -> Mounts:
-    return Mounts(Database(home.database), home, BlobStore(home.blobs))
+    return Mounts(Database(home.database), home, BlobStore(home.blobs, None))
 
 
 def put(mounts: Mounts, path: str, data: bytes, mode: int | None = 0o644) -> TreeFile:
@@ -68,7 +68,7 @@ def test_the_same_files_are_the_same_mount_and_tree(mounts: Mounts, home: Home) 
     assert create(mounts, a, b) == create(mounts, b, a)
     other = create(mounts, a)
     assert len(list(home.mounts.iterdir())) == 2
-    again = Mounts(Database(home.database), home, BlobStore(home.blobs))
+    again = Mounts(Database(home.database), home, BlobStore(home.blobs, None))
     assert again.tree(other) == mounts.tree(other)
 
 
@@ -127,5 +127,5 @@ def test_what_a_killed_engine_was_building_is_swept(mounts: Mounts, home: Home) 
     (home.mounts / "tmp-7-99").mkdir()
     (home.mounts / "77").mkdir()
     mount_id = create(mounts, put(mounts, "/a", b"1"))
-    tree = Mounts(Database(home.database), home, BlobStore(home.blobs)).tree(mount_id)
+    tree = Mounts(Database(home.database), home, BlobStore(home.blobs, None)).tree(mount_id)
     assert list(home.mounts.iterdir()) == [tree]
