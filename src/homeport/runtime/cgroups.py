@@ -17,7 +17,7 @@ _PREFIX: Final = "homeport-"
 
 @dataclass
 class Group:
-    """One container's control groups: descriptors through which PID 1 enters them, and where memory is told."""
+    """One container's control groups: how PID 1 enters them, and where memory is told."""
 
     enter_fds: list[int] = field(default_factory=list)
     memory_folder: Path | None = None
@@ -29,7 +29,7 @@ class Group:
 
 
 class ControlGroups:
-    """The groups of one engine. `memory` and `cpu` are the folders to make groups in, None where impossible."""
+    """The groups of one engine. `memory` and `cpu` are folders to make groups in, or None."""
 
     def __init__(self, memory: Path | None, cpu: Path | None, version: int) -> None:
         self.memory = memory

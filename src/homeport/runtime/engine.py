@@ -98,8 +98,8 @@ class ContainerRuntime(Protocol):
         """The address to bind this task's gRPC server at (`unix:…`), before `start`."""
 
     def share_socket(self, task_id: str) -> None:
-        """Lets the container connect to its api socket; call it after each binding of the socket. `start` does
-        it for a socket that is bound before."""
+        """Lets the container connect to its api socket; call it after each binding of the socket.
+        `start` does it for a socket that is bound before."""
 
     def running(self) -> set[str]:
         """Ids of the tasks whose containers live."""

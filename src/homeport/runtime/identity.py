@@ -1,7 +1,7 @@
 """The uid that containers have on this machine, and the ownership of what they write.
 
-An ordinary user's containers run as that user. Root's containers run as CONTAINER_UID, which owns nothing else,
-so that a container's root is never the host's root.
+An ordinary user's containers run as that user. Root's containers run as CONTAINER_UID, which owns nothing
+else, so that a container's root is never the host's root.
 """
 
 import os
@@ -20,7 +20,7 @@ def container_uid() -> int:
 
 
 def own(path: Path) -> None:
-    """Gives a tree that containers read as their own, or write, to the containers' uid; links are not followed.
+    """Gives a tree that containers read or write to the containers' uid; links are not followed.
 
     Nothing to do for an ordinary user, whose containers are that user.
     """

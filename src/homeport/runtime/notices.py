@@ -1,4 +1,4 @@
-"""Datagrams from supervisors to the engine: a task's log grew. Lost ones lose nothing; see docs/architecture.md."""
+"""Datagrams from supervisors: a task's log grew. Lost ones lose nothing; see docs/architecture.md."""
 
 import asyncio
 import os

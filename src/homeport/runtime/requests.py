@@ -17,9 +17,14 @@ _VARIABLES_OF_ONE_CONTAINER: Final = ("MODAL_TASK_ID", "MODAL_APP_ID", "MODAL_FU
 _DRIVER_LIBRARIES: Final = Path("/usr/local/nvidia")
 
 
+def shared_folders(home: Home) -> tuple[Path, ...]:
+    """What the containers' uid may enter of HOMEPORT_HOME."""
+    return home.layers, home.mounts, home.volumes, home.tasks, home.logs
+
+
 def staged_folders(home: Home, trees: tuple[Path, ...]) -> list[str]:
-    """What containers need of HOMEPORT_HOME, and trees that lie elsewhere."""
-    folders = [home.layers, home.mounts, home.volumes, home.tasks, home.logs]
+    """What the processes that put a container together need: those folders, and trees that lie elsewhere."""
+    folders = shared_folders(home)
     elsewhere = [tree for tree in trees if not any(tree.is_relative_to(folder) for folder in folders)]
     return [str(path) for path in (*folders, *dict.fromkeys(elsewhere))]
 

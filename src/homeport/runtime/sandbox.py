@@ -28,7 +28,7 @@ from homeport.runtime.engine import (
 from homeport.runtime.identity import own, remove_tree
 from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher
 from homeport.runtime.notices import Notices
-from homeport.runtime.supervised import Supervised, connect, short_address
+from homeport.runtime.supervised import Supervised, connect, give_up, short_address
 
 _START_S: Final = 60.0  # a machine so busy that putting a container together takes longer is out of order
 _END_S: Final = 10.0
@@ -48,14 +48,8 @@ class Sandbox:
 
     async def open(self, events: ContainerEvents) -> None:
         self._events = events
-        for folder in (
-            self._home.layers,
-            self._home.mounts,
-            self._home.volumes,
-            self._home.tasks,
-            self._home.logs,
-        ):
-            folder.chmod(0o755)  # the containers' uid reaches these, and only these, past the home's own 0700
+        for folder in requests.shared_folders(self._home):
+            folder.chmod(0o755)  # the containers' uid gets into these, past the home's own 0700
         self._tasks_folder = os.open(self._home.tasks, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._notices = Notices(short_address(self._home.notify_socket, self._tasks_folder), events.on_log)
         for spec_file in sorted(self._home.tasks.glob("*/spec.json")):
@@ -107,14 +101,15 @@ class Sandbox:
             raise NotFoundError(f"Task {task_id} has no running container.")
         volume = requests.volume(attachment)
         answer = await supervised.remount(volume, [])
+        volume_name = f"Volume {attachment.volume_id}"
         if answer.get("busy"):
             raise FailedPreconditionError(
-                f"Volume {attachment.volume_id} cannot be reloaded while files in {attachment.path} are open, or "
-                "it is a process's working folder: close them first."
+                f"{volume_name} cannot be reloaded while files in {attachment.path} are open, or a process's "
+                "working folder is in it: close them first."
             )
         if "error" in answer:
             raise FailedPreconditionError(
-                f"Volume {attachment.volume_id} could not be reloaded at {attachment.path}: {answer['error']}."
+                f"{volume_name} could not be reloaded at {attachment.path}: {answer['error']}."
             )
         self._note_volume(task_id, volume)
 
@@ -193,7 +188,7 @@ class Sandbox:
         request["spec"]["memory_group"] = group.memory_folder and str(group.memory_folder)
         channel = await self._fork_warm(spec, request, fds)
         if channel is None:
-            channel = await self._launch(request, fds)
+            channel = await self._launch(spec, request, fds)
         return channel
 
     async def _fork_warm(
@@ -216,16 +211,16 @@ class Sandbox:
             return None
         return await self._wait_started(spec.task_id, ours)
 
-    async def _launch(self, request: dict[str, Any], fds: list[int]) -> socket.socket:
+    async def _launch(self, spec: ContainerSpec, request: dict[str, Any], fds: list[int]) -> socket.socket:
         ours, theirs = channel_pair()
         with theirs:
             process = await spawn_launcher(request, theirs, pass_fds=fds)
         await process.wait()  # the supervisor is its child, and on its own
-        channel = await self._wait_started(request["spec"]["task_id"], ours)
+        channel = await self._wait_started(spec.task_id, ours)
         if channel is None:
             raise ContainerStartError(
-                f"The container of task {request['spec']['task_id']} could not be started: its launcher ended "
-                f"with status {process.returncode} and said nothing."
+                f"The container of task {spec.task_id} could not be started: its launcher ended with status "
+                f"{process.returncode} and said nothing."
             )
         return channel
 
@@ -236,8 +231,9 @@ class Sandbox:
                 message = await receive(channel)
         except TimeoutError:
             message = {"error": f"it took more than {_START_S:.0f} seconds"}
+            give_up(channel)
         except BaseException:
-            channel.close()
+            give_up(channel)
             raise
         if message is not None and "error" not in message:
             return channel

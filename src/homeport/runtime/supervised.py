@@ -1,7 +1,7 @@
 """The engine's connection to one container's supervisor.
 
-It lasts as long as the supervisor: its end is how the engine learns of the container's, and after an engine was
-killed the next one opens another, by `ctl.sock` in the task's folder.
+It lasts as long as the supervisor: its end is how the engine learns of the container's, and after an engine
+was killed the next one opens another, by `ctl.sock` in the task's folder.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,3 +90,10 @@ def short_address(path: Path, folder_fd: int) -> str:
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         return str(path)
     return f"/proc/self/fd/{folder_fd}/{path.name}"
+
+
+def give_up(channel: socket.socket) -> None:
+    """Ends a container whose start nobody waits for any more, and the connection."""
+    with suppress(OSError):
+        channel.send(json.dumps({"op": "kill", "grace_s": 0, "reason": "its start was given up"}).encode())
+    channel.close()

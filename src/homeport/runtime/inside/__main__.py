@@ -1,4 +1,4 @@
-"""The ways in, chosen by the first argument: `launch` (the engine's Python), `parent`, `entrypoint` (the image's).
+"""The ways in, by the first argument: `launch` (the engine's Python), `parent`, `entrypoint` (the image's).
 
 Run by path, as `python …/__main__.py`, so this folder must be neither on the user's import path nor under a
 name that user code could mean: it becomes the package `_homeport`.
@@ -18,6 +18,7 @@ def _load(name: str):  # type: ignore[no-untyped-def]
     spec = importlib.util.spec_from_file_location(
         _PACKAGE, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )
+    assert spec is not None and spec.loader is not None
     if _PACKAGE not in sys.modules:
         package = importlib.util.module_from_spec(spec)
         sys.modules[_PACKAGE] = package

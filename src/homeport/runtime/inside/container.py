@@ -1,9 +1,12 @@
 """A container as the process around it sees it: the fork of PID 1, its messages, its end."""
 
+from __future__ import annotations
+
 import os
 import select
 import signal
 import socket
+from typing import Any
 
 from . import kernel, messages, pid1
 from .host import HostPaths
@@ -17,13 +20,13 @@ class Started:
         self.channel = channel
         self.is_ready = False  # the user's process is about to run
         self.error = ""  # why the container could not be put together
-        self.user_status = None  # type: int | None  # wait status of the user's process, once it ended
+        self.user_status: int | None = None  # wait status of the user's process, once it ended
 
     def handle_message(self) -> bool:
         """Takes one message of PID 1's; False at the end of its channel."""
         return self._take() is not None
 
-    def ask(self, request: "dict", fds: "list[int] | None" = None) -> "dict":
+    def ask(self, request: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
         """Has PID 1 do something to its mounts. The answer holds `error` where it failed."""
         messages.send(self.channel, request, fds)
         while True:
@@ -33,7 +36,7 @@ class Started:
             if "done" in message or "busy" in message:
                 return message
 
-    def _take(self) -> "dict | None":
+    def _take(self) -> dict[str, Any] | None:
         message, _ = messages.receive(self.channel)
         if message is None:
             return None
@@ -45,7 +48,7 @@ class Started:
         return message
 
     def wait_or_kill(self, engine: socket.socket) -> int:
-        """Waits for the end, and kills the container when the engine's channel ends. Returns a wait status."""
+        """Waits for the end, killing the container when the engine's channel ends. Returns a wait status."""
         watched = [self.channel, engine]
         while self.channel in watched:
             ready, _, _ = select.select(watched, [], [])
@@ -66,7 +69,7 @@ class Started:
         return status if self.user_status is None else self.user_status
 
 
-def start(spec: "dict", paths: HostPaths, output: "tuple[int, int]") -> "Started | None":
+def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> Started | None:
     """Forks PID 1, with the working folder as this machine's root. None is returned in the user's process."""
     kernel.unshare(kernel.CLONE_NEWPID)  # for the children to come
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

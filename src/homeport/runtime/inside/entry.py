@@ -1,14 +1,18 @@
 """Turns a fresh fork into the user's process: namespace, descriptors, signals, limits, environment, folder.
 
-From then on it either execs a command or runs Modal's container entrypoint in this very interpreter. Runs on the
-image's Python (3.9 or later); what it leaves behind must look like `python -m modal._container_entrypoint`.
+From then on it either execs a command or runs Modal's container entrypoint in this very interpreter. Runs on
+the image's Python (3.9 or later); what it leaves behind must look like `python -m
+modal._container_entrypoint`.
 """
+
+from __future__ import annotations
 
 import os
 import resource
 import signal
 import sys
 import time
+from typing import Any
 
 from . import host, kernel
 
@@ -30,7 +34,7 @@ def point_output_nowhere() -> None:
     os.close(nothing)
 
 
-def close_all_but(kept: "set[int]") -> None:
+def close_all_but(kept: set[int]) -> None:
     """Closes every descriptor above 2 that is not in `kept`."""
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
@@ -45,7 +49,7 @@ def make_workdir(path: str) -> None:
     os.makedirs(path, exist_ok=True)
 
 
-def become_user(spec: "dict", output: "tuple[int, int]", kept: int) -> None:
+def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> None:
     """Called in the user's process, a child of PID 1. The container's root has no capability over the mounts:
     those belong to the user namespace around its own."""
     os.setsid()
@@ -79,7 +83,7 @@ def _reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def execute(command: "list[str]") -> None:
+def execute(command: list[str]) -> None:
     """Replaces this process by a command; status 127 where there is none, 126 where it cannot run."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -4,23 +4,26 @@ In a fork of the warm parent the imports are done already. Where the user's own 
 their place (a /root/yarl.py), the fork is given up and a fresh interpreter started.
 """
 
+from __future__ import annotations
+
 import importlib
 import os
 import runpy
 import sys
 import types
+from typing import Any
 
 from . import entry
 
 MAIN = "/__modal/homeport/__main__.py"
 
 
-def main(arguments: "list[str]") -> None:
+def main(arguments: list[str]) -> None:
     """In a fresh interpreter."""
     _become_entrypoint()
 
 
-def run(spec: "dict", preloaded: "set[str] | None") -> None:
+def run(spec: dict[str, Any], preloaded: set[str] | None) -> None:
     """In the user's process; `preloaded` is None where this interpreter is not the image's."""
     if spec["command"] is not None:
         entry.execute(spec["command"])
@@ -30,10 +33,10 @@ def run(spec: "dict", preloaded: "set[str] | None") -> None:
     _become_entrypoint()
 
 
-def _is_shadowed(preloaded: "set[str]") -> bool:
+def _is_shadowed(preloaded: set[str]) -> bool:
     """Whether a file of the user's has a name that is already imported from elsewhere."""
     for folder in sys.path:
-        if folder.startswith("/pkg") or folder.startswith(sys.prefix):
+        if folder.startswith(("/pkg", sys.prefix)):
             return False  # from here on the path is as the warm parent had it
         try:
             names = os.listdir(folder)
@@ -51,4 +54,4 @@ def _become_entrypoint() -> None:
     sys.modules["__main__"] = types.ModuleType("__main__")
     package = __name__.rpartition(".")[0]
     entry.forget_ourselves(package)
-    runpy._run_module_as_main(entry.ENTRYPOINT)  # what `python -m` itself calls
+    runpy._run_module_as_main(entry.ENTRYPOINT)  # type: ignore[attr-defined]  # `python -m` calls this

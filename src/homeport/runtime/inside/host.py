@@ -2,9 +2,11 @@
 
 Before anything else, everything that containers need is bound below one small tmpfs, the stage: so a folder
 that only root may enter (HOMEPORT_HOME in /root) is within reach of the uid that containers have, and nothing
-else of that folder is. From then on this machine's root is the working folder, and all paths are relative to it:
-that still names the right mounts after the root has been changed and a mount namespace was copied.
+else of that folder is. From then on this machine's root is the working folder, and all paths are relative to
+it: that still names the right mounts after the root has been changed and a mount namespace was copied.
 """
+
+from __future__ import annotations
 
 import errno
 import os
@@ -22,7 +24,7 @@ Staged = "list[list[str]]"
 class HostPaths:
     """Translates absolute paths of this machine to paths below the working folder."""
 
-    def __init__(self, staged: "list[str]") -> None:
+    def __init__(self, staged: list[str]) -> None:
         numbered = [(path.rstrip("/"), "{}/{}".format(STAGE, index)) for index, path in enumerate(staged)]
         self._staged = sorted(numbered, key=lambda pair: -len(pair[0]))
 
@@ -33,7 +35,7 @@ class HostPaths:
         return path.lstrip("/") or "."
 
 
-def enter_namespaces(staged: "list[str]", container_uid: int) -> None:
+def enter_namespaces(staged: list[str], container_uid: int) -> None:
     """Enters user and mount namespaces in which this process is root, with the stage made, at this machine's
     root. `container_uid` is who this is outside: another uid than the present one only for root."""
     os.chdir("/")
@@ -60,7 +62,7 @@ def become_root(uid: int, gid: int) -> None:
     _write("/proc/self/gid_map", "0 {} 1".format(gid))
 
 
-def _make_stage(staged: "list[str]") -> None:
+def _make_stage(staged: list[str]) -> None:
     kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
     opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in staged]  # the stage may cover them
     mounts.attach(mounts.tmpfs(size="1m", mode="755"), STAGE)

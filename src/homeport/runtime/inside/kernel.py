@@ -4,6 +4,8 @@ Each function raises OSError with the call's name. What to mount where is for mo
 Needs Linux 5.12 (mount_setattr); that overlays work in user namespaces needs 5.11.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import platform
@@ -145,7 +147,7 @@ def set_mount_attributes(
     )
 
 
-def new_filesystem(kind: str, options: "list[tuple[str, str | None]]", attributes: int = 0) -> int:
+def new_filesystem(kind: str, options: list[tuple[str, str | None]], attributes: int = 0) -> int:
     """A detached mount of a new file system. An option's value None makes it a flag.
 
     The error's text holds what the kernel said about the options.
@@ -168,7 +170,7 @@ def new_filesystem(kind: str, options: "list[tuple[str, str | None]]", attribute
         os.close(context)
 
 
-def _configure(context: int, command: int, name: "str | None", value: "str | None") -> None:
+def _configure(context: int, command: int, name: str | None, value: str | None) -> None:
     _call(
         "fsconfig",
         _SYS_FSCONFIG,
@@ -183,7 +185,7 @@ def _configure(context: int, command: int, name: "str | None", value: "str | Non
 
 def _said(context: int) -> str:
     """The kernel's own words on what it refused; empty where it said nothing."""
-    lines = []
+    lines: list[str] = []
     while True:
         try:
             line = os.read(context, 4096)

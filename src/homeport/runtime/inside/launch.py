@@ -1,17 +1,21 @@
 """The engine's helper that enters the namespaces: runs one command, starts one container, or a warm parent.
 
-A process of its own, because only a single-threaded process can enter a user namespace. It gets its request as
-the number of a memory file's descriptor, answers on the request's channel, and holds nothing else of the engine.
+A process of its own, because only a single-threaded process can enter a user namespace. It gets its request
+as the number of a memory file's descriptor, answers on the request's channel, and holds nothing else of the
+engine.
 """
+
+from __future__ import annotations
 
 import os
 import socket
 import sys
+from typing import Any
 
 from . import container, entry, entrypoint, host, messages, root, supervisor
 
 
-def main(arguments: "list[str]") -> None:
+def main(arguments: list[str]) -> None:
     request = messages.read_memory_file(int(arguments[0]))
     channel = socket.socket(fileno=request["channel"])
     try:
@@ -25,7 +29,7 @@ def main(arguments: "list[str]") -> None:
     )
 
 
-def _run_command(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
+def _run_command(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:
     """Runs one command to its end. When the engine closes the channel, or dies, so does the command."""
     started = container.start(spec, paths, (1, 1))
     if started is None:
@@ -36,8 +40,9 @@ def _run_command(spec: "dict", paths: host.HostPaths, channel: socket.socket) ->
     messages.send(channel, {"error": started.error} if started.error else {"ended": status})
 
 
-def _start_container(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
-    """Starts a container without a warm parent. The supervisor is a grandchild: the engine's own child would be
+def _start_container(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:
+    """Starts a container without a warm parent. The supervisor is a grandchild: the engine's own
+    child would be
     ended when the engine's event loop is closed."""
     if os.fork() != 0:
         os._exit(0)
@@ -45,8 +50,8 @@ def _start_container(spec: "dict", paths: host.HostPaths, channel: socket.socket
     entrypoint.run(spec, None)
 
 
-def _become_parent(spec: "dict", paths: host.HostPaths, channel: socket.socket) -> None:
-    """Becomes the image's Python in the image's view, with this machine's root as a descriptor and no path."""
+def _become_parent(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:
+    """Becomes the image's Python in the image's view, with this machine's root as a descriptor."""
     try:
         host_root = root.build(spec, paths)
         os.chdir("/")

@@ -1,10 +1,13 @@
 """A container's memory: how much it uses, and whether it is over its limit.
 
-Where a control group holds the limit, its files say what happened. Elsewhere the supervisor looks every 100 ms,
-only while a limit is set. An RLIMIT_AS is no substitute: CUDA reserves far more addresses than memory.
+Where a control group holds the limit, its files say what happened. Elsewhere the supervisor looks every 100
+ms, only while a limit is set. An RLIMIT_AS is no substitute: CUDA reserves far more addresses than memory.
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
@@ -13,9 +16,9 @@ _MIB = 1 << 20
 class Watch:
     """Watches one container; paths are below the working folder, this machine's root."""
 
-    def __init__(self, spec: "dict", pid: int) -> None:
-        self._limit = spec.get("memory_limit_bytes")
-        self._group = spec.get("memory_group")  # the control group's folder
+    def __init__(self, spec: dict[str, Any], pid: int) -> None:
+        self._limit: int | None = spec.get("memory_limit_bytes")
+        self._group: str | None = spec.get("memory_group")  # the control group's folder
         self._pid = pid
         self._sampled_peak = 0
         self._was_over = False
@@ -25,14 +28,15 @@ class Watch:
         return self._limit is not None and self._group is None and not self._was_over
 
     def is_over(self) -> bool:
-        """Looks once. The quick sum counts pages shared by a fork for each process; only where that is over the
+        """Looks once. The quick sum counts pages shared by a fork for each process; only where it is over the
         limit are they counted exactly, which is slow."""
+        limit = self._limit or 0
         pids = _descendants(self._pid)
         used = sum(_private_bytes(pid) for pid in pids)
-        if used > self._limit:
+        if used > limit:
             used = sum(_proportional_bytes(pid) for pid in pids)
-        self._sampled_peak = max(self._sampled_peak, min(used, used))
-        self._was_over = used > self._limit
+        self._sampled_peak = max(self._sampled_peak, used)
+        self._was_over = used > limit
         return self._was_over
 
     def peak_bytes(self) -> int:
@@ -44,7 +48,7 @@ class Watch:
                 return int(text)
         return 0
 
-    def verdict(self, signal_number: "int | None") -> "tuple[bool, str]":
+    def verdict(self, signal_number: int | None) -> tuple[bool, str]:
         """Whether the limit ended the container, and the sentence for it."""
         is_out = self._was_over if self._group is None else signal_number is not None and self._group_killed()
         if not is_out:
@@ -55,7 +59,7 @@ class Watch:
         return True, sentence.format(-(-self.peak_bytes() // _MIB), (self._limit or 0) // _MIB)
 
     def _group_killed(self) -> bool:
-        folder = self._group.lstrip("/")
+        folder = (self._group or "").lstrip("/")
         for name in ("memory.events", "memory.oom_control"):
             for line in _read("{}/{}".format(folder, name)).splitlines():
                 key, _, value = line.partition(" ")
@@ -64,7 +68,7 @@ class Watch:
         return False
 
 
-def _descendants(pid: int) -> "list[int]":
+def _descendants(pid: int) -> list[int]:
     """All processes below `pid`, itself not counted."""
     found = []
     waiting = [pid]
@@ -89,7 +93,7 @@ def _proportional_bytes(pid: int) -> int:
     return _private_bytes(pid)
 
 
-def _list(path: str) -> "list[str]":
+def _list(path: str) -> list[str]:
     try:
         return os.listdir(path)
     except OSError:

@@ -1,9 +1,11 @@
 """Mounts that containers are made of: overlays, binds, small file systems; each a detached mount first.
 
 A detached mount is a descriptor; `attach` puts it at a path. Made so, a mount can be prepared in one mount
-namespace and attached in another, which is how a running container is shown a newer volume. What a container's
-root consists of is for root.py.
+namespace and attached in another, which is how a running container is shown a newer volume. What a
+container's root consists of is for root.py.
 """
+
+from __future__ import annotations
 
 import errno
 import os
@@ -14,21 +16,21 @@ SCRATCH = "scratch"  # a folder below the stage where an overlay is attached for
 
 
 def overlay(
-    lowers: "list[str]",
-    upper: "str | None" = None,
-    work: "str | None" = None,
+    lowers: list[str],
+    upper: str | None = None,
+    work: str | None = None,
     *,
-    scratch: "str | None" = None,
+    scratch: str | None = None,
     volatile: bool = False,
 ) -> int:
     """A detached overlay of `lowers` (topmost first), read-only without `upper`.
 
-    `volatile`: what is written need not survive a power failure, and the end of the mount does not wait for the
-    disk. `scratch` is an empty folder, needed on kernels before 6.8 where the layers' names do not fit.
+    `volatile`: what is written need not survive a power failure, and the end of the mount does not wait for
+    the disk. `scratch` is an empty folder, needed on kernels before 6.8 where the layers' names do not fit.
     """
     if upper is None and len(lowers) == 1:  # an overlay needs two layers
         return bind(lowers[0], read_only=True)
-    opened = []  # type: list[int]
+    opened: list[int] = []
 
     def name(path: str) -> str:
         # the descriptor's name is short (options hold 4 KiB), has no colon, and shows no path of this machine
@@ -45,10 +47,8 @@ def overlay(
             os.close(number)
 
 
-def _overlay(
-    below: "list[str]", above: "list[tuple[str, str]]", flags: "list[str]", scratch: "str | None"
-) -> int:
-    options = [(flag, None) for flag in flags]  # type: list[tuple[str, str | None]]
+def _overlay(below: list[str], above: list[tuple[str, str]], flags: list[str], scratch: str | None) -> int:
+    options: list[tuple[str, str | None]] = [(flag, None) for flag in flags]
     options += above
     try:
         return kernel.new_filesystem("overlay", [("lowerdir+", path) for path in below] + options)
@@ -62,9 +62,7 @@ def _overlay(
         raise first from None
 
 
-def _overlay_by_mount(
-    below: "list[str]", above: "list[tuple[str, str]]", flags: "list[str]", scratch: str
-) -> int:
+def _overlay_by_mount(below: list[str], above: list[tuple[str, str]], flags: list[str], scratch: str) -> int:
     """As kernels before 6.8 know it: all options in one string of less than 4 KiB."""
     data = ",".join(["lowerdir=" + ":".join(below)] + ["{}={}".format(*pair) for pair in above] + flags)
     if len(data) > 4095:

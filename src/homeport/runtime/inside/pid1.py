@@ -1,14 +1,17 @@
-"""A container's PID 1: builds the root, starts the user's process, passes signals on, reaps, and ends with it.
+"""A container's PID 1: builds the root, starts the user's process, passes signals on, reaps, ends with it.
 
 A process of its own, because Python as PID 1 would ignore SIGTERM and leave orphans as zombies. When it ends,
 the kernel ends every other process of the container. What becomes of its exit status is for supervisor.py.
 """
+
+from __future__ import annotations
 
 import errno
 import os
 import select
 import signal
 import socket
+from typing import Any
 
 from . import entry, kernel, messages, root
 from .host import HostPaths
@@ -16,7 +19,9 @@ from .host import HostPaths
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def main(spec: "dict", host: HostPaths, here: int, channel: socket.socket, output: "tuple[int, int]") -> None:
+def main(
+    spec: dict[str, Any], host: HostPaths, here: int, channel: socket.socket, output: tuple[int, int]
+) -> None:
     """Becomes PID 1 of the container. Returns only in the user's process, which has everything it needs."""
     try:
         kernel.die_with_parent()
@@ -44,13 +49,13 @@ def main(spec: "dict", host: HostPaths, here: int, channel: socket.socket, outpu
         os._exit(1)
 
 
-def _join_groups(spec: "dict") -> None:
+def _join_groups(spec: dict[str, Any]) -> None:
     """Enters the control groups that hold the limits; the descriptors came from who may write there."""
     for number in spec.get("cgroup_fds", ()):
         os.write(number, b"0")
 
 
-def _start_user(spec: "dict", output: "tuple[int, int]") -> "tuple[int, socket.socket]":
+def _start_user(spec: dict[str, Any], output: tuple[int, int]) -> tuple[int, socket.socket]:
     """Forks the user's process, and returns its id (0 in it) when it is ready to run the user's code."""
     wakeups = _watch_signals()
     reader, writer = os.pipe()

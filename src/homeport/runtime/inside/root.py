@@ -1,14 +1,17 @@
 """Builds a container's root file system and makes it this process's root.
 
-Called in a fresh mount namespace with this machine's root as the working folder. The image's view comes first,
-then the root is changed, then the rest is mounted at the container's own paths: so a link in an image that
-leads elsewhere is followed inside the container and nowhere else. What the container may not do afterwards is
-for pid1.py, which starts its process in a user namespace that owns none of these mounts.
+Called in a fresh mount namespace with this machine's root as the working folder. The image's view comes
+first, then the root is changed, then the rest is mounted at the container's own paths: so a link in an image
+that leads elsewhere is followed inside the container and nowhere else. What the container may not do
+afterwards is for pid1.py, which starts its process in a user namespace that owns none of these mounts.
 """
+
+from __future__ import annotations
 
 import errno
 import os
 import socket
+from typing import Any
 
 from . import kernel, mounts
 from .host import NEW_ROOT, SCRATCH, SKELETON, HostPaths
@@ -24,7 +27,7 @@ _PASSWD = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexis
 _GROUP = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"
 
 
-def build(spec: "dict", host: HostPaths) -> int:
+def build(spec: dict[str, Any], host: HostPaths) -> int:
     """Makes the container's root the root of this process; the working folder stays this machine's root.
 
     Returns a descriptor of the old root, still mounted but not within reach of any path; `leave` removes it.
@@ -80,10 +83,10 @@ def leave(old_root: int) -> None:
     os.chdir("/")
 
 
-def volume_mount(volume: "dict", host: HostPaths) -> int:
-    """A detached mount of a volume, or the one that came with the request (of a folder that only root reads)."""
+def volume_mount(volume: dict[str, Any], host: HostPaths) -> int:
+    """A detached mount of a volume, or the one that came with the request (of a linked folder, from root)."""
     if volume.get("fd") is not None:
-        mount_fd = volume["fd"]
+        mount_fd: int = volume["fd"]
         if volume["read_only"]:
             mounts.make_read_only(mount_fd)
         return mount_fd
@@ -101,7 +104,7 @@ def volume_mount(volume: "dict", host: HostPaths) -> int:
     return mount_fd
 
 
-def _overlay(view: "dict", lowers: "list[str]", part: str, host: HostPaths) -> int:
+def _overlay(view: dict[str, Any], lowers: list[str], part: str, host: HostPaths) -> int:
     upper, work = view.get(part + "upper"), view.get(part + "work")
     return mounts.overlay(
         [host(lower) for lower in lowers],
@@ -112,13 +115,13 @@ def _overlay(view: "dict", lowers: "list[str]", part: str, host: HostPaths) -> i
     )
 
 
-def _mount_usr(view: "dict", host: HostPaths) -> None:
+def _mount_usr(view: dict[str, Any], host: HostPaths) -> None:
     """A second overlay: where this machine's /usr is the lowest layer, it cannot be part of the first."""
     if not view["host_usr"]:
         return
     trees = [tree + "/usr" for tree in view["trees"] if os.path.isdir(host(tree) + "/usr")]
     mounts.ensure_folder("/usr")
-    mounts.attach(_overlay(view, trees + ["/usr"], "usr_", host), "/usr")
+    mounts.attach(_overlay(view, [*trees, "/usr"], "usr_", host), "/usr")
 
 
 def _new_proc() -> int:
@@ -131,7 +134,7 @@ def _new_proc() -> int:
         raise OSError(error.errno, reason + " (in docker: --security-opt systempaths=unconfined)") from None
 
 
-def _mount_dev(spec: "dict") -> None:
+def _mount_dev(spec: dict[str, Any]) -> None:
     mounts.ensure_folder("/dev")
     sources = {name: mounts.bind("dev/" + name) for name in _DEVICES}
     for name in _gpu_names(spec):
@@ -157,7 +160,7 @@ def _mount_dev(spec: "dict") -> None:
         os.symlink(target, "/dev/" + link)
 
 
-def _gpu_names(spec: "dict") -> "list[str]":
+def _gpu_names(spec: dict[str, Any]) -> list[str]:
     gpus = spec["gpus"]
     if not gpus:
         return []
@@ -173,7 +176,7 @@ def _bind(source: str, target: str, read_only: bool) -> None:
     mounts.attach(mounts.bind(source, read_only=read_only), target)
 
 
-def _write_etc(spec: "dict") -> None:
+def _write_etc(spec: dict[str, Any]) -> None:
     socket.sethostname(spec["hostname"])
     mounts.ensure_folder("/etc")
     for name, text in spec["etc"].items():

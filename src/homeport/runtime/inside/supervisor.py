@@ -1,9 +1,11 @@
 """A container's supervisor: holds its output, log, exit status and control socket, and outlives the engine.
 
 Only a process that forked another can wait for it, so this one, in a session of its own, is PID 1's parent.
-An engine that was killed and started again finds it by `lock` and `ctl.sock` in the task's folder. Scheduling,
-and whether the container should run at all, is the engine's.
+An engine that was killed and started again finds it by `lock` and `ctl.sock` in the task's folder.
+Scheduling, and whether the container should run at all, is the engine's.
 """
+
+from __future__ import annotations
 
 import errno
 import fcntl
@@ -14,6 +16,7 @@ import selectors
 import signal
 import socket
 import time
+from typing import Any
 
 from . import container, entry, memory, messages, root
 from .host import HostPaths
@@ -23,7 +26,7 @@ _SAMPLE_S = 0.1  # between looks at the memory used, where a limit is set and no
 _DISK_RETRY_S = 1.0
 
 
-def supervise(spec: "dict", paths: HostPaths, engine: socket.socket) -> None:
+def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> None:
     """Starts the container and sees it to its end. Returns only in the user's process."""
     os.setsid()
     for number in (signal.SIGHUP, signal.SIGINT):
@@ -74,13 +77,13 @@ class Supervisor:
 
     def __init__(
         self,
-        spec: "dict",
+        spec: dict[str, Any],
         paths: HostPaths,
         started: container.Started,
         log: int,
         listener: socket.socket,
         engine: socket.socket,
-        outputs: "dict[int, int]",
+        outputs: dict[int, int],
     ) -> None:
         self.spec = spec
         self.paths = paths
@@ -92,7 +95,7 @@ class Supervisor:
         self.unwritten = b""  # the rest of a record that the disk had no room for
         self.is_announced = False
         self.reason = ""
-        self.kill_at = None  # type: float | None
+        self.kill_at: float | None = None
         self.watch = memory.Watch(spec, started.pid)
         self.notifier = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifier.setblocking(False)
@@ -111,7 +114,7 @@ class Supervisor:
             self._look_at_clock()
         self._finish()
 
-    def _wait_s(self) -> "float | None":
+    def _wait_s(self) -> float | None:
         waits = []
         if self.kill_at is not None:
             waits.append(max(0.0, self.kill_at - time.monotonic()))
@@ -205,7 +208,7 @@ class Supervisor:
         elif request["op"] == "remount":
             messages.send(connection, self._remount(request["volume"], fds))
 
-    def _kill(self, request: "dict") -> None:
+    def _kill(self, request: dict[str, Any]) -> None:
         self.reason = self.reason or request["reason"]
         if request["grace_s"] > 0:
             if self.kill_at is None:
@@ -215,7 +218,7 @@ class Supervisor:
         else:
             self.started.kill()
 
-    def _remount(self, volume: "dict", fds: "list[int]") -> "dict":
+    def _remount(self, volume: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Unmounts, then mounts anew: two overlays must not have one upper folder at a time."""
         if fds:
             volume = dict(volume, fd=fds[0])
@@ -231,7 +234,7 @@ class Supervisor:
         self.spec["volumes"] = [v if v is not before else volume for v in self.spec["volumes"]]
         return {"done": True}
 
-    def _mount(self, volume: "dict") -> None:
+    def _mount(self, volume: dict[str, Any]) -> None:
         mount_fd = root.volume_mount(volume, self.paths)
         try:
             answer = self.started.ask({"op": "mount", "path": volume["path"]}, [mount_fd])

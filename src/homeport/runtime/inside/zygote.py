@@ -1,10 +1,12 @@
 """The warm parent: has imported Modal's container entrypoint, and forks containers that need not.
 
-It runs on the image's Python in the image's own view of the file system, with the environment that its containers
-will have, since libraries read variables when they are imported. It stays single-threaded, or it could not fork
-into namespaces. This machine's root is within reach only by a descriptor. It ends when the engine does; the
-containers' supervisors, its children, go on.
+It runs on the image's Python in the image's own view of the file system, with the environment that its
+containers will have, since libraries read variables when they are imported. It stays single-threaded, or it
+could not fork into namespaces. This machine's root is within reach only by a descriptor. It ends when the
+engine does; the containers' supervisors, its children, go on.
 """
+
+from __future__ import annotations
 
 import gc
 import importlib
@@ -12,12 +14,13 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
 from . import entry, entrypoint, messages, supervisor
 from .host import HostPaths
 
 
-def main(arguments: "list[str]") -> None:
+def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=int(arguments[0]))
     host_root = int(arguments[1])
     for number in (channel.fileno(), host_root):
@@ -32,7 +35,7 @@ def main(arguments: "list[str]") -> None:
     entrypoint.run(spec, preloaded)
 
 
-def _preload() -> "set[str]":
+def _preload() -> set[str]:
     """Imports what every container imports. Returns the names of top-level modules that are now loaded."""
     before = set(sys.modules)
     importlib.import_module(entry.ENTRYPOINT)
@@ -48,7 +51,7 @@ def _preload() -> "set[str]":
     return {name.partition(".")[0] for name in set(sys.modules) - before}
 
 
-def _serve(channel: socket.socket, host_root: int) -> "dict":
+def _serve(channel: socket.socket, host_root: int) -> dict[str, Any]:
     """Forks a supervisor for each request. Returns in users' processes only."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors: the kernel reaps them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -62,12 +65,13 @@ def _serve(channel: socket.socket, host_root: int) -> "dict":
             os.close(number)
 
 
-def _start(fds: "list[int]", host_root: int) -> "dict":
+def _start(fds: list[int], host_root: int) -> dict[str, Any]:
     """In the fork that becomes the supervisor: the request, the engine's end, and what else came along."""
     request = messages.read_memory_file(fds[0])
     entry.close_all_but({host_root, *fds[1:]})
     os.fchdir(host_root)
     os.close(host_root)
-    spec = messages.renumber(request["spec"], dict(zip(request["fds"], fds[2:])))
+    numbers = dict(zip(request["fds"], fds[2:]))  # noqa: B905 (Python 3.9)
+    spec = messages.renumber(request["spec"], numbers)
     supervisor.supervise(spec, HostPaths(request["staged"]), socket.socket(fileno=fds[1]))
     return spec
