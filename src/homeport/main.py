@@ -16,9 +16,9 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import grpc.aio
 from modal_proto import api_pb2
@@ -32,17 +32,22 @@ from homeport.api.containers import ContainerServicer
 from homeport.api.environments import EnvironmentServicer
 from homeport.api.functions import FunctionServicer
 from homeport.api.gateway import Gateway
+from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
 from homeport.api.secrets import SecretServicer
 from homeport.api.tasks import TaskServicer
+from homeport.api.volumes import VolumeServicer
+from homeport.api.volumes_v1 import VolumeV1Servicer
 from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
 from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.containers import Containers
+from homeport.control.contracts import ImageSource
 from homeport.control.environments import Environments
 from homeport.control.functions import Functions
+from homeport.control.images import Images
 from homeport.control.links import Links
 from homeport.control.logs import Logs
 from homeport.control.machine import this_machine
@@ -50,10 +55,12 @@ from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
+from homeport.control.volume_service import VolumeService
 from homeport.model.errors import EngineUnavailableError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
 from homeport.runtime.engine import ContainerRuntime
+from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
@@ -63,13 +70,22 @@ logger = logging.getLogger(__name__)
 _HTTP_GRACE_S = 1.0
 
 
+class ImageParts(ImageSource, Protocol):
+    """Images as the engine's life needs them."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def env_origins(self, image_id: str) -> dict[str, str]: ...
+
+
 @dataclass(frozen=True)
 class Parts:
-    """What tests replace: how containers run, and images and volumes with them."""
+    """What tests replace: how containers run, and what they run in."""
 
     runtime: Callable[[Home], ContainerRuntime]
-    images: Callable[..., tuple[Any, list[object]]]  # the use cases and their servicers
-    volumes: Callable[..., tuple[Any, list[object]]]
+    images: Callable[[Home, Database, Mounts, Secrets], tuple[ImageParts, list[object]]]  # with servicers
 
 
 @dataclass
@@ -88,9 +104,8 @@ class Engine:
     containers: Containers
     runtime: ContainerRuntime
     gateway: Gateway
-    volumes: Any
-    images: Any
-    closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    volumes: VolumeService
+    images: ImageParts
 
 
 def build(
@@ -104,23 +119,26 @@ def build(
     """Puts all parts together. The order is that of the layers: store, control, api."""
     token = home_files.ensure_token(home)
     db = Database(home.database)
-    store = BlobStore(home.blobs, container_owner())
+    owner = container_owner()
+    store = BlobStore(home.blobs, owner)
     links = Links(db)
     environments = Environments(db)
     logs = Logs(home, db)
     apps = Apps(db, environments, logs, heartbeat_limit_s=heartbeat_limit_s)
     blobs = Blobs(db, store, links)
-    mounts = Mounts(db, home, store)
+    mounts = Mounts(db, home, store, owner)
     secrets = Secrets(db)
     runtime = parts.runtime(home)
-    volumes, volume_servicers = parts.volumes(home, db, store, links, runtime)
+    volumes = VolumeService(db, home, links, runtime, owner)
     images, image_servicers = parts.images(home, db, mounts, secrets)
     functions = Functions(db, machine, gpu_required=gpu_required)
     calls = Calls(db, functions)
-    sources = Sources(images, mounts, secrets, volumes, apps, _describer(volumes))
+    sources = Sources(
+        images, mounts, secrets, volumes, apps, _describer(volumes), images.env_origins, _secret_name(secrets)
+    )
     salt = hashlib.sha256(token.token_secret.encode()).digest()
     starter = Starter(home, functions, sources, salt=salt)
-    containers = Containers(db, machine, functions, calls, starter, runtime, volumes, logs)
+    containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, logs)
     _connect(apps, calls, containers)
     gateway = Gateway(
         [
@@ -136,7 +154,8 @@ def build(
             SecretServicer(secrets),
             TaskServicer(db),
             *image_servicers,
-            *volume_servicers,
+            VolumeServicer(volumes),
+            VolumeV1Servicer(volumes, blobs),
         ],
         token.token_id,
         token.token_secret,
@@ -181,6 +200,8 @@ async def serve(
         stack.callback(engine.db.close)
         http = await _serve_http(engine, http_socket)
         stack.push_async_callback(http)
+        await engine.images.open()
+        stack.push_async_callback(engine.images.close)
         engine.calls.load()
         stack.callback(engine.calls.close)
         await engine.containers.open()
@@ -270,8 +291,13 @@ def run(
 
 
 def default_parts() -> Parts:
-    """Real containers, images and volumes."""
-    raise NotImplementedError
+    """Real containers and images."""
+    return Parts(Sandbox, _images)
+
+
+def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
+    images = Images(home, db, mounts, secrets)
+    return images, [ImageServicer(images)]
 
 
 def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:
@@ -294,7 +320,7 @@ def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:
     calls.on_idle.append(apps.idle)
 
 
-def _describer(volumes: Any) -> Callable[[str], api_pb2.Object]:
+def _describer(volumes: VolumeService) -> Callable[[str], api_pb2.Object]:
     """Handle metadata for the objects that a container's code depends on. Secrets and images have none."""
 
     def describe(object_id: str) -> api_pb2.Object:
@@ -306,6 +332,14 @@ def _describer(volumes: Any) -> Callable[[str], api_pb2.Object]:
     return describe
 
 
+def _secret_name(secrets: Secrets) -> Callable[[str], str]:
+    def name(secret_id: str) -> str:
+        named = secrets.get(secret_id).name
+        return f'Secret "{named}"' if named else f"Secret.from_dict ({secret_id})"
+
+    return name
+
+
 def _socket_opener(gateway: Gateway) -> Callable[[str, str], Awaitable[Callable[[], Awaitable[None]]]]:
     async def open_socket(task_id: str, address: str) -> Callable[[], Awaitable[None]]:
         path = Path(address.removeprefix("unix:"))
@@ -313,7 +347,6 @@ def _socket_opener(gateway: Gateway) -> Callable[[str, str], Awaitable[Callable[
         server = gateway.server(task_id=task_id)
         server.add_insecure_port(address)
         await server.start()
-        path.chmod(0o666)  # the container's users are others than the engine's; its folder is private
 
         async def close() -> None:
             await server.stop(grace=None)

@@ -6,13 +6,13 @@ the mounts' /root put on its path, so a call goes all the way in the time that a
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.model.home import Home
@@ -74,6 +74,9 @@ class ProcessRuntime:
         folder.mkdir(parents=True, exist_ok=True)
         return f"unix:{folder}/api.sock"
 
+    def share_socket(self, task_id: str) -> None:
+        """The container is the same user."""
+
     def running(self) -> set[str]:
         return set(self._processes)
 
@@ -91,6 +94,9 @@ class ProcessRuntime:
 
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
         raise NotImplementedError
+
+    async def forget(self, task_id: str) -> None:
+        shutil.rmtree(self._home.tasks / task_id, ignore_errors=True)
 
     async def close(self, *, kill_containers: bool) -> None:
         for task_id in list(self._processes):
@@ -130,6 +136,15 @@ def _signal(process: asyncio.subprocess.Process, number: int) -> None:
 class FakeImages:
     """Every image is this machine's Python; the servicer says at once that it is built."""
 
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    def env_origins(self, image_id: str) -> dict[str, str]:
+        return {}
+
     def view(self, image_id: str) -> ImageView:
         return ImageView(
             image_id=image_id,
@@ -158,40 +173,12 @@ class FakeImages:
         )
 
 
-class FakeVolumes:
-    """No volumes: an app that mounts one is not for this runtime."""
-
-    def open(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-    def attach(
-        self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""
-    ) -> VolumeAttachment:
-        raise NotImplementedError
-
-    async def commit_task(self, task_id: str, volume_id: str | None = None) -> None:
-        return None
-
-    async def release_task(self, task_id: str) -> None:
-        return None
-
-    async def VolumeCommit(self, request: api_pb2.VolumeCommitRequest, caller: object) -> Empty:
-        return Empty()
-
-
 def main() -> None:
     """An engine with this runtime: `python -m tests.support.process_runtime HOME PORT`."""
     from homeport import main as product
 
-    images, volumes = FakeImages(), FakeVolumes()
-    parts = product.Parts(
-        runtime=ProcessRuntime,
-        images=lambda *given: (images, [images]),
-        volumes=lambda *given: (volumes, []),
-    )
+    images = FakeImages()
+    parts = product.Parts(runtime=ProcessRuntime, images=lambda *given: (images, [images]))
     product.run(Home(Path(sys.argv[1])), int(sys.argv[2]), parts)
 
 

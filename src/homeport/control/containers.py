@@ -22,6 +22,7 @@ from homeport.control.queues import Input
 from homeport.control.starting import Starter
 from homeport.control.tasks import Task
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
+from homeport.model.home import Home
 from homeport.model.ids import TASK, new_id
 from homeport.plan import placement, retries
 from homeport.plan.environment import values
@@ -60,6 +61,7 @@ class Containers:
 
     def __init__(
         self,
+        home: Home,
         db: Database,
         machine: Machine,
         functions: Functions,
@@ -69,6 +71,7 @@ class Containers:
         volumes: VolumeSource,
         logs: LogSink,
     ) -> None:
+        self._home = home
         self._db = db
         self._machine = machine
         self._functions = functions
@@ -121,6 +124,7 @@ class Containers:
                 )
         for entry in self._calls.lost(set(self._tasks)):
             self._calls.release(entry)
+        self._spawn(self._clear_left_overs())
         self._place_soon()
 
     async def close(self, *, kill: bool) -> None:
@@ -147,6 +151,14 @@ class Containers:
                     timer.cancel()
             if task.close_socket is not None:
                 await task.close_socket()
+
+    async def _clear_left_overs(self) -> None:
+        """Last commits and folders of containers that an engine which was killed had no time for."""
+        for task_id in self._volumes.tasks() - set(self._tasks):
+            await self._volumes.release_task(task_id)
+        for folder in list(self._home.tasks.iterdir()):
+            if folder.name not in self._tasks:
+                await self._runtime.forget(folder.name)
 
     # ---- what containers ask
 
@@ -420,6 +432,7 @@ class Containers:
     async def _serve(self, task: Task) -> None:
         assert self.open_socket is not None
         task.close_socket = await self.open_socket(task.task_id, self._runtime.api_socket(task.task_id))
+        self._runtime.share_socket(task.task_id)
 
     def _note_ready(self, task: Task) -> None:
         if task.is_ready:
@@ -530,6 +543,7 @@ class Containers:
             self._logs.system(task.app_id, task.task_id, f"The last commit of its volumes failed: {error}")
         if task.close_socket is not None:
             await task.close_socket()
+        await self._runtime.forget(task.task_id)
         self._tasks.pop(task.task_id, None)
         self._logs.task_state(task.task_id, _COMPLETED)
         self._place_soon()

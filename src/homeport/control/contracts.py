@@ -44,5 +44,8 @@ class VolumeSource(Protocol):
     async def commit_task(self, task_id: str, volume_id: str | None = None) -> None:
         """Commits what the task wrote to one volume or to all of its volumes."""
 
+    def tasks(self) -> set[str]:
+        """Ids of tasks that have volumes attached; for those that have ended, release_task is due."""
+
     async def release_task(self, task_id: str) -> None:
         """Commits, then forgets the task and removes its writable folders."""

@@ -39,7 +39,8 @@ class LayoutView(Protocol):
 @dataclass(frozen=True)
 class Sources:
     """Where the parts of a container come from. `describe` gives the handle metadata of a secret, volume or
-    image as api_pb2.Object, for the container's own handles."""
+    image as api_pb2.Object, for the container's own handles. `image_origins` tells which instruction set each
+    variable of an image, `secret_name` what to call a secret."""
 
     images: ImageSource
     mounts: MountSource
@@ -47,6 +48,8 @@ class Sources:
     volumes: VolumeSource
     apps: AppLayoutSource
     describe: Callable[[str], api_pb2.Object]
+    image_origins: Callable[[str], Mapping[str, str]]
+    secret_name: Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ class Starter:
         trees = [self._sources.mounts.tree(mount_id) for mount_id in sorted(function.mount_ids)]
         variables = environment.compose(
             image.env,
+            self._sources.image_origins(function.image_id),
             [
-                (f"Secret {secret_id}", self._sources.secrets.values(secret_id))
+                (self._sources.secret_name(secret_id), self._sources.secrets.values(secret_id))
                 for secret_id in function.secret_ids
             ],
             _platform(app, function.image_id),

@@ -56,6 +56,10 @@ class VolumeService:
         """As VolumeMounts.commit_task."""
         await self.mounts.commit_task(task_id, volume_id)
 
+    def tasks(self) -> set[str]:
+        """As VolumeMounts.tasks."""
+        return self.mounts.tasks()
+
     async def release_task(self, task_id: str) -> None:
         """As VolumeMounts.release_task."""
         await self.mounts.release_task(task_id)

@@ -33,11 +33,12 @@ class Variable:
 
 def compose(
     image_env: Mapping[str, str],
+    image_origins: Mapping[str, str],
     secrets: Iterable[tuple[str, Mapping[str, str]]],
     platform: Mapping[str, str],
 ) -> dict[str, Variable]:
-    """The whole environment by name. `secrets` are (origin, values) in the order given. What the platform
-    sets cannot be changed by an image or a secret."""
+    """The whole environment by name. `image_origins` says which instruction set a variable of the image;
+    `secrets` are (origin, values) in the order given. What the platform sets cannot be changed by either."""
     variables: dict[str, Variable] = {}
 
     def put(name: str, value: str, origin: str, *, secret: bool = False) -> None:
@@ -48,7 +49,7 @@ def compose(
     for name, value in BASE.items():
         put(name, value, "platform")
     for name, value in image_env.items():
-        put(name, value, "image")
+        put(name, value, f"image: {image_origins[name]}" if name in image_origins else "image")
     for origin, values in secrets:
         for name, value in values.items():
             put(name, value, origin, secret=True)

@@ -184,7 +184,7 @@ VOLUME_MOUNT: dict[str, Option] = {
     "mount_path": _HONOURED,
     "read_only": _HONOURED,
     "allow_background_commits": _HONOURED,
-    "sub_path": _refused("Volume.with_mount_options(sub_path=…)"),
+    "sub_path": _HONOURED,
 }
 
 
