@@ -4,6 +4,7 @@ What an instruction means is plan/recipe.py's, how a step runs runtime/image_bui
 waiting clients and logs are images.py's.
 """
 
+import asyncio
 import json
 import re
 import secrets
@@ -36,7 +37,12 @@ from homeport.plan.recipe import (
     run_key,
     unused_build_args,
 )
-from homeport.plan.system_packages import PRELUDE_PACKAGES, check_system_packages, is_client_prelude
+from homeport.plan.system_packages import (
+    PRELUDE_PACKAGES,
+    check_system_packages,
+    is_client_prelude,
+    meets_git,
+)
 from homeport.plan.words import expand
 from homeport.runtime.base_image import BaseImage, ensure_base_image, parse_tag, ready_base_image
 from homeport.runtime.context import Context, write_context_files
@@ -120,6 +126,7 @@ class Recipes:
         self._builder = ImageBuilder(home, store)
         self._mounts = mounts
         self._secrets = secret_source
+        self._contents: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def check(self, definition: ImageDefinition) -> list[Instruction]:
         """The definition's instructions. Raises NotServedError by name, or InvalidError."""
@@ -197,6 +204,15 @@ class Recipes:
             yield Context(tree, checksum, definition.context_files, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def content(self, mount_id: str, context: Context, sources: tuple[str, ...]) -> str:
+        """A hash of what a COPY takes, computed once for each mount: a mount never changes."""
+        if context.contents:
+            return await asyncio.to_thread(context.digest, sources)
+        known = self._contents.get((mount_id, sources))
+        if known is None:
+            known = self._contents[mount_id, sources] = await asyncio.to_thread(context.digest, sources)
+        return known
 
     def _secret_values(self, definition: ImageDefinition) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -317,8 +333,7 @@ class _Walk:
         for instruction in instructions:
             if not isinstance(instruction, (From, Run)):
                 state = advance(state, instruction, {})
-        # a compiler that is installed later changes what later steps make
-        key = layer_key(state.key, "prelude", tuple(missing))
+        key = layer_key(state.key, "prelude")
         if self._forced:
             key = layer_key(key, "forced", self._salt)
         return replace(result, state=replace(state, key=key))
@@ -337,6 +352,8 @@ class _Walk:
         return replace(result, state=state)
 
     async def _run(self, result: Result, step: Run) -> Result:
+        if meets_git(step):
+            return self._meet_git(result, step)
         state = result.state
         env = {**state.arguments, **state.plain_env}
         if _INSTALLS.search(step.command):
@@ -360,11 +377,18 @@ class _Walk:
 
         return await self._step(result, step, run_key(state, step, names), make)
 
+    def _meet_git(self, result: Result, step: Run) -> Result:
+        if missing_packages(("git",)):
+            raise NotServedError(
+                f"`{step.text}` needs git, which is not on this machine: sudo apt-get install git."
+            )
+        return self._note(result, "apt-get install git: met by this machine's userland")
+
     async def _copy(self, result: Result, step: Copy) -> Result:
         sources, target = copy_paths(result.state, step)
         if step.image is not None:
             return await self._copy_uv(result, step, target)
-        content = self._context.digest(sources)
+        content = await self._recipes.content(self._definition.context_mount_id, self._context, sources)
 
         async def make(key: str) -> Path:
             return await self._builder.copy(

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from homeport.model.errors import FailedPreconditionError, HomeportError, NotFou
 from homeport.model.home import Home
 from homeport.model.ids import IMAGE, new_id
 from homeport.plan.log_records import Record
+from homeport.runtime.base_tree import base_key
 from homeport.runtime.client_bundle import ensure_client_bundle
 from homeport.runtime.engine import ImageView
 from homeport.runtime.image_builder import ImageBuilder
@@ -140,7 +141,11 @@ class Images:
         view = self._views.get(image_id)
         if view is None:
             view = self._views[image_id] = self._make_view(image_id)
-        return view
+        base = self._store.path(base_key())
+        if base == view.layers[-1] or not base.is_dir():
+            return view
+        # programs or certificates were installed on this machine since the image was built
+        return replace(view, layers=(*view.layers[:-1], base))
 
     def env_origins(self, image_id: str) -> dict[str, str]:
         """Which instruction set each variable of the image. Raises NotFoundError."""
@@ -242,25 +247,22 @@ class Images:
         facts.image_builder_version = definition.builder_version
         if state.workdir is not None:
             facts.workdir = state.workdir
-        with self._db.transaction():
-            # two definitions that come to the same: the first to end keeps the key
-            known = self._db.one("built_image_by_key", key=state.key)
-            self._db.run(
-                "image_built",
-                image_id=image_id,
-                key=state.key if known is None else f"{state.key} {image_id}",
-                layers=json.dumps(result.layers),
-                env=json.dumps([(name, v.value, v.set_by) for name, v in state.env.items()]),
-                workdir=state.workdir,
-                shell=json.dumps(state.shell),
-                entrypoint=json.dumps(state.entrypoint),
-                cmd=json.dumps(state.cmd),
-                python=python,
-                python_series=series,
-                notes=json.dumps(result.notes, ensure_ascii=False),
-                metadata=facts.SerializeToString(),
-                finished_at=time.time(),
-            )
+        self._db.run(
+            "image_built",
+            image_id=image_id,
+            key=state.key,
+            layers=json.dumps(result.layers),
+            env=json.dumps([(name, v.value, v.set_by) for name, v in state.env.items()]),
+            workdir=state.workdir,
+            shell=json.dumps(state.shell),
+            entrypoint=json.dumps(state.entrypoint),
+            cmd=json.dumps(state.cmd),
+            python=python,
+            python_series=series,
+            notes=json.dumps(result.notes, ensure_ascii=False),
+            metadata=facts.SerializeToString(),
+            finished_at=time.time(),
+        )
 
     def _end(self, image_id: str, state: int, error: str, exit_status: int) -> None:
         self._db.run(

@@ -20,7 +20,11 @@ _PRELUDE = (
     "RUN echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections",
     'CMD ["sleep", "172800"]',
 )
-_APT = re.compile(r"(?:^|[\s;&|(`])(?:apt-get|apt|aptitude|dpkg)\s+(?:-\S+\s+)*(?:-i\b|[a-z-]+)")
+_GIT_STEP = "RUN apt-get update && apt-get install -y git"
+_APT = re.compile(
+    r"(?:^|[\s;&|(`])(?:dpkg\s+(?:-i|--install)\s|(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*"
+    r"(?:install|update|upgrade|dist-upgrade|full-upgrade|build-dep|satisfy|remove|purge|autoremove)\b)"
+)
 _INSTALL = re.compile(r"\binstall\s+([^;&|\n]+)")
 
 
@@ -30,9 +34,14 @@ def is_client_prelude(instructions: Sequence[Instruction]) -> bool:
     return bool(instructions) and isinstance(instructions[0], From) and texts == _PRELUDE
 
 
+def meets_git(step: Run) -> bool:
+    """Whether the step is the client's own, before it installs from private repositories by git."""
+    return step.text == _GIT_STEP
+
+
 def check_system_packages(instructions: Sequence[Instruction]) -> None:
     """Raises NotServedError for a step that would install packages with apt."""
-    steps = [step for step in instructions if isinstance(step, Run) and _APT.search(step.command)]
+    steps = [step for step in instructions if isinstance(step, Run) and _installs(step)]
     if not steps:
         return
     # of apt_install's two steps, update and install, the one that says what is missing
@@ -42,6 +51,10 @@ def check_system_packages(instructions: Sequence[Instruction]) -> None:
         f"Homeport does not serve apt_install yet (`{step.text}`). Containers see this machine's own "
         f"programs and libraries: install them here (sudo apt-get install {packages}) and remove the step."
     )
+
+
+def _installs(step: Run) -> bool:
+    return step.text != _GIT_STEP and bool(_APT.search(step.command))
 
 
 def _asked_packages(command: str) -> list[str]:

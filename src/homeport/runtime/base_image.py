@@ -9,7 +9,7 @@ from pathlib import Path
 
 from homeport.model.errors import NotServedError
 from homeport.model.home import Home
-from homeport.runtime.base_tree import base_key, describe_userland, ensure_base_tree
+from homeport.runtime.base_tree import describe_userland, ensure_base_tree
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.pythons import PythonLayer, ensure_python, ready_python
 from homeport.runtime.uv import Log
@@ -72,12 +72,15 @@ def _base_image(asked: PythonTag, base: Path, python: PythonLayer) -> BaseImage:
 
 
 async def ready_base_image(home: Home, store: LayerStore, tag: str) -> BaseImage | None:
-    """What `ensure_base_image` would give, if it would not have to make it. Raises NotServedError."""
+    """What `ensure_base_image` would give, if the Python is there: the base tree alone is soon made anew.
+
+    Raises NotServedError.
+    """
     asked = parse_tag(tag)
     python = await ready_python(home, store, asked.series)
-    if python is None or not store.exists(base_key()):
+    if python is None:
         return None
-    return _base_image(asked, store.path(base_key()), python)
+    return _base_image(asked, await ensure_base_tree(store), python)
 
 
 async def ensure_base(home: Home, python_series: str) -> tuple[Path, ...]:

@@ -99,6 +99,8 @@ _ETC = [
     "xml",
 ]
 
+_LOCAL = ("/", "usr", "local")  # hidden from containers
+
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -134,6 +136,15 @@ services: files
 """
 
 
+# they change when programs, libraries or certificates are installed on this machine
+_MARKS = (
+    "/etc/os-release",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ssl/certs/ca-certificates.crt",
+)
+
+
 def describe_userland() -> dict[str, str]:
     """ID, VERSION_ID, VERSION_CODENAME and the like of this machine, from os-release."""
     found: dict[str, str] = {}
@@ -147,7 +158,7 @@ def describe_userland() -> dict[str, str]:
 def base_key() -> str:
     """What the base tree depends on: this file's revision and this machine's userland."""
     marks = [f"base {_REVISION}"]
-    for path in ("/etc/os-release", "/etc/ld.so.cache", "/etc/ssl/certs/ca-certificates.crt"):
+    for path in _MARKS:
         try:
             found = Path(path).stat()
             marks.append(f"{path} {found.st_size} {found.st_mtime_ns}")
@@ -257,6 +268,7 @@ def _copy_readable(source: Path, target: Path) -> None:
         if found.st_mode & 0o005 != 0o005:
             return
         target.mkdir(exist_ok=True)
+        target.chmod(0o755)
         for entry in source.iterdir():
             _copy_readable(entry, target / entry.name)
     elif stat.S_ISREG(found.st_mode) and found.st_mode & 0o004:
@@ -269,7 +281,8 @@ def _copy_link(source: Path, target: Path) -> None:
         real = source.resolve(strict=True)
     except (OSError, RuntimeError):
         real = source
-    if real.is_file() and real.parts[1] not in ("usr", "etc", "bin", "lib", "sbin", "proc"):
+    seen = real.parts[1] in ("usr", "etc", "bin", "lib", "sbin", "proc") and real.parts[:3] != _LOCAL
+    if real.is_file() and not seen:
         _copy_readable(real, target)
     else:
         target.symlink_to(source.readlink())

@@ -4,10 +4,10 @@ Build steps see this machine's package configuration and a package cache that la
 What the steps are, their keys and what is already there is control/image_recipes.py's matter.
 """
 
+import asyncio
 import codecs
 import os
 import shlex
-import shutil
 import stat
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from homeport.model.errors import HomeportError
 from homeport.model.home import Home
 from homeport.plan.pip_steps import shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
-from homeport.runtime.commands import Bind, CommandSpec, own, run_command
+from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree, run_command
 from homeport.runtime.context import Context
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import PackageSources, read_package_sources
@@ -105,14 +105,8 @@ class ImageBuilder:
         log: Output,
     ) -> Path:
         """The layer of a COPY from the build context. Raises StepFailedError, InvalidError."""
-        found = context.find(sources)
-        scratch = self._store.scratch()
-        try:
-            script, binds = copy_script(found, target, mode, scratch)
-            step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", binds)
-            return await self._make(step, log)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        script, binds = copy_script(context.find(sources), target, mode)
+        return await self._make(Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", binds), log)
 
     async def copy_uv(
         self, *, key: str, layers: tuple[Path, ...], version: str | None, target: str, log: Output
@@ -134,7 +128,7 @@ class ImageBuilder:
             spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=True)
             status = await run_command(spec, output.append)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            await asyncio.to_thread(remove_tree, scratch)
         return b"".join(output).decode("utf-8", "replace") if status == 0 else ""
 
     async def _make(self, step: Step, log: Output) -> Path:
@@ -200,7 +194,7 @@ def _is_open(path: Path) -> bool:
 
 
 def copy_script(
-    found: list[tuple[Path, bool]], target: str, mode: int | None, scratch: Path
+    found: list[tuple[Path, bool]], target: str, mode: int | None
 ) -> tuple[str, tuple[Bind, ...]]:
     """A script for /bin/sh that copies files, and what folders hold, as Docker's COPY does."""
     into_folder = target.endswith("/") or len(found) > 1

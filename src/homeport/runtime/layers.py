@@ -61,8 +61,13 @@ class LayerStore:
         if task is None:
             task = asyncio.create_task(self._make(final, fill))
             self._building[key] = task
-            task.add_done_callback(lambda _: self._building.pop(key, None))
+            task.add_done_callback(lambda ended: self._forget(key, ended))
         return await asyncio.shield(task)
+
+    def _forget(self, key: str, ended: asyncio.Task[Path]) -> None:
+        self._building.pop(key, None)
+        if not ended.cancelled():
+            ended.exception()  # whoever waited was told; perhaps nobody waits any more
 
     async def _make(self, final: Path, fill: Callable[[Path], Awaitable[Mapping[str, Any] | None]]) -> Path:
         scratch = self.scratch()

@@ -23,7 +23,7 @@ CREATE TABLE images (
     created_at REAL NOT NULL,
     finished_at REAL
 );
-CREATE UNIQUE INDEX images_by_key ON images (key) WHERE state = 1;
+CREATE INDEX images_by_key ON images (key) WHERE state = 1;
 
 -- What a step (RUN, COPY, WORKDIR) made. `result_key` is what the next step's key is derived from: another
 -- than `key` when the step was forced to run again.

@@ -22,15 +22,12 @@ WHERE image_id = :image_id
 -- Builds of an engine that ended meanwhile.
 UPDATE images SET state = 3, finished_at = :now WHERE state = 0
 
--- name: forget_image_key
--- A forced build takes the place of the one with its key.
-UPDATE images SET key = '' WHERE key = :key AND state = 1 AND image_id != :image_id
-
 -- name: image_by_id
 SELECT * FROM images WHERE image_id = :image_id
 
 -- name: built_image_by_key
-SELECT * FROM images WHERE key = :key AND state = 1
+-- The newest of those that came to the same.
+SELECT * FROM images WHERE key = :key AND state = 1 ORDER BY created_at DESC LIMIT 1
 
 -- name: image_step
 SELECT * FROM image_steps WHERE key = :key
