@@ -430,3 +430,7 @@ async def _stop_apps(engine: Engine) -> None:
     for row in engine.db.all("unstopped_apps"):
         if row["state"] != api_pb2.APP_STATE_DEPLOYED:
             await engine.apps.stop(row["app_id"], "Homeport was stopped")
+
+
+if __name__ == "__main__":
+    main()
