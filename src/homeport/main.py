@@ -65,7 +65,7 @@ from homeport.store import home_files
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("homeport.main")  # also when it runs as __main__
 
 _HTTP_GRACE_S = 1.0
 
@@ -430,6 +430,10 @@ async def _stop_apps(engine: Engine) -> None:
     for row in engine.db.all("unstopped_apps"):
         if row["state"] != api_pb2.APP_STATE_DEPLOYED:
             await engine.apps.stop(row["app_id"], "Homeport was stopped")
+
+
+if __name__ == "__main__":
+    main()
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ class Containers:
         for task_id in self._volumes.tasks() - set(self._tasks):
             await self._volumes.release_task(task_id)
         for folder in list(self._home.tasks.iterdir()):
-            if folder.name not in self._tasks:
+            if folder.is_dir() and folder.name not in self._tasks:
                 await self._runtime.forget(folder.name)
 
     # ---- what containers ask

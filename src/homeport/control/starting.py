@@ -18,6 +18,7 @@ from homeport.plan import environment
 from homeport.runtime.engine import ContainerSpec, ImageView
 
 _API_SOCKET_INSIDE = "/__modal/run/api.sock"
+_ARGUMENTS_INSIDE = "/__modal/run/arguments.pb"
 _DEFAULT_WORKDIR = "/root"
 
 
@@ -158,6 +159,7 @@ def _platform(app: AppFacts, image_id: str) -> dict[str, str]:
     """MODAL_TASK_ID is added by the runtime: a warm parent does not know it yet."""
     return {
         "MODAL_SERVER_URL": f"unix://{_API_SOCKET_INSIDE}",
+        "MODAL_CONTAINER_ARGUMENTS_PATH": _ARGUMENTS_INSIDE,
         "MODAL_IS_REMOTE": "1",
         "MODAL_IMAGE_ID": image_id,
         "MODAL_ENVIRONMENT": app.environment,
