@@ -90,11 +90,14 @@ class ControlGroups:
         group.enter_fds.append(os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
 
 
-def find_control_groups() -> ControlGroups:
-    """What this process may use; makes and removes one group to be sure."""
+def find_control_groups(*, may_move: bool = True) -> ControlGroups:
+    """What this process may use; makes and removes one group to be sure.
+
+    With `may_move` it moves into a child of its own group where version 2 demands that: for the engine only.
+    """
     own = _own_groups()
     if "" in own and not any(name in own for name in ("memory", "cpu")):
-        return _find_version_2(_below(_MOUNT, own[""]))
+        return _find_version_2(_below(_MOUNT, own[""]), may_move)
     memory = _usable(_below(_MOUNT / "memory", own.get("memory", "/")), "memory.limit_in_bytes")
     cpu = _usable(_below(_MOUNT / "cpu", own.get("cpu", "/")), "cpu.cfs_quota_us")
     return ControlGroups(memory, cpu, 1)
@@ -116,14 +119,14 @@ def _below(mount: Path, group: str) -> Path:
     return folder if folder.is_dir() else mount
 
 
-def _find_version_2(folder: Path) -> ControlGroups:
+def _find_version_2(folder: Path, may_move: bool) -> ControlGroups:
     """A group with processes may not give controllers to its children, so the engine first moves into one."""
     if folder.name == f"{_PREFIX}engine":
         folder = folder.parent
     try:
         if not os.access(folder / "cgroup.procs", os.W_OK) or folder == _MOUNT:
             return ControlGroups(None, None, 2)
-        if (folder / "cgroup.procs").read_text().split() == [str(os.getpid())]:
+        if may_move and (folder / "cgroup.procs").read_text().split() == [str(os.getpid())]:
             (folder / f"{_PREFIX}engine").mkdir(exist_ok=True)
             (folder / f"{_PREFIX}engine" / "cgroup.procs").write_text(str(os.getpid()))
         for controller in ("memory", "cpu"):

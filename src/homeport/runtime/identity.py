@@ -4,6 +4,7 @@ An ordinary user's containers run as that user. Root's containers run as CONTAIN
 else, so that a container's root is never the host's root.
 """
 
+import functools
 import os
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,18 @@ CONTAINER_UID: Final = 1_900_000_000
 
 def container_uid() -> int:
     """The uid (and gid) on this machine of a container's root."""
-    return CONTAINER_UID if os.geteuid() == 0 else os.geteuid()
+    return CONTAINER_UID if has_own_uid() else os.geteuid()
+
+
+@functools.cache
+def has_own_uid() -> bool:
+    """Whether containers have a uid of their own: as root, unless in a user namespace that lacks that uid, whose
+    root is an ordinary user outside."""
+    if os.geteuid() != 0:
+        return False
+    lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
+    ranges = [(int(line.split()[0]), int(line.split()[2])) for line in lines]
+    return any(first <= CONTAINER_UID < first + count for first, count in ranges)
 
 
 def own(path: Path) -> None:
@@ -24,7 +36,7 @@ def own(path: Path) -> None:
 
     Nothing to do for an ordinary user, whose containers are that user.
     """
-    if os.geteuid() != 0:
+    if not has_own_uid():
         return
     _give(str(path))
     if path.is_symlink() or not path.is_dir():

@@ -24,9 +24,17 @@ def shared_folders(home: Home) -> tuple[Path, ...]:
 
 def staged_folders(home: Home, trees: tuple[Path, ...]) -> list[str]:
     """What the processes that put a container together need: those folders, and trees that lie elsewhere."""
+    return [str(path) for path in (*shared_folders(home), *_elsewhere(home, trees))]
+
+
+def fits_parent(home: Home, spec: ContainerSpec) -> bool:
+    """Whether a warm parent could fork it: an entrypoint, and no tree that only a launcher can reach."""
+    return spec.command is None and not _elsewhere(home, spec.overlays + spec.image.layers)
+
+
+def _elsewhere(home: Home, trees: tuple[Path, ...]) -> list[Path]:
     folders = shared_folders(home)
-    elsewhere = [tree for tree in trees if not any(tree.is_relative_to(folder) for folder in folders)]
-    return [str(path) for path in (*folders, *dict.fromkeys(elsewhere))]
+    return [tree for tree in dict.fromkeys(trees) if not any(tree.is_relative_to(f) for f in folders)]
 
 
 def parent_key(

@@ -17,7 +17,6 @@ from homeport.model.errors import ContainerStartError, FailedPreconditionError, 
 from homeport.model.home import Home
 from homeport.runtime import requests
 from homeport.runtime.cgroups import ControlGroups, Group, find_control_groups
-from homeport.runtime.detection import cure_for_namespaces
 from homeport.runtime.engine import (
     ContainerEvents,
     ContainerExit,
@@ -25,8 +24,10 @@ from homeport.runtime.engine import (
     ImageView,
     VolumeAttachment,
 )
-from homeport.runtime.identity import own, remove_tree
+from homeport.runtime.host import cure
+from homeport.runtime.identity import has_own_uid, own, remove_tree
 from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher
+from homeport.runtime.linked import LinkedFolders
 from homeport.runtime.notices import Notices
 from homeport.runtime.supervised import Supervised, connect, give_up, short_address
 
@@ -45,6 +46,7 @@ class Sandbox:
         self._events = ContainerEvents()
         self._notices: Notices | None = None
         self._tasks_folder = -1
+        self._linked = LinkedFolders()
 
     async def open(self, events: ContainerEvents) -> None:
         self._events = events
@@ -99,6 +101,8 @@ class Sandbox:
         supervised = self._running.get(task_id)
         if supervised is None:
             raise NotFoundError(f"Task {task_id} has no running container.")
+        if attachment.bind is not None:
+            return  # what others write to a linked folder shows at once
         volume = requests.volume(attachment)
         answer = await supervised.remount(volume, [])
         volume_name = f"Volume {attachment.volume_id}"
@@ -135,6 +139,7 @@ class Sandbox:
         for supervised in self._running.values():
             supervised.close()
         self._running.clear()
+        self._linked.close()
         if self._notices is not None:
             self._notices.close()
             os.close(self._tasks_folder)
@@ -182,20 +187,42 @@ class Sandbox:
 
     async def _start(self, spec: ContainerSpec, request: dict[str, Any], group: Group) -> socket.socket:
         """The connection to the started container's supervisor."""
-        fds = list(group.enter_fds)
+        linked = await self._open_linked(request["spec"]["volumes"])
+        fds = [*group.enter_fds, *linked]
         request["fds"] = fds
-        request["spec"]["cgroup_fds"] = fds
+        request["spec"]["cgroup_fds"] = group.enter_fds
         request["spec"]["memory_group"] = group.memory_folder and str(group.memory_folder)
-        channel = await self._fork_warm(spec, request, fds)
-        if channel is None:
-            channel = await self._launch(spec, request, fds)
+        try:
+            channel = await self._fork_warm(spec, request, fds)
+            if channel is None:
+                channel = await self._launch(spec, request, fds)
+        finally:
+            for number in linked:
+                os.close(number)
         return channel
+
+    async def _open_linked(self, volumes: list[dict[str, Any]]) -> list[int]:
+        """Mounts of linked folders that the containers' uid cannot reach; noted in the volumes, too."""
+        if not has_own_uid():
+            return []
+        opened: list[int] = []
+        try:
+            for volume in volumes:
+                if volume["bind"]:
+                    folder = Path(volume["bind"])
+                    volume["fd"] = await self._linked.open(folder, read_only=volume["read_only"])
+                    opened.append(volume["fd"])
+        except BaseException:
+            for number in opened:
+                os.close(number)
+            raise
+        return opened
 
     async def _fork_warm(
         self, spec: ContainerSpec, request: dict[str, Any], fds: list[int]
     ) -> socket.socket | None:
         """None where the warm parent could not be had, or has just died."""
-        if spec.command is not None:
+        if not requests.fits_parent(self._home, spec):
             return None
         key = requests.parent_key(self._home, spec.image, spec.overlays, spec.env)
         parent = await self._parents.get(
@@ -240,9 +267,9 @@ class Sandbox:
         channel.close()
         if message is None:
             return None
-        cure = f" {cure_for_namespaces()}" if message.get("namespaces") else ""
+        problem = message["error"]
         raise ContainerStartError(
-            f"The container of task {task_id} could not be started: {message['error']}.{cure}"
+            f"The container of task {task_id} could not be started: {problem}. {cure(problem)}".rstrip()
         )
 
     # ending, and finding again

@@ -12,12 +12,15 @@ import socket
 import sys
 from typing import Any
 
-from . import container, entry, entrypoint, host, messages, root, supervisor
+from . import container, entry, entrypoint, host, kernel, messages, root, supervisor
 
 
 def main(arguments: list[str]) -> None:
     request = messages.read_memory_file(int(arguments[0]))
     channel = socket.socket(fileno=request["channel"])
+    if request["mode"] == "mapping":
+        _hold_namespace(channel)
+        return
     try:
         host.enter_namespaces(request["staged"], request["container_uid"])
     except OSError as error:
@@ -27,6 +30,13 @@ def main(arguments: list[str]) -> None:
     {"command": _run_command, "container": _start_container, "parent": _become_parent}[request["mode"]](
         request["spec"], paths, channel
     )
+
+
+def _hold_namespace(channel: socket.socket) -> None:
+    """A user namespace for the engine to map and keep."""
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    messages.send(channel, {"ready": True})
+    messages.receive(channel)  # until the engine has it
 
 
 def _run_command(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:

@@ -1,5 +1,0 @@
-"""stub for now"""
-
-
-def cure_for_namespaces() -> str:
-    return ""
