@@ -36,18 +36,6 @@ class Engine:
         program = [BIN / "python", "-I", "-m", "homeport.main", "--home", self.home, "--port", 0]
         with said.open("a") as stderr:
             self.process = subprocess.Popen(
-                [
-                    BIN / "python",
-                    "-I",
-                    "-m",
-                    "homeport.main",
-                    "--home",
-                    self.home,
-                    "--port",
-                    "0",
-                    *self.options,
-                ],
-                cwd=self.account.base,
                 env={**self.account.environment(), **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -59,8 +47,11 @@ class Engine:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], START_LIMIT_S)
         line = self.process.stdout.readline() if ready else ""
-        assert line, f"the engine did not start:\n{said.read_text()[-4000:]}"
-        self.server_url = json.loads(line)["server_url"]
+        endpoint = json.loads(line or "{}")
+        if "server_url" not in endpoint:
+            self.kill()
+            raise AssertionError(f"the engine did not start: {endpoint}\n{said.read_text()[-4000:]}")
+        self.server_url = endpoint["server_url"]
 
     def restart(self, *options: str) -> None:
         """Kills and starts it with these options instead of its own, until the next start."""

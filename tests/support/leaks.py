@@ -89,7 +89,7 @@ def left_behind(account: Account) -> list[str]:
             found.append(f"container process: {process}")
     tasks = account.engine_home / "t"
     if tasks.is_dir():
-        found += [f"task folder: {task}" for task in tasks.iterdir()]
+        found += [f"task folder: {task}" for task in tasks.iterdir() if task.is_dir()]
     found += [f"temporary file: {entry}" for entry in account.tmp.iterdir()]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount: {line}" for line in mounts if f" {account.base}" in line]

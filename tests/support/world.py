@@ -72,6 +72,22 @@ class World:
         )
         self.logs.task_state(task_id, api_pb2.TASK_STATE_COMPLETED)
 
+    def give_input(
+        self, task_id: str, input_id: str, call_id: str, start_s: float, end_s: float | None
+    ) -> None:
+        """A container works on an input of a call."""
+        execute = self.database._connection.execute
+        execute(
+            "INSERT INTO function_calls (call_id, function_id, app_id, kind, invocation, created_at)"
+            " VALUES (?, 'fu-1', 'ap-1', 1, 1, 0) ON CONFLICT DO NOTHING",
+            (call_id,),
+        )
+        execute(
+            "INSERT INTO inputs (input_id, call_id, idx, state, task_id, input, started_at, finished_at)"
+            " VALUES (?, ?, (SELECT count(*) FROM inputs), 1, ?, x'', ?, ?)",
+            (input_id, call_id, task_id, start_s, end_s),
+        )
+
     def print(self, task_id: str, at: float, data: bytes, fd: int = log_records.STDOUT) -> None:
         """What a supervisor does: a record, and a word to the engine."""
         self.append(task_id, log_records.encode(at, fd, data))

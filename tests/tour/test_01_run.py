@@ -173,7 +173,7 @@ def test_standard_output_and_error_arrive_in_order_and_unbuffered(modal, write):
             print("two", file=sys.stderr)
             subprocess.run([sys.executable, "-c", "print('three, from a child')"], check=True)
             subprocess.run("echo four, from a shell", shell=True, check=True)
-            print("f\\u00fcnf \\N{CAT}", end="")
+            print("f\\u00fcnf \\N{CAT}")
         """,
     )
     said = modal("run", "app.py")

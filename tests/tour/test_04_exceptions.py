@@ -149,8 +149,10 @@ def test_a_result_that_cannot_be_pickled_is_an_error_not_a_hang(modal, write):
 
 
         @app.function()
-        def open_file():
-            return open("/etc/hostname")
+        def lock():
+            import threading
+
+            return threading.Lock()
 
 
         @app.function()
@@ -161,7 +163,7 @@ def test_a_result_that_cannot_be_pickled_is_an_error_not_a_hang(modal, write):
         @app.local_entrypoint()
         def main():
             try:
-                open_file.remote()
+                lock.remote()
             except Exception as error:
                 print("REFUSED", type(error).__name__, error)
             print("next call:", fine.remote())
