@@ -64,10 +64,12 @@ class LogServicer:
 
 def _selection(request: Any, file_descriptor: int) -> Selection:
     """Raises NotServedError for a filter that cannot be honoured."""
-    for name in ("function_call_id", "parametrized_function_id", "input_id", "sandbox_id"):
+    for name in ("parametrized_function_id", "input_id", "sandbox_id"):
         if getattr(request, name, ""):
             raise NotServedError(f"Homeport does not serve logs by {name.replace('_', ' ')} yet.")
-    return Selection(file_descriptor, request.task_id, request.function_id, request.search_text)
+    return Selection(
+        file_descriptor, request.task_id, request.function_id, request.search_text, request.function_call_id
+    )
 
 
 def _range(request: Any) -> tuple[float, float]:
@@ -95,6 +97,8 @@ def _item(line: Line) -> api_pb2.TaskLogs:
         timestamp=line.time_s,
         timestamp_ns=int(line.time_s * 1e9),
         container_id=line.task_id,
+        function_call_id=line.call_id,
+        input_id=line.input_id,
     )
 
 

@@ -27,6 +27,8 @@ class Line(NamedTuple):
     text: str
     task_id: str
     function_id: str
+    call_id: str = ""  # the function call and input that printed it, where that can be told
+    input_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Selection:
     task_id: str = ""
     function_id: str = ""
     text: str = ""
+    call_id: str = ""  # files do not know it: `log_calls.owned` selects by it
 
     def wants_source(self, source: Source) -> bool:
         """Whether a file can hold wanted lines at all."""

@@ -7,7 +7,8 @@ has not sent yet waits in the file, never in memory.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 from modal_proto import api_pb2
 
 from homeport.control import log_files
+from homeport.control.log_calls import LogCalls, Spans, owned
 from homeport.control.log_files import Line, Selection, Source
 from homeport.control.log_index import LogIndex
 from homeport.control.log_reader import LogReader
@@ -56,6 +58,7 @@ class Logs:
         self._database = database
         self._now = now
         self._index = LogIndex()
+        self._calls = LogCalls(database)
         self._followers: dict[str, set[_Follower]] = {}
         self._app_of_task: dict[str, str] = {}
         self._checked: set[str] = set()  # apps whose own file ends with a whole record
@@ -130,7 +133,9 @@ class Logs:
                 changed, follower.changed = follower.changed, set()
                 while changed or reader.has_more:
                     for task_id, function_id, lines, entry_id in reader.read(changed):
-                        yield LogBatch(task_id, function_id, tuple(lines), entry_id)
+                        said = tuple(owned(lines, self._calls.spans(lines), selection.call_id))
+                        if said:
+                            yield LogBatch(task_id, function_id, said, entry_id)
                     changed = set()
                     await asyncio.sleep(0)  # a flood that is filtered out must not hold the loop
                 if is_done:
@@ -149,8 +154,14 @@ class Logs:
     ) -> list[Line]:
         """The newest `limit` lines of a time range, oldest first."""
         sources = self._sources(app_id)
+        if not selection.call_id:
+            lines = await asyncio.to_thread(
+                log_files.newest, sources, self._index, selection, since_s, until_s, limit
+            )
+            return list(owned(lines, self._calls.spans(lines)))
+        spans = self._calls.spans_of_call(selection.call_id, since_s, until_s)
         return await asyncio.to_thread(
-            log_files.newest, sources, self._index, selection, since_s, until_s, limit
+            lambda: list(deque(self._of_call(sources, spans, selection, since_s, until_s), maxlen=limit))
         )
 
     async def count(
@@ -158,15 +169,28 @@ class Logs:
     ) -> dict[int, list[int]]:
         """Lines of stdout, stderr and the system by the start of their bucket, a multiple of `bucket_s`."""
         sources = self._sources(app_id)
+        if selection.call_id:
+            spans = self._calls.spans_of_call(selection.call_id, since_s, until_s)
+            lines = self._of_call(sources, spans, selection, since_s, until_s)
+        else:
+            lines = log_files.history(sources, self._index, selection, since_s, until_s)
 
         def count() -> dict[int, list[int]]:
             buckets: dict[int, list[int]] = {}
-            for line in log_files.history(sources, self._index, selection, since_s, until_s):
+            for line in lines:
                 start = int(line.time_s // bucket_s) * bucket_s
                 buckets.setdefault(start, [0, 0, 0])[line.fd - 1] += 1
             return buckets
 
         return await asyncio.to_thread(count)
+
+    def _of_call(
+        self, sources: list[Source], spans: Spans, selection: Selection, since_s: float, until_s: float
+    ) -> Iterator[Line]:
+        """Lines of one call: only files of containers that worked on it are read."""
+        concerned = [source for source in sources if not source.task_id or source.task_id in spans]
+        lines = log_files.history(concerned, self._index, selection, since_s, until_s)
+        yield from owned(lines, spans, selection.call_id)
 
     async def _beginning(self, app_id: str, selection: Selection) -> LogReader:
         row = self._database.one("app_log_state", app_id=app_id)

@@ -206,6 +206,54 @@ def test_filters(world: World) -> None:
     in_loop(story)
 
 
+def test_lines_are_told_apart_by_the_input_that_the_container_had(world: World) -> None:
+    async def story() -> None:
+        app_id = await world.published()
+        world.start_task(app_id, "ta-1", NOW)
+        world.give_input("ta-1", "in-1", "fc-1", NOW + 1, NOW + 2)
+        world.give_input("ta-1", "in-2", "fc-2", NOW + 2.001, NOW + 3)
+        world.give_input("ta-1", "in-3", "fc-1", NOW + 4, NOW + 6)
+        world.give_input("ta-1", "in-4", "fc-3", NOW + 5, None)
+        for at, said in (
+            (0.5, "import"),
+            (1.5, "one"),
+            (2.5, "two"),
+            (3.1, "late of two"),
+            (3.6, "between"),
+            (4.5, "three"),
+            (5.5, "three and four at once"),
+            (7, "four"),
+        ):
+            world.print("ta-1", NOW + at, f"{said}\n".encode())
+        streamed = {
+            line.text.strip(): line.input_id for batch in await collect(world, app_id) for line in batch.lines
+        }
+        assert streamed == {
+            "import": "",
+            "one": "in-1",
+            "two": "in-2",
+            "late of two": "in-2",
+            "between": "",
+            "three": "in-3",
+            "three and four at once": "",
+            "four": "in-4",
+        }
+        for call_id, expected in (
+            ("fc-1", ["one", "three", "three and four at once"]),
+            ("fc-2", ["two", "late of two"]),
+            ("fc-3", ["three and four at once", "four"]),
+        ):
+            selection = Selection(call_id=call_id)
+            fetched = await world.logs.fetch(app_id, selection, NOW - 9, NOW + 99, 10)
+            followed = await collect(world, app_id, selection=selection)
+            counted = await world.logs.count(app_id, selection, NOW - 9, NOW + 99, 1000)
+            assert [line.text.strip() for line in fetched] == expected
+            assert [line.text.strip() for batch in followed for line in batch.lines] == expected
+            assert sum(map(sum, counted.values())) == len(expected)
+
+    in_loop(story)
+
+
 def test_a_stream_of_one_container_ends_with_it(world: World) -> None:
     async def story() -> None:
         app_id = await world.published()

@@ -150,8 +150,18 @@ def test_logs_are_read_by_their_end_by_time_and_by_text(world: World) -> None:
             assert by_function.stdout == "" and by_function.returncode == 0, by_function
             assert TASK in containers.stdout and app_id in containers.stdout, containers
             assert by_container.stdout.count("of 150") == 150, by_container
-            refused = await world.client("-m", "modal", "app", "logs", app_id, "--function-call", "fc-1")
-            assert refused.returncode != 0 and "function call id" in refused.stderr, refused
+            world.give_input(TASK, "in-1", "fc-1", start + 0.2, start + 0.395)
+            call, shown, unknown = await asyncio.gather(
+                world.client("-m", "modal", "app", "logs", app_id, "--function-call", "fc-1"),
+                world.client(
+                    "-m", "modal", "app", "logs", app_id, "--show-function-call-id", "--tail", "130"
+                ),
+                world.client("-m", "modal", "app", "logs", app_id, "--function-call", "fc-2"),
+            )
+            numbers = [int(line.split()[1]) for line in call.stdout.splitlines()]
+            assert numbers == list(range(20, 65)), call  # and what came within 0.25 s of its end
+            assert "fc-1 line 21 of 150" in shown.stdout, shown
+            assert unknown.returncode != 0 and "Function call fc-2 does not exist" in unknown.stderr
 
     asyncio.run(story())
 
