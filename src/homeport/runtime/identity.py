@@ -22,7 +22,7 @@ def container_uid() -> int:
 
 @functools.cache
 def has_own_uid() -> bool:
-    """Whether containers have a uid of their own: as root, unless in a user namespace that lacks that uid, where
+    """Whether containers have a uid of their own: as root, unless in a user namespace that lacks it, where
     root is an ordinary user outside."""
     if os.geteuid() != 0:
         return False
