@@ -6,8 +6,9 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control.environments import DEFAULT_ENVIRONMENT, Environments, image_builder
+from homeport.control.environments import Environments, image_builder
 from homeport.model.errors import NotServedError
+from homeport.model.names import DEFAULT_ENVIRONMENT
 
 
 class EnvironmentServicer:

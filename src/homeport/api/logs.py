@@ -10,9 +10,11 @@ from homeport.api.gateway import Caller
 from homeport.control.log_files import Line, Selection
 from homeport.control.logs import LogBatch, Logs
 from homeport.model.errors import InvalidError, NotServedError
+from homeport.plan.log_records import SYSTEM
 
 _MOST_LINES = 20_000  # what clients ask for at once
 _MOST_BUCKETS = 100_000
+_MOST_CHARACTERS = 16 * 1024 * 1024  # of one answer: four bytes each still fit into a message
 
 
 class LogServicer:
@@ -39,7 +41,7 @@ class LogServicer:
             until_s,
             min(request.limit or _MOST_LINES, _MOST_LINES),
         )
-        return api_pb2.AppFetchLogsResponse(batches=_batches(lines))
+        return api_pb2.AppFetchLogsResponse(batches=_batches(_that_fit(lines)))
 
     async def AppCountLogs(
         self, request: api_pb2.AppCountLogsRequest, caller: Caller
@@ -100,6 +102,18 @@ def _item(line: Line) -> api_pb2.TaskLogs:
         function_call_id=line.call_id,
         input_id=line.input_id,
     )
+
+
+def _that_fit(lines: list[Line]) -> list[Line]:
+    """The newest lines that one message can hold, with a word about those left out."""
+    room = _MOST_CHARACTERS
+    for index in range(len(lines) - 1, -1, -1):
+        room -= len(lines[index].text)
+        if room < 0:
+            said = f"[{index + 1} earlier lines are too long to be sent at once; ask for a shorter time]\n"
+            oldest = lines[index]._replace(text=said, fd=SYSTEM)
+            return [oldest, *lines[index + 1 :]]
+    return lines
 
 
 def _batches(lines: Iterable[Line]) -> list[api_pb2.TaskLogsBatch]:

@@ -11,9 +11,9 @@ from homeport.model.errors import (
     InvalidError,
     NotFoundError,
 )
+from homeport.model.names import DEFAULT_ENVIRONMENT, check_object_name
 from homeport.store.database import Database
 
-DEFAULT_ENVIRONMENT: Final = "main"
 DEFAULT_IMAGE_BUILDER: Final = "2025.06"
 IMAGE_BUILDERS: Final = ("2025.06", "2026.10")
 
@@ -45,11 +45,7 @@ class Environments:
 
     def create(self, name: str, *, may_exist: bool = False) -> sqlite3.Row:
         """Raises InvalidError, or AlreadyExistsError unless it may exist."""
-        if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
-            raise InvalidError(
-                f"'{name}' is no name for an environment: use up to 64 letters, digits, '-', '_' and '.'."
-            )
-        if not self._add(name) and not may_exist:
+        if not self._add(check_object_name(name, "environment")) and not may_exist:
             raise AlreadyExistsError(f"Environment '{name}' exists already.")
         return self.get(name)
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from modal_proto import api_pb2
 
-from homeport.control.log_files import Selection
+from homeport.api import logs as api_logs
+from homeport.control.log_files import Line, Selection
 from homeport.control.logs import LogBatch
 from homeport.model.errors import NotFoundError
 from homeport.plan.log_records import STDERR, STDOUT, SYSTEM, encode
@@ -458,3 +459,12 @@ def test_a_stream_that_was_left_is_forgotten(world: World) -> None:
         assert not world.logs._followers
 
     in_loop(story)
+
+
+def test_an_answer_holds_what_one_message_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_logs, "_MOST_CHARACTERS", 25)
+    lines = [Line(NOW + n, STDOUT, f"line {n}...\n", "ta-1", "fu-1") for n in range(5)]
+    fitting = api_logs._that_fit(lines)
+    assert fitting[0].text.startswith("[3 earlier lines") and fitting[0].fd == SYSTEM
+    assert fitting[1:] == lines[3:]
+    assert api_logs._that_fit(lines[:2]) == lines[:2]
