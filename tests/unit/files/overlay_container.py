@@ -95,6 +95,7 @@ class _Child:
         for folder, _, names in os.walk("."):
             for name in names:
                 path = os.path.join(folder, name)
+                os.lstat(path)  # a whiteout above nothing would be listed, and not be there
                 if os.path.isfile(path) and not os.path.islink(path):
                     found[os.path.relpath(path, ".")] = self.read(path)
         return found

@@ -60,15 +60,26 @@ def test_a_folder_removed_and_made_again_holds_only_the_new(here: VolumesHere) -
     here.commit("ta-1")
     assert here.files() == {"out/new": "2", "out/deep/new": "2", "out/others": "3"}
     container("write", "out/newer", "3")
-    here.put({"out/deep/others": "4"})
+    here.put({"out/deep/others": "4", "out/old": "again"})
     here.commit("ta-1")
     assert here.files() == {
+        "out/old": "again",
         "out/new": "2",
         "out/newer": "3",
         "out/deep/new": "2",
         "out/others": "3",
         "out/deep/others": "4",
     }
+
+
+def test_a_deletion_of_what_others_deleted_already_is_not_listed(here: VolumesHere) -> None:
+    here.put({"d/x": "1", "d/y": "1", "d/z": "1"})
+    one = here.start("ta-1")
+    one("remove", "d/x")
+    one("write", "d/new", "2")
+    here.remove("d", recursive=True)
+    here.commit("ta-1")
+    assert here.start("ta-2")("listdir", "d") == ["new"]
 
 
 def test_a_file_becomes_a_folder_and_a_folder_a_file(here: VolumesHere) -> None:
