@@ -30,7 +30,7 @@ _SWEEP_EVERY_S = 24 * 3600.0
 _ORPHAN_AFTER_S = 90.0  # a synchronous call that nobody asks about is cancelled, within two minutes
 _OUTPUTS_A_POLL = 500
 _BATCHING_FROM = 32  # unfinished inputs from which results are gathered for a moment
-_BATCHING_S = 0.004
+_BATCHING_S = 0.03  # an answer costs client and engine as much as an input does
 _FAILURES = (api_pb2.GenericResult.GENERIC_STATUS_FAILURE, api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT)
 _SYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
@@ -193,15 +193,17 @@ class Calls:
         call = self._call(call_id)
         deadline = time.monotonic() + timeout_s
         with self._polled(call):
+            if timeout_s and indices is None and len(call.unfinished) >= _BATCHING_FROM:
+                # Before the first look: many results are gathered, and a lone one that comes later is not
+                # held back.
+                await asyncio.sleep(min(_BATCHING_S, timeout_s))
             while True:
                 found = self._outputs_now(call, after, indices)
                 if found.items or time.monotonic() >= deadline:
                     return found
                 if found.unfinished == 0 and self._is_gone(call, indices):
                     return found
-                woken = await self._wait_for_output(call, deadline)
-                if woken and indices is None and len(call.unfinished) >= _BATCHING_FROM:
-                    await asyncio.sleep(_BATCHING_S)  # one answer with many results costs less than many
+                await self._wait_for_output(call, deadline)
 
     def is_expired(self, call_id: str) -> bool:
         """Whether the call has ended and its results are not kept any more."""
@@ -500,15 +502,14 @@ class Calls:
             return call.total > 0
         return indices is not None and indices[1] < call.total
 
-    async def _wait_for_output(self, call: Call, deadline: float) -> bool:
+    async def _wait_for_output(self, call: Call, deadline: float) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         call.waiters.add(waiter)
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 await waiter
-            return True
         except TimeoutError:
-            return False
+            pass
         finally:
             call.waiters.discard(waiter)
 

@@ -83,7 +83,7 @@ CREATE TABLE inputs (
     not_before REAL                  -- earliest start of a retry
 );
 CREATE UNIQUE INDEX inputs_by_call ON inputs (call_id, idx);
-CREATE INDEX inputs_unfinished ON inputs (state) WHERE state < 2;
+CREATE INDEX inputs_unfinished ON inputs (call_id) WHERE state < 2;
 
 -- Results in the order of their arrival; `entry` is the cursor that clients hold.
 CREATE TABLE outputs (
