@@ -197,7 +197,7 @@ class Logs:
         reader = LogReader(self._home, self._database, app_id, selection, log_cursor.Cursor())
         if row is None or row["state"] != api_pb2.APP_STATE_DEPLOYED or selection.task_id:
             return reader
-        lines = await self.fetch(app_id, selection, 0.0, self._now() + 1.0, _FOLLOWED_LINES)
+        lines = await self.fetch(app_id, selection, 0.0, float("inf"), _FOLLOWED_LINES)
         if len(lines) == _FOLLOWED_LINES:
             reader.refresh()
             await asyncio.to_thread(reader.skip_to, lines[0].time_s, self._index)
