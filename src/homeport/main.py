@@ -367,7 +367,8 @@ def _bind(server: grpc.aio.Server, port: int) -> int:
 
 
 def _http_socket() -> socket.socket:
-    listener = socket.socket()
+    # with its protocol named, or asyncio leaves Nagle's delay on for what it accepts
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     return listener
 
