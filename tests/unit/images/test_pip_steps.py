@@ -97,6 +97,9 @@ def test_uv_installs_only_for_the_python_that_pip_belongs_to(
     assert install is not None
     script = shell_script(install, "pip install six", str(tmp_path / "uv"), [], [])
     output = subprocess.run(
-        ["/bin/sh", "-c", script], env={"PATH": f"{first}:{second}:/usr/bin:/bin"}, capture_output=True, text=True
+        ["/bin/sh", "-c", script],
+        env={"PATH": f"{first}:{second}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
     )
     assert output.stdout.split()[0] == ran

@@ -96,7 +96,9 @@ def test_a_key_depends_on_everything_before_it() -> None:
 
 
 def test_a_key_is_the_same_for_the_same_steps() -> None:
-    assert run_key(state_after("ENV A=1"), run_of("x"), ()) == run_key(state_after("ENV A=1"), run_of("x"), ())
+    assert run_key(state_after("ENV A=1"), run_of("x"), ()) == run_key(
+        state_after("ENV A=1"), run_of("x"), ()
+    )
 
 
 def test_a_copys_key_depends_on_content_and_place() -> None:

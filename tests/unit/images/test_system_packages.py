@@ -22,7 +22,9 @@ def test_the_clients_prelude_is_known() -> None:
 
 def test_anything_else_is_not_the_prelude() -> None:
     assert not is_client_prelude(parse([*PRELUDE, "RUN x"]))
-    assert not is_client_prelude(parse([PRELUDE[0], PRELUDE[1], "RUN apt-get install -y ffmpeg", *PRELUDE[3:]]))
+    assert not is_client_prelude(
+        parse([PRELUDE[0], PRELUDE[1], "RUN apt-get install -y ffmpeg", *PRELUDE[3:]])
+    )
 
 
 @pytest.mark.parametrize(
