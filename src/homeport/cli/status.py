@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from homeport.cli import holdings, service
-from homeport.cli.machine import limits
 from homeport.model.home import Home, default_home
 from homeport.store import reader
 
@@ -39,6 +38,8 @@ def command(as_json: bool) -> int:
 
 
 def _state(home: Home) -> dict[str, Any]:
+    from homeport.cli.machine import limits  # runs a container to find out, and loads what that needs
+
     endpoint = service.find(home)
     size, is_whole = holdings.size_bytes(home.root, limit_s=_SIZE_LIMIT_S)
     return {
