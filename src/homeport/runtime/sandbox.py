@@ -6,6 +6,7 @@ finds them again after the engine was killed. What a container consists of is in
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import time
@@ -31,6 +32,7 @@ from homeport.runtime.linked import LinkedFolders
 from homeport.runtime.notices import Notices
 from homeport.runtime.supervised import Supervised, connect, give_up, short_address
 
+_log = logging.getLogger(__name__)
 _START_S: Final = 60.0  # a machine so busy that putting a container together takes longer is out of order
 _END_S: Final = 10.0
 
@@ -229,6 +231,7 @@ class Sandbox:
             key, requests.parent_request(self._home, spec.image, spec.overlays, spec.env)
         )
         if not await parent.ready():
+            _log.info("no warm parent for image %s: %s", spec.image.image_id, parent.problem)
             return None
         ours, theirs = channel_pair()
         with theirs:

@@ -1,0 +1,32 @@
+"""A home with the smallest image there is: this machine's /usr, and an entrypoint that runs what it is given."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.leaks import adopt_orphans, descendants, reap_orphans
+from tests.support.waiting import wait_until
+from tests.unit.runtime.box import Place, make_place
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A place for containers; afterwards nothing of them may be left: no process, mount, or file."""
+    adopt_orphans()
+    folder = Path(tempfile.mkdtemp(prefix="hp-"))  # short, and not pytest's, which only root could enter
+    try:
+        yield make_place(folder / "home")
+        wait_until(lambda: _is_alone(folder), timeout_s=10, what="everything that was started has ended")
+        assert str(folder) not in Path("/proc/self/mountinfo").read_text()
+        assert [path.name for path in (folder / "home/t").iterdir()] == []
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alone(folder: Path) -> bool:
+    reap_orphans()
+    return not descendants(os.getpid())
