@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -32,9 +33,16 @@ def main() -> int:
             "\nThe run failed; its words are above. To check this machine: homeport doctor", file=sys.stderr
         )
         return done.returncode
-    metrics = json.loads(modal("volume", "get", VOLUME, f"{CHECKPOINTS}/metrics.json", "-"))
-    print(summary(metrics, last_app()))
+    print(summary(read_metrics(), last_app()))
     return 0
+
+
+def read_metrics() -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "metrics.json"
+        modal("volume", "get", VOLUME, f"{CHECKPOINTS}/metrics.json", str(file))
+        metrics: dict[str, object] = json.loads(file.read_text())
+    return metrics
 
 
 def modal(*arguments: str) -> str:
@@ -46,7 +54,7 @@ def modal(*arguments: str) -> str:
 def last_app() -> str:
     """The id of the app that ran last."""
     apps = json.loads(modal("app", "list", "--json"))
-    return next((str(app["app_id"]) for app in reversed(apps)), "")
+    return str(max(apps, key=lambda app: app["created_at"])["app_id"])
 
 
 def summary(metrics: dict[str, object], app_id: str) -> str:
