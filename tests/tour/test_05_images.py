@@ -81,11 +81,10 @@ def test_a_second_run_builds_nothing_and_a_changed_file_only_what_copies_it(moda
         return next(line for line in said.lines if line.startswith("BUILT")).split()[1:], said
 
     (first, second, *_), said = run()
-    assert "Building image" in said.text
+    assert "RUN date +%s%N > /srv/first" in said.text
     again, said = run()
     assert again == [first, second, "one", "one"]
-    assert "Building image" not in said.text
-    assert not re.search(r"Built image im-", said.text)
+    assert "RUN" not in said.text
 
     write("mounted.txt", "two")
     assert run()[0] == [first, second, "one", "two"]

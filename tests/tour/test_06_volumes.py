@@ -18,7 +18,7 @@ def test_files_go_in_come_out_and_move_by_command(modal, write, folder):
     listed = modal("volume", "ls", "tour-files", "/models").out
     assert "models/a.bin" in listed
     assert "models/deep" in listed
-    assert "already exists" in modal("volume", "put", "tour-files", "notes.txt", fails=True).text
+    assert "exists" in modal("volume", "put", "tour-files", "notes.txt", fails=True).text
     write("notes.txt", "better notes\n")
     modal("volume", "put", "--force", "tour-files", "notes.txt")
 
@@ -101,7 +101,7 @@ def test_a_container_sees_commits_after_reload_and_its_own_writes_at_once(modal,
     assert "at first None" in said.lines
     assert "before reload None" in said.lines
     assert "after reload one" in said.lines
-    assert "open files" in next(line for line in said.lines if line.startswith("open "))
+    assert "are open" in next(line for line in said.lines if line.startswith("open "))
     assert "from here b'one'" in said.lines
     assert modal("volume", "get", "tour-shared", "late.txt", "-").out == "committed at the exit"
     modal("volume", "delete", "--yes", "tour-shared")

@@ -108,5 +108,5 @@ def test_logs_are_followed_filtered_and_stamped(modal, write):
     assert running.wait(30) == 0
     assert "step 7/20" in modal("app", "logs", app_id, "--search", "step 7").out
     assert "step 8/20" not in modal("app", "logs", app_id, "--search", "step 7").out
-    last = modal("app", "logs", app_id, "--tail", "1", "--timestamps").lines
+    last = modal("app", "logs", app_id, "--source", "stdout", "--tail", "1", "--timestamps").lines
     assert re.match(r"\d{4}-\d\d-\d\d.*trained", last[-1]), last
