@@ -104,6 +104,11 @@ class CallServicer:
     ) -> api_pb2.FunctionCallListResponse:
         return api_pb2.FunctionCallListResponse(function_calls=self._records.of_function(request.function_id))
 
+    async def FunctionCallGetInfo(
+        self, request: api_pb2.FunctionCallGetInfoRequest, caller: Caller
+    ) -> api_pb2.FunctionCallGetInfoResponse:
+        return api_pb2.FunctionCallGetInfoResponse(info=self._records.of_call(request.function_call_id))
+
     async def FunctionGetCallGraph(
         self, request: api_pb2.FunctionGetCallGraphRequest, caller: Caller
     ) -> api_pb2.FunctionGetCallGraphResponse:

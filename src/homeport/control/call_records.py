@@ -41,6 +41,25 @@ class CallRecords:
             infos.append(info)
         return infos
 
+    def of_call(self, call_id: str) -> api_pb2.FunctionCallInfo:
+        """One call, with its inputs counted by outcome. Raises NotFoundError."""
+        row = self._db.one("call_by_id", call_id=call_id)
+        if row is None:
+            raise NotFoundError(f"Function call {call_id} does not exist on this engine.")
+        info = api_pb2.FunctionCallInfo(
+            function_call_id=call_id, created_at=row["created_at"], total_inputs=row["total_inputs"]
+        )
+        by_status = {
+            api_pb2.GenericResult.GENERIC_STATUS_SUCCESS: info.succeeded_inputs,
+            api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT: info.timeout_inputs,
+            api_pb2.GenericResult.GENERIC_STATUS_TERMINATED: info.cancelled_inputs,
+        }
+        for counted in self._db.all("call_outcomes", call_id=call_id):
+            is_finished = counted["state"] == 2
+            category = by_status.get(counted["status"], info.failed_inputs)
+            (category if is_finished else info.pending_inputs).total += counted["inputs"]
+        return info
+
     def graph(self, call_id: str) -> api_pb2.FunctionGetCallGraphResponse:
         """A call's inputs, the calls that they made, and so on, from the outermost call down."""
         response = api_pb2.FunctionGetCallGraphResponse()

@@ -30,6 +30,10 @@ WHERE c.function_id = :function_id
 ORDER BY c.created_at DESC
 LIMIT :limit;
 
+-- name: call_outcomes
+-- One call's inputs counted by state and status.
+SELECT state, status, COUNT(*) AS inputs FROM inputs WHERE call_id = :call_id GROUP BY state, status;
+
 -- name: input_insert
 -- An index that the call has already keeps its first input: the same request may come twice.
 INSERT INTO inputs (input_id, call_id, idx, state, input)
