@@ -6,7 +6,7 @@ from typing import Any
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control.image_recipes import ImageDefinition
+from homeport.control.image_definition import ImageDefinition
 from homeport.control.images import BUILDING, BUILT, FAILED, Image, Images
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from homeport.plan.log_records import STDERR, STDOUT, Record

@@ -1,117 +1,29 @@
-"""From an image's definition to its layers: takes each instruction in turn, from the cache or by running it.
+"""Definitions of images: the same one recognised, resolved from what is there, or built.
 
-What an instruction means is plan/recipe.py's, how a step runs runtime/image_builder.py's. Rows of images,
-waiting clients and logs are images.py's.
+Rows of images, waiting clients and logs are images.py's; the pass over the instructions is image_walk.py's.
 """
 
-import asyncio
 import json
-import re
-import secrets
 import shutil
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
-from typing import Protocol
 
 from homeport.control.contracts import SecretSource
-from homeport.model.errors import (
-    FailedPreconditionError,
-    HomeportError,
-    InvalidError,
-    NotFoundError,
-    NotServedError,
+from homeport.control.image_definition import (
+    ContextMounts,
+    ImageDefinition,
+    NotThereError,
+    Result,
+    check_definition,
 )
+from homeport.control.image_walk import Voice, Walk, Workplace
 from homeport.model.home import Home
-from homeport.plan.instructions import Arg, Copy, From, Instruction, Remark, Run, User, Workdir, parse
-from homeport.plan.layer_key import layer_key
-from homeport.plan.recipe import (
-    ImageState,
-    Variable,
-    advance,
-    copy_key,
-    copy_paths,
-    run_key,
-    unused_build_args,
-)
-from homeport.plan.system_packages import (
-    PRELUDE_PACKAGES,
-    check_system_packages,
-    is_client_prelude,
-    meets_git,
-)
-from homeport.plan.words import expand
-from homeport.runtime.base_image import BaseImage, ensure_base_image, parse_tag, ready_base_image
 from homeport.runtime.context import Context, write_context_files
-from homeport.runtime.image_builder import ImageBuilder, StepFailedError
+from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
-from homeport.runtime.package_sources import read_package_sources
-from homeport.runtime.userland import missing_packages
 from homeport.runtime.uv import Log
 from homeport.store.database import Database
-
-SERVED_BUILDERS = ("2025.06", "2026.10")
-_UV_IMAGE = re.compile(r"ghcr\.io/astral-sh/uv(?::([\w.-]+))?")
-_INSTALLS = re.compile(r"\b(pip3?|uv)\b")
-
-
-class ContextMounts(Protocol):
-    """Implemented by control.mounts.Mounts."""
-
-    def tree(self, mount_id: str) -> Path | None: ...
-
-    def checksum(self, mount_id: str) -> str: ...
-
-
-@dataclass(frozen=True)
-class ImageDefinition:
-    """What a client asks for, decoded; `serialized` is the message as it came."""
-
-    commands: tuple[str, ...]
-    builder_version: str
-    client_version: str
-    serialized: bytes
-    base_images: Mapping[str, str] = field(default_factory=dict)  # name in FROM -> image id
-    context_files: Mapping[str, bytes] = field(default_factory=dict)
-    context_mount_id: str = ""
-    build_args: Mapping[str, str] = field(default_factory=dict)
-    secret_ids: tuple[str, ...] = ()
-    gpu: str = ""
-    app_id: str = ""
-    force_build: bool = False
-    ignore_cache: bool = False
-
-
-@dataclass(frozen=True)
-class Result:
-    """An image as far as it is made: its configuration, layers (topmost first, by name), remarks."""
-
-    state: ImageState
-    layers: tuple[str, ...]
-    python_series: str
-    notes: tuple[str, ...]
-    from_base: bytes | None = None  # metadata of the image that it is derived from, if no layer was added
-
-    def with_layer(self, name: str, key: str) -> "Result":
-        return replace(self, layers=(name, *self.layers), state=replace(self.state, key=key), from_base=None)
-
-    def noting(self, *notes: str) -> "Result":
-        return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
-
-
-class BuildFailedError(HomeportError):
-    """A step failed; the message names it, its exit status and the last lines of its output."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _NotThereError(Exception):
-    """Something has to be made, and this was only to look."""
 
 
 class Recipes:
@@ -120,39 +32,10 @@ class Recipes:
     def __init__(
         self, home: Home, db: Database, store: LayerStore, mounts: ContextMounts, secret_source: SecretSource
     ) -> None:
-        self._home = home
-        self._db = db
         self._store = store
-        self._builder = ImageBuilder(home, store)
+        self._workplace = Workplace(home, db, store, ImageBuilder(home, store))
         self._mounts = mounts
         self._secrets = secret_source
-        self._contents: dict[tuple[str, tuple[str, ...]], str] = {}
-
-    def check(self, definition: ImageDefinition) -> list[Instruction]:
-        """The definition's instructions. Raises NotServedError by name, or InvalidError."""
-        if definition.builder_version not in SERVED_BUILDERS:
-            raise NotServedError(
-                f"Homeport does not serve image builder version {definition.builder_version!r}, only "
-                f"{' and '.join(SERVED_BUILDERS)}: remove image_builder_version from the client's "
-                "configuration."
-            )
-        instructions = parse(definition.commands)
-        if not is_client_prelude(instructions):
-            check_system_packages(instructions)
-        first = next(entry for entry in instructions if isinstance(entry, From))
-        if first.image == "scratch":
-            raise NotServedError(
-                "Homeport does not serve Image.from_scratch yet: begin with Image.debian_slim()."
-            )
-        if first.image not in definition.base_images and "$" not in first.image:
-            parse_tag(first.image)
-        for step in instructions:
-            if isinstance(step, Copy) and step.image is not None and not _UV_IMAGE.fullmatch(step.image):
-                raise NotServedError(
-                    f"Homeport does not serve `{step.text}` yet: of other images only uv's can be copied "
-                    "from. Fetch the file in a RUN step, or add it from this machine with add_local_file."
-                )
-        return instructions
 
     def digest(self, definition: ImageDefinition) -> str:
         """Tells whether two definitions are the same recipe, whatever the ids of their anonymous Secrets."""
@@ -162,7 +45,7 @@ class Recipes:
             sorted((name, sha256(data).hexdigest()) for name, data in definition.context_files.items()),
             definition.context_mount_id,
             sorted(definition.build_args.items()),
-            self._secret_names(definition),
+            sorted(self._secret_values(definition)),
             definition.builder_version,
         )
         return sha256(json.dumps(parts).encode()).hexdigest()
@@ -173,7 +56,7 @@ class Recipes:
             return None
         try:
             return await self._walk(definition, None)
-        except _NotThereError:
+        except NotThereError:
             return None
 
     async def build(self, definition: ImageDefinition, write: Log, say: Log) -> Result:
@@ -181,13 +64,13 @@ class Recipes:
 
         Raises BuildFailedError for a failed step, other HomeportErrors for what cannot be built.
         """
-        return await self._walk(definition, _Voice(write, say))
+        return await self._walk(definition, Voice(write, say))
 
-    async def _walk(self, definition: ImageDefinition, voice: "_Voice | None") -> Result:
-        instructions = self.check(definition)
+    async def _walk(self, definition: ImageDefinition, voice: Voice | None) -> Result:
+        instructions = check_definition(definition)
+        values = self._secret_values(definition)
         with self._context(definition) as context:
-            walk = _Walk(self, definition, context, voice)
-            return await walk.run(instructions)
+            return await Walk(self._workplace, definition, context, values, voice).run(instructions)
 
     @contextmanager
     def _context(self, definition: ImageDefinition) -> Iterator[Context]:
@@ -205,278 +88,8 @@ class Recipes:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def content(self, mount_id: str, context: Context, sources: tuple[str, ...]) -> str:
-        """A hash of what a COPY takes, computed once for each mount: a mount never changes."""
-        if context.contents:
-            return await asyncio.to_thread(context.digest, sources)
-        known = self._contents.get((mount_id, sources))
-        if known is None:
-            known = self._contents[mount_id, sources] = await asyncio.to_thread(context.digest, sources)
-        return known
-
     def _secret_values(self, definition: ImageDefinition) -> dict[str, str]:
         values: dict[str, str] = {}
         for secret_id in definition.secret_ids:  # later Secrets win
             values.update(self._secrets.values(secret_id))
         return values
-
-    def _secret_names(self, definition: ImageDefinition) -> tuple[str, ...]:
-        return tuple(sorted(self._secret_values(definition)))
-
-
-@dataclass(frozen=True)
-class _Voice:
-    write: Log
-    say: Log
-
-
-class _Walk:
-    """One pass over a definition's instructions, with or without permission to make what is missing."""
-
-    def __init__(
-        self, recipes: Recipes, definition: ImageDefinition, context: Context, voice: _Voice | None
-    ) -> None:
-        self._recipes = recipes
-        self._home = recipes._home
-        self._db = recipes._db
-        self._store = recipes._store
-        self._builder = recipes._builder
-        self._definition = definition
-        self._context = context
-        self._voice = voice
-        self._forced = definition.force_build or definition.ignore_cache
-        self._salt = secrets.token_hex(8)
-        self._secrets = recipes._secret_values(definition)
-        self._number = 0
-
-    async def run(self, instructions: list[Instruction]) -> Result:
-        result = await self._start(instructions)
-        if is_client_prelude(instructions):
-            return self._meet_prelude(result, instructions)
-        begun = False
-        for instruction in instructions:
-            if isinstance(instruction, From):
-                begun = True
-            elif begun:
-                self._number += 1
-                self._say(f"=> Step {self._number}: {instruction.text}\n")
-                result = await self._take(result, instruction)
-        unused = unused_build_args(self._definition.build_args, result.state.arguments)
-        if unused:
-            result = self._note(result, f"build arguments that no ARG declares: {', '.join(unused)}")
-        if self._definition.gpu and any(isinstance(entry, Run) for entry in instructions):
-            note = f"gpu={self._definition.gpu} was asked for the build, which ran on the CPU"
-            result = self._note(result, note)
-        return replace(result, state=replace(result.state, arguments={}))
-
-    async def _start(self, instructions: list[Instruction]) -> Result:
-        """What FROM stands for; ARGs before it can only be used in it."""
-        state = ImageState("")
-        for instruction in instructions:
-            if isinstance(instruction, Arg):
-                state = advance(state, instruction, self._definition.build_args)
-            elif isinstance(instruction, From):
-                name = expand(instruction.image, state.variables)
-                self._say(f"=> Step 0: FROM {name}\n")
-                if name in self._definition.base_images:
-                    return self._derive(self._definition.base_images[name])
-                return await self._base(name)
-        raise InvalidError("An image definition has to begin with FROM.")
-
-    def _derive(self, image_id: str) -> Result:
-        row = self._db.one("image_by_id", image_id=image_id)
-        if row is None:
-            raise NotFoundError(f"There is no image {image_id}. Run the app again, which builds it.")
-        if row["state"] != 1:
-            raise FailedPreconditionError(f"Image {image_id}, from which this one is derived, is not built.")
-        env = {name: Variable(value, set_by) for name, value, set_by in json.loads(row["env"])}
-        state = ImageState(
-            key=row["key"],
-            env=env,
-            workdir=row["workdir"],
-            shell=tuple(json.loads(row["shell"])),
-            entrypoint=tuple(json.loads(row["entrypoint"])),
-            cmd=tuple(json.loads(row["cmd"])),
-        )
-        layers = tuple(json.loads(row["layers"]))
-        notes = tuple(json.loads(row["notes"]))
-        return Result(state, layers, row["python_series"], notes, row["metadata"])
-
-    async def _base(self, tag: str) -> Result:
-        base = await ready_base_image(self._home, self._store, tag)
-        if base is None:
-            if self._voice is None:
-                raise _NotThereError
-            base = await ensure_base_image(self._home, self._store, tag, self._voice.say)
-        for note in base.notes:
-            self._say(f"{note}\n")
-        return self._base_result(tag, base)
-
-    def _base_result(self, tag: str, base: BaseImage) -> Result:
-        env = {name: Variable(value, f"FROM {tag}") for name, value in base.env.items()}
-        key = layer_key("", "FROM", tag, base.identity)
-        return Result(
-            ImageState(key, env), tuple(layer.name for layer in base.layers), base.python.series, base.notes
-        )
-
-    def _meet_prelude(self, result: Result, instructions: list[Instruction]) -> Result:
-        """The client's own first steps: this machine's userland and the Python layer have what they want."""
-        missing = missing_packages(PRELUDE_PACKAGES)
-        lines = [
-            f"apt-get install {' '.join(PRELUDE_PACKAGES)}: met by this machine's userland, missing: "
-            + (", ".join(missing) or "nothing"),
-            "pip install --upgrade pip wheel uv: met by the Python layer, which holds them",
-        ]
-        for line in lines:
-            result = self._note(result, line)
-        state = result.state
-        for instruction in instructions:
-            if not isinstance(instruction, (From, Run)):
-                state = advance(state, instruction, {})
-        key = layer_key(state.key, "prelude")
-        if self._forced:
-            key = layer_key(key, "forced", self._salt)
-        return replace(result, state=replace(state, key=key))
-
-    async def _take(self, result: Result, instruction: Instruction) -> Result:
-        if isinstance(instruction, Run):
-            return await self._run(result, instruction)
-        if isinstance(instruction, Copy):
-            return await self._copy(result, instruction)
-        state = advance(result.state, instruction, self._definition.build_args)
-        if isinstance(instruction, Workdir):
-            return await self._workdir(replace(result, state=state), instruction)
-        if isinstance(instruction, Remark):
-            return self._note(result, f"`{instruction.text}` has no effect in a function's container")
-        assert not isinstance(instruction, User) or state == result.state
-        return replace(result, state=state)
-
-    async def _run(self, result: Result, step: Run) -> Result:
-        if meets_git(step):
-            return self._meet_git(result, step)
-        state = result.state
-        env = {**state.arguments, **state.plain_env}
-        if _INSTALLS.search(step.command):
-            sources = read_package_sources().note()
-            if sources:
-                result = result.noting(f"packages came by this machine's configuration: {sources}")
-        names = tuple(sorted(self._secrets))
-
-        async def make(key: str) -> Path:
-            return await self._builder.run(
-                key=key,
-                layers=self._paths(result),
-                command=step.command,
-                argv=step.argv,
-                shell=state.shell,
-                env=env,
-                secrets=self._secrets,
-                workdir=state.workdir or "/",
-                log=self._write,
-            )
-
-        return await self._step(result, step, run_key(state, step, names), make)
-
-    def _meet_git(self, result: Result, step: Run) -> Result:
-        if missing_packages(("git",)):
-            raise NotServedError(
-                f"`{step.text}` needs git, which is not on this machine: sudo apt-get install git."
-            )
-        return self._note(result, "apt-get install git: met by this machine's userland")
-
-    async def _copy(self, result: Result, step: Copy) -> Result:
-        sources, target = copy_paths(result.state, step)
-        if step.image is not None:
-            return await self._copy_uv(result, step, target)
-        content = await self._recipes.content(self._definition.context_mount_id, self._context, sources)
-
-        async def make(key: str) -> Path:
-            return await self._builder.copy(
-                key=key,
-                layers=self._paths(result),
-                context=self._context,
-                sources=sources,
-                target=target,
-                mode=step.mode,
-                log=self._write,
-            )
-
-        return await self._step(result, step, copy_key(result.state, step, content), make)
-
-    async def _copy_uv(self, result: Result, step: Copy, target: str) -> Result:
-        """The client's uv_pip_install fetches uv from a registry's image; here it is PyPI's same program."""
-        found = _UV_IMAGE.fullmatch(step.image or "")
-        assert found is not None, "checked before anything ran"
-        if step.sources != ("/uv",) or target.endswith("/"):
-            raise NotServedError(f"Homeport serves of `{step.text}` only the file /uv, to a file's name.")
-        version = None if found[1] in (None, "latest") else found[1]
-
-        async def make(key: str) -> Path:
-            return await self._builder.copy_uv(
-                key=key, layers=self._paths(result), version=version, target=target, log=self._write
-            )
-
-        return await self._step(result, step, copy_key(result.state, step, ""), make)
-
-    async def _workdir(self, result: Result, step: Workdir) -> Result:
-        path = result.state.workdir or "/"
-
-        async def make(key: str) -> Path:
-            return await self._builder.make_folder(
-                key=key,
-                layers=self._paths(result),
-                path=path,
-                env=result.state.plain_env,
-                log=self._write,
-            )
-
-        return await self._step(result, step, result.state.key, make)
-
-    async def _step(
-        self, result: Result, step: Instruction, key: str, make: Callable[[str], Awaitable[Path]]
-    ) -> Result:
-        """The result with the step's layer: the known one, or a new one."""
-        row = None if self._forced else self._db.one("image_step", key=key)
-        if row is not None and (self._home.layers / row["layer"]).is_dir():
-            self._say("(as built before)\n")
-            return result.with_layer(row["layer"], row["result_key"])
-        if self._voice is None:
-            raise _NotThereError
-        result_key = layer_key(key, "forced", self._salt) if self._forced else key
-        started = time.monotonic()
-        try:
-            layer = await make(result_key)
-        except StepFailedError as error:
-            raise BuildFailedError(self._failure(step, error), error.status) from None
-        self._say(f"({time.monotonic() - started:.1f} s)\n")
-        if not self._definition.ignore_cache:
-            self._db.run(
-                "set_image_step",
-                key=key,
-                result_key=result_key,
-                layer=layer.name,
-                instruction=step.text,
-                made_at=time.time(),
-            )
-        return result.with_layer(layer.name, result_key)
-
-    def _failure(self, step: Instruction, error: StepFailedError) -> str:
-        lines = "\n".join(error.last_lines)
-        return f"Step {self._number} of the image ended with exit status {error.status}: {step.text}\n" + (
-            f"The last lines of its output:\n{lines}" if lines else "It printed nothing."
-        )
-
-    def _paths(self, result: Result) -> tuple[Path, ...]:
-        return tuple(self._home.layers / name for name in result.layers)
-
-    def _note(self, result: Result, note: str) -> Result:
-        self._say(f"{note}\n")
-        return result.noting(note)
-
-    def _say(self, text: str) -> None:
-        if self._voice is not None:
-            self._voice.say(text)
-
-    def _write(self, text: str) -> None:
-        if self._voice is not None:
-            self._voice.write(text)

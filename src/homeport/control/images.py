@@ -17,15 +17,16 @@ from pathlib import Path
 from modal_proto import api_pb2
 
 from homeport.control.contracts import SecretSource
-from homeport.control.image_facts import find_python, image_metadata
-from homeport.control.image_logs import ImageLog, read_log
-from homeport.control.image_recipes import (
+from homeport.control.image_definition import (
     BuildFailedError,
     ContextMounts,
     ImageDefinition,
-    Recipes,
     Result,
+    check_definition,
 )
+from homeport.control.image_facts import find_python, image_metadata
+from homeport.control.image_logs import ImageLog, read_log
+from homeport.control.image_recipes import Recipes
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
 from homeport.model.home import Home
 from homeport.model.ids import IMAGE, new_id
@@ -94,7 +95,7 @@ class Images:
 
         Raises NotServedError by name, InvalidError, NotFoundError before anything runs.
         """
-        self._recipes.check(definition)
+        check_definition(definition)
         digest = self._recipes.digest(definition)
         is_forced = definition.force_build or definition.ignore_cache
         if not is_forced and digest in self._recipes_running:

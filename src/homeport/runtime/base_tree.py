@@ -5,6 +5,7 @@ Python packages, /usr/local, /etc and everything outside /usr are the container'
 its own (pythons.py). Mounting is left to the sandbox, and so are /dev, /proc, resolv.conf and hosts.
 """
 
+import asyncio
 import os
 import shutil
 import stat
@@ -172,7 +173,7 @@ async def ensure_base_tree(store: LayerStore) -> Path:
     """The base tree, made in about a fifth of a second if it is not there."""
 
     async def fill(tree: Path) -> dict[str, Any]:
-        fill_base_tree(tree)
+        await asyncio.to_thread(fill_base_tree, tree)
         userland = describe_userland()
         return {"kind": "base", "userland": userland.get("PRETTY_NAME", "Linux")}
 

@@ -6,10 +6,12 @@ image builder version pins them), /__modal/homeport (runtime/inside). All byteco
 Python: containers cannot write here, and importing without it takes seconds.
 """
 
+import asyncio
 import hashlib
 import importlib.util
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -42,10 +44,12 @@ async def ensure_client_bundle(
     """
     if not re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", client_version):
         raise InvalidError(f"The client says that its version is {client_version!r}, which is no version.")
-    return (
-        await _ensure_own_part(store, python),
-        await _ensure_client(home, store, python, client_version, log),
-        await _ensure_dependencies(home, store, python, client_version, builder_version, log),
+    return tuple(
+        await asyncio.gather(
+            _ensure_own_part(store, python),
+            _ensure_client(home, store, python, client_version, log),
+            _ensure_dependencies(home, store, python, client_version, builder_version, log),
+        )
     )
 
 
@@ -69,13 +73,15 @@ async def _ensure_client(
 ) -> Path:
     async def fill(tree: Path) -> dict[str, Any]:
         log(f"Preparing the modal client {client_version} for Python {python.series} …\n")
+        started = time.monotonic()
         target = tree / "pkg"
         target.mkdir()
         source = await _client_source(home, store, client_version)
         for name in _CLIENT_PACKAGES:
-            _copy_package(source, name, target)
+            await asyncio.to_thread(_copy_package, source, name, target)
         (target / "sitecustomize.py").write_text(_SITECUSTOMIZE, encoding="utf-8")
         await _compile(python, target)
+        log(f"The client is ready ({time.monotonic() - started:.1f} s).\n")
         return {"kind": "client", "version": client_version}
 
     return await store.make(f"client {_REVISION} {client_version} {python.series}", fill)
@@ -95,9 +101,11 @@ async def _ensure_dependencies(
 
     async def fill(tree: Path) -> dict[str, Any]:
         log(f"Installing the client's dependencies for Python {python.series} …\n")
+        started = time.monotonic()
         target = tree / "__modal/deps"
         target.mkdir(parents=True)
         replaced = await _install_pins(home, python, target, pins.read_text(encoding="utf-8"), log)
+        log(f"The client's dependencies are ready ({time.monotonic() - started:.1f} s).\n")
         return {"kind": "dependencies", "builder": builder_version, "replaced": replaced}
 
     return await store.make(f"dependencies {_REVISION} {digest} {python.series}", fill)

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from homeport.control.image_recipes import ImageDefinition
+from homeport.control.image_definition import ImageDefinition
 from homeport.control.images import BUILDING, BUILT, Image, Images
 from homeport.model.home import Home
 from homeport.runtime.commands import CommandSpec, run_command

@@ -1,0 +1,102 @@
+"""What a client asks of an image, and what is refused before anything runs.
+
+How a definition becomes layers is image_walk.py's; decoding it from the wire is api/images.py's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from homeport.model.errors import HomeportError, NotServedError
+from homeport.plan.instructions import Copy, From, Instruction, parse
+from homeport.plan.recipe import ImageState
+from homeport.plan.system_packages import check_system_packages, is_client_prelude
+from homeport.runtime.base_image import parse_tag
+
+SERVED_BUILDERS = ("2025.06", "2026.10")
+UV_IMAGE = re.compile(r"ghcr\.io/astral-sh/uv(?::([\w.-]+))?")
+
+
+class ContextMounts(Protocol):
+    """Implemented by control.mounts.Mounts."""
+
+    def tree(self, mount_id: str) -> Path | None: ...
+
+    def checksum(self, mount_id: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class ImageDefinition:
+    """What a client asks for, decoded; `serialized` is the message as it came."""
+
+    commands: tuple[str, ...]
+    builder_version: str
+    client_version: str
+    serialized: bytes
+    base_images: Mapping[str, str] = field(default_factory=dict)  # name in FROM -> image id
+    context_files: Mapping[str, bytes] = field(default_factory=dict)
+    context_mount_id: str = ""
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secret_ids: tuple[str, ...] = ()
+    gpu: str = ""
+    app_id: str = ""
+    force_build: bool = False
+    ignore_cache: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """An image as far as it is made: its configuration, layers (topmost first, by name), remarks."""
+
+    state: ImageState
+    layers: tuple[str, ...]
+    python_series: str
+    notes: tuple[str, ...]
+    from_base: bytes | None = None  # metadata of the image that it is derived from, if no layer was added
+
+    def with_layer(self, name: str, key: str) -> "Result":
+        return replace(self, layers=(name, *self.layers), state=replace(self.state, key=key), from_base=None)
+
+    def noting(self, *notes: str) -> "Result":
+        return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
+
+
+class BuildFailedError(HomeportError):
+    """A step failed; the message names it, its exit status and the last lines of its output."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotThereError(Exception):
+    """Something has to be made, and this was only to look."""
+
+
+def check_definition(definition: ImageDefinition) -> list[Instruction]:
+    """The definition's instructions. Raises NotServedError by name, or InvalidError."""
+    if definition.builder_version not in SERVED_BUILDERS:
+        raise NotServedError(
+            f"Homeport does not serve image builder version {definition.builder_version!r}, only "
+            f"{' and '.join(SERVED_BUILDERS)}: remove image_builder_version from the client's "
+            "configuration."
+        )
+    instructions = parse(definition.commands)
+    if not is_client_prelude(instructions):
+        check_system_packages(instructions)
+    first = next(entry for entry in instructions if isinstance(entry, From))
+    if first.image == "scratch":
+        raise NotServedError(
+            "Homeport does not serve Image.from_scratch yet: begin with Image.debian_slim()."
+        )
+    if first.image not in definition.base_images and "$" not in first.image:
+        parse_tag(first.image)
+    for step in instructions:
+        if isinstance(step, Copy) and step.image is not None and not UV_IMAGE.fullmatch(step.image):
+            raise NotServedError(
+                f"Homeport does not serve `{step.text}` yet: of other images only uv's can be copied "
+                "from. Fetch the file in a RUN step, or add it from this machine with add_local_file."
+            )
+    return instructions
