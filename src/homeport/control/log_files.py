@@ -17,6 +17,7 @@ from homeport.plan.log_cursor import Place
 from homeport.plan.log_records import STDERR, STDOUT, SYSTEM, Record
 
 _BLOCK_BYTES: Final = 256 * 1024
+_LONG_LINE: Final = 64 * 1024  # characters after which a line need not end to be passed on
 
 
 class Line(NamedTuple):
@@ -118,6 +119,22 @@ def last_lines(source: Source, place: Place, time_s: float) -> tuple[list[Line],
     return lines, Place(place.offset)
 
 
+def joined(pieces: Iterable[Line]) -> Iterator[Line]:
+    """Whole lines from pieces of one file: `print` of an unbuffered stream writes a line in several.
+
+    A line has the time of its first piece. What has no newline yet comes at the end, or when it is long.
+    """
+    begun: dict[int, Line] = {}
+    for piece in pieces:
+        line = begun.pop(piece.fd, None)
+        line = piece if line is None else line._replace(text=line.text + piece.text)
+        if line.text.endswith("\n") or len(line.text) >= _LONG_LINE:
+            yield line
+        else:
+            begun[piece.fd] = line
+    yield from begun.values()
+
+
 def split_lines(text: str) -> list[str]:
     """Lines with their newlines. A carriage return ends none: a progress bar goes on in its line."""
     parts = text.split("\n")
@@ -201,6 +218,10 @@ def _between(
     source: Source, place: Place, since_s: float, until_s: float, end: int | None = None
 ) -> Iterator[Line]:
     """The lines of a time range in a part of a file, which begins and ends between lines."""
+    return joined(_pieces(source, place, since_s, until_s, end))
+
+
+def _pieces(source: Source, place: Place, since_s: float, until_s: float, end: int | None) -> Iterator[Line]:
     time_s = source.first_s
     while True:
         records, _, more = read_records(source, place)

@@ -151,7 +151,7 @@ class LogReader:
                 yield self._batch(lines)
                 lines = []
             self._places[number] = place
-            lines.extend(wanted)
+            _extend(lines, wanted)
         if lines:
             yield self._batch(lines)
 
@@ -170,3 +170,11 @@ class LogReader:
     def _batch(self, lines: list[Line]) -> Batch:
         task_id = lines[0].task_id
         return task_id, lines[0].function_id or self.function_of(task_id), lines, self.entry_id()
+
+
+def _extend(lines: list[Line], new: list[Line]) -> None:
+    """Adds lines; one that goes on where the last one ended without a newline is joined to it."""
+    if lines and new and lines[-1].fd == new[0].fd and not lines[-1].text.endswith("\n"):
+        lines[-1] = lines[-1]._replace(text=lines[-1].text + new[0].text)
+        new = new[1:]
+    lines.extend(new)

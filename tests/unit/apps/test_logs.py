@@ -167,13 +167,41 @@ def test_partial_lines_are_passed_on(world: World) -> None:
     async def story() -> None:
         app_id = await world.published()
         world.start_task(app_id, "ta-1", NOW)
+        seen: list[str] = []
+
+        async def follow() -> None:
+            async for batch in world.logs.stream(app_id, Selection(), "", 20):
+                seen.extend(line.text for line in batch.lines)
+                if len(seen) == 3:
+                    return
+
+        following = asyncio.create_task(follow())
         for n in range(3):
             world.print("ta-1", NOW + n, f"\r{n * 50}%".encode())
-        assert [line.text for b in await collect(world, app_id) for line in b.lines] == [
-            "\r0%",
-            "\r50%",
-            "\r100%",
-        ]
+            await wait_until(lambda n=n: len(seen) == n + 1)  # type: ignore[misc]
+        await following
+        assert seen == ["\r0%", "\r50%", "\r100%"]
+
+    in_loop(story)
+
+
+def test_a_line_that_was_written_in_pieces_is_one(world: World) -> None:
+    async def story() -> None:
+        app_id = await world.published()
+        world.start_task(app_id, "ta-1", NOW)
+        for n, (fd, piece) in enumerate(
+            [(1, b"step"), (1, b" "), (2, b"warn"), (1, b"1"), (1, b"\n"), (2, b"ing\n"), (1, b"step 2\nst")]
+        ):
+            world.append("ta-1", encode(NOW + n / 1000, fd, piece))
+        fetched = await world.logs.fetch(app_id, Selection(), NOW - 1, NOW + 9, 10)
+        assert [line.text for line in fetched] == ["step 1\n", "warning\n", "step 2\n", "st"]
+        assert [
+            line.text for line in await world.logs.fetch(app_id, Selection(text="p 1"), 0, NOW + 9, 10)
+        ] == ["step 1\n"]
+        counts = await world.logs.count(app_id, Selection(), NOW - 1, NOW + 9, 100)
+        assert sum(map(sum, counts.values())) == 4
+        streamed = [line.text for batch in await collect(world, app_id) for line in batch.lines]
+        assert streamed == ["step ", "warn", "1\n", "ing\n", "step 2\n", "st"]
 
     in_loop(story)
 
