@@ -150,7 +150,7 @@ def test_logs_are_read_by_their_end_by_time_and_by_text(world: World) -> None:
             assert by_function.stdout == "" and by_function.returncode == 0, by_function
             assert TASK in containers.stdout and app_id in containers.stdout, containers
             assert by_container.stdout.count("of 150") == 150, by_container
-            world.give_input(TASK, "in-1", "fc-1", start + 0.2, start + 0.395)
+            world.give_input(TASK, "in-1", "fc-1", start + 0.195, start + 0.395)
             call, shown, unknown = await asyncio.gather(
                 world.client("-m", "modal", "app", "logs", app_id, "--function-call", "fc-1"),
                 world.client(
