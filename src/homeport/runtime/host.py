@@ -20,6 +20,7 @@ from homeport.runtime.identity import own, remove_tree
 
 _OLDEST_LINUX: Final = (5, 12)  # mount_setattr; overlays in user namespaces came with 5.11
 _SYSCTL: Final = Path("/proc/sys")
+_CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _DOCKER_OPTIONS: Final = " ".join(
     f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")
 )
@@ -61,14 +62,17 @@ def find_gpus() -> tuple[int, ...]:
 
 
 def cure(problem: str) -> str:
-    """A sentence with what makes containers possible here, as far as the settings tell; else empty."""
+    """A sentence with what makes containers possible here, as far as the settings tell; else empty. A problem
+    that is none of namespaces and mounts has its cure in its own words."""
+    if not re.search("unshare|overlay|refuses|not permitted", problem):
+        return ""
     if kernel := _old_kernel():
         return f"Linux {kernel} is too old: containers without root need {'.'.join(map(str, _OLDEST_LINUX))}."
     if _setting("user/max_user_namespaces") == "0":
         return _sysctl_sentence("user.max_user_namespaces", 15000)
     if _setting("kernel/unprivileged_userns_clone") == "0":
         return _sysctl_sentence("kernel.unprivileged_userns_clone", 1)
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+    if any(mark.exists() for mark in _CONTAINER_MARKS):
         return f"This is a container itself: start it with {_DOCKER_OPTIONS}."
     if _setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
         return _sysctl_sentence("kernel.apparmor_restrict_unprivileged_userns", 0)

@@ -1,4 +1,4 @@
-"""A home with the smallest image there is: this machine's /usr, and an entrypoint that runs what it is given."""
+"""A home with the smallest image there is: this machine's /usr, and an entrypoint that runs its input."""
 
 import os
 import shutil

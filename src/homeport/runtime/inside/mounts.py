@@ -103,7 +103,8 @@ def attach(mount_fd: int, target: str) -> None:
 
 
 def ensure_folder(path: str) -> None:
-    os.makedirs(path, mode=0o755, exist_ok=True)
+    """A mount point for a folder; a link that leads nowhere yet is followed."""
+    os.makedirs(os.path.realpath(path), mode=0o755, exist_ok=True)
 
 
 def ensure_file(path: str) -> None:
