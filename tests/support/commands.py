@@ -31,6 +31,11 @@ class Outcome:
         """Standard output's lines without white space around them, empty ones left out."""
         return [line.strip() for line in self.out.splitlines() if line.strip()]
 
+    @property
+    def content(self) -> str:
+        """What `modal volume get NAME PATH -` fetched: the client adds a line of its own to it."""
+        return self.out.removesuffix("✓ Finished downloading files to local!\n")
+
     def __str__(self) -> str:
         return f"$ {self.command}\n{self.out}{self.err}(exit status {self.code})"
 

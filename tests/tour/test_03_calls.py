@@ -285,7 +285,8 @@ def test_ctrl_c_stops_the_app_and_its_containers(modal, write):
     running = modal.start("run", "app.py")
     running.wait_for("step 3")
     interrupt(running)
-    assert running.wait(20) != 0
+    running.wait(20)
+    assert "This will terminate your Modal app" in running.text
     assert "Traceback" not in running.text
     listed = modal("app", "list", "--json").out
     assert re.search(r"tour-ctrl-c.*?stopped", listed, re.DOTALL | re.IGNORECASE), listed

@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_files_go_in_come_out_and_move_by_command(modal, write, folder):
+def test_files_go_in_come_out_and_move_by_command(modal, write, folder, account):
     write("models/a.bin", b"\0" * 5000)
     write("models/deep/b.txt", "b")
     write("notes.txt", "notes\n")
@@ -22,13 +22,14 @@ def test_files_go_in_come_out_and_move_by_command(modal, write, folder):
     write("notes.txt", "better notes\n")
     modal("volume", "put", "--force", "tour-files", "notes.txt")
 
-    assert modal("volume", "get", "tour-files", "notes.txt", "-").out == "better notes\n"
+    assert modal("volume", "get", "tour-files", "notes.txt", "-").content == "better notes\n"
+    account.make_folder(folder / "back")
     modal("volume", "get", "tour-files", "models", "back")
     assert (folder / "back" / "models" / "a.bin").read_bytes() == b"\0" * 5000
     assert (folder / "back" / "models" / "deep" / "b.txt").read_text() == "b"
 
     modal("volume", "cp", "tour-files", "notes.txt", "models/copy.txt")
-    assert modal("volume", "get", "tour-files", "models/copy.txt", "-").out == "better notes\n"
+    assert modal("volume", "get", "tour-files", "models/copy.txt", "-").content == "better notes\n"
     modal("volume", "rm", "tour-files", "notes.txt")
     assert "notes.txt" not in modal("volume", "ls", "tour-files").out
     modal("volume", "rm", "tour-files", "models", fails=True)
@@ -103,7 +104,7 @@ def test_a_container_sees_commits_after_reload_and_its_own_writes_at_once(modal,
     assert "after reload one" in said.lines
     assert "are open" in next(line for line in said.lines if line.startswith("open "))
     assert "from here b'one'" in said.lines
-    assert modal("volume", "get", "tour-shared", "late.txt", "-").out == "committed at the exit"
+    assert modal("volume", "get", "tour-shared", "late.txt", "-").content == "committed at the exit"
     modal("volume", "delete", "--yes", "tour-shared")
 
 

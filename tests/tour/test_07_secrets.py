@@ -15,9 +15,8 @@ def test_secrets_of_all_kinds_reach_the_container_and_later_ones_win(modal, writ
             modal.Secret.from_name("tour-keys", required_keys=["API_KEY"]),
             modal.Secret.from_dotenv(__file__),
             modal.Secret.from_dict({"SHARED": "dict", "NOTHING": None, "MODAL_TASK_ID": "mine"}),
+            modal.Secret.from_local_environ(["WANTED"]),
         ]
-        if modal.is_local():
-            secrets.append(modal.Secret.from_local_environ(["WANTED"]))
 
 
         @app.function(secrets=secrets, env={"LAST": "env", "API_KEY_2": "env"})

@@ -125,7 +125,7 @@ def test_a_folder_of_this_machine_becomes_a_volume_without_a_copy(
     write("corpus/b.edf", "another")
     assert "found ['a.edf', 'b.edf']" in modal("run", "app.py").lines
     assert "a.edf" in modal("volume", "ls", "tour-corpus").out
-    assert modal("volume", "get", "tour-corpus", "a.edf", "-").out == "recording"
+    assert modal("volume", "get", "tour-corpus", "a.edf", "-").content == "recording"
     refused = modal("volume", "rm", "tour-corpus", "a.edf", fails=True)
     assert "tour-corpus" in refused.text
     missing = homeport("volume", "link", "tour-nowhere", "no-such-folder", fails=True)

@@ -38,7 +38,6 @@ def ends_tasks(world: World, *task_ids: str, say: bytes = b"") -> None:
     world.apps.on_stop.append(end)
 
 
-# rpcs: AppCreate, AppPublish, AppHeartbeat, AppGetLogs, AppClientDisconnect, EnvironmentGetOrCreate
 def test_app_run_prints_what_containers_print_and_ends(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -105,7 +104,6 @@ def test_a_detached_app_outlives_a_client_that_is_killed(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: AppList, AppGetByDeploymentName, AppGetLifecycle, AppDeploymentHistory, AppGetInfo, ObjectSuggest
 def test_deployed_apps_are_listed_with_their_history(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -128,7 +126,6 @@ def test_deployed_apps_are_listed_with_their_history(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: AppFetchLogs, AppCountLogs, TaskGetInfo, TaskList
 def test_logs_are_read_by_their_end_by_time_and_by_text(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -166,7 +163,6 @@ def test_logs_are_read_by_their_end_by_time_and_by_text(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: AppStop
 def test_an_app_is_stopped_by_name(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -200,7 +196,6 @@ except modal.exception.NotFoundError as error:
 """
 
 
-# rpcs: AppGetOrCreate, AppSetTags, AppGetTags
 def test_apps_are_looked_up_and_tagged_from_python(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -211,7 +206,6 @@ def test_apps_are_looked_up_and_tagged_from_python(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: EnvironmentList, EnvironmentCreate, EnvironmentUpdate, EnvironmentDelete
 def test_environments_are_created_listed_and_deleted(world: World) -> None:
     async def story() -> None:
         async with world.serving():
@@ -239,7 +233,6 @@ def test_environments_are_created_listed_and_deleted(world: World) -> None:
     asyncio.run(story())
 
 
-# rpcs: TokenInfoGet, ClientHello
 def test_the_token_and_a_client_that_is_newer(world: World) -> None:
     world.known_version = "1.5.0"
 
