@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from homeport.cli import profile, service
+from homeport.cli import service
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home, default_home
 
@@ -43,6 +43,8 @@ def command(port: int | None, gpu: str | None, foreground: bool) -> None:
         _refuse_changes(endpoint, port, gpu)
         click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
         return
+    from homeport.cli import profile  # after the start: reading TOML takes what the engine could use
+
     moved = profile.follow(service.read_token(home), endpoint.server_url)
     click.echo(f"The engine is up at {endpoint.server_url} (pid {endpoint.pid}).")
     if moved:
