@@ -87,6 +87,7 @@ class Containers:
         self._placement: asyncio.TimerHandle | asyncio.Handle | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._is_short = False  # whether somebody waits for what the machine has no more of
         calls.on_demand.append(self._demand)
         calls.on_released.append(self._released)
         calls.on_timeout.append(self._timed_out)
@@ -175,6 +176,8 @@ class Containers:
             if not task.takes_inputs():
                 return None
             task.is_idle, task.idle_since = True, time.monotonic()
+            if self._is_short:
+                self._place_soon()  # what it holds may be what others wait for
             try:
                 is_woken = await queue.wait(task.definition.scaledown_s, task.wake_idle)
             finally:
@@ -309,7 +312,8 @@ class Containers:
         self._placement = None
         definitions = self._candidates()
         demands = [self._demand_of(definition) for definition in definitions.values()]
-        if not any(placement.wanted(demand) > demand.live for demand in demands):
+        self._is_short = any(placement.wanted(demand) > demand.live for demand in demands)
+        if not self._is_short:
             return
         busy = [task for task in self._tasks.values() if not task.is_idle and not task.is_blocked]
         held = sum(len(task.gpu_devices) for task in self._tasks.values())
@@ -319,9 +323,12 @@ class Containers:
             - sum(task.definition.grant.memory_mib for task in self._tasks.values()),
             free_gpus=len(self._machine.gpus) - held,
         )
-        for function_id in placement.starts(demands, capacity):
+        chosen = placement.starts(demands, capacity)
+        for function_id in chosen:
             self._start_one(definitions[function_id])
-        self._make_room(definitions, demands)
+        self._is_short = sum(max(0, placement.wanted(d) - d.live) for d in demands) > len(chosen)
+        if self._is_short:
+            self._make_room(demands)
 
     def _candidates(self) -> dict[str, Definition]:
         """Functions that may need containers, without those that pause after failed starts."""
@@ -357,7 +364,7 @@ class Containers:
     def _live(self, function_id: str) -> list[Task]:
         return [t for t in self._tasks.values() if t.function_id == function_id and t.takes_inputs()]
 
-    def _make_room(self, definitions: dict[str, Definition], demands: list[placement.Demand]) -> None:
+    def _make_room(self, demands: list[placement.Demand]) -> None:
         """Ends idle containers of other functions that hold memory or GPUs which one that waits needs."""
         for demand in demands:
             if not demand.waiting or len(self._live(demand.function_id)) >= placement.wanted(demand):

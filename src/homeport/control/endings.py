@@ -8,7 +8,12 @@ from homeport.runtime.engine import ContainerExit
 
 def crash_sentence(task: Task, end: ContainerExit) -> str:
     """A container died while it worked on an input."""
-    return f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} while it worked on an input."
+    sentence = (
+        f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} while it worked on an input."
+    )
+    if end.out_of_memory:
+        sentence += " Give it more with memory=(request, limit), both in MiB, or make it need less."
+    return sentence
 
 
 def start_sentence(task: Task, end: ContainerExit) -> str:
