@@ -62,6 +62,7 @@ class VolumeReads:
         """
         volume = self._states.get(volume_id)
         _, entry = await self._file(volume, path)
+        self._states.note_read(volume_id)
         size = entry.stat.st_size
         start = min(start, size)
         end = min(start + length, size) if length else size

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from homeport.store.removal import remove_tree
 logger = logging.getLogger(__name__)
 
 MAX_STACK = 16  # an overlay's options hold 4 KiB, and every lookup goes through the whole stack
+_JOIN_FROM = 4  # what a later commit replaced takes room until it is joined away
 _OLD_DELTA_S = 900.0  # how long links to blocks of replaced deltas stay good
 
 
@@ -58,6 +60,7 @@ class VolumeStates:
         self.owner_uid = owner_uid
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._compactions: dict[str, asyncio.Task[None]] = {}
+        self._read_at: dict[str, float] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self.empty = self.root / "e"  # the lowest layer of every volume
         self.make_folder(self.empty)
@@ -130,7 +133,7 @@ class VolumeStates:
                 record()
             if not entries:
                 await asyncio.to_thread(remove_tree, making)
-        if entries and len(volume.stack) + 1 > MAX_STACK:
+        if entries and self._joinable(self.get(volume_id)):
             self._compact_soon(volume_id)
         return bool(entries)
 
@@ -145,21 +148,33 @@ class VolumeStates:
     # Compaction
 
     def _compact_soon(self, volume_id: str) -> None:
-        if volume_id not in self._compactions:
-            task = asyncio.get_running_loop().create_task(
-                self._compact(volume_id), name=f"compact {volume_id}"
-            )
-            self._compactions[volume_id] = task
-            task.add_done_callback(lambda _: self._compactions.pop(volume_id, None))
+        if volume_id in self._compactions:
+            return
+
+        def ended(_: "asyncio.Task[None]") -> None:
+            self._compactions.pop(volume_id, None)
+            since_read = time.monotonic() - self._read_at.get(volume_id, -_OLD_DELTA_S)
+            self._later(max(0.0, _OLD_DELTA_S - since_read), lambda: self.forget_unused(volume_id))
+
+        task = asyncio.get_running_loop().create_task(self._compact(volume_id), name=f"compact {volume_id}")
+        self._compactions[volume_id] = task
+        task.add_done_callback(ended)
+
+    def _joinable(self, volume: Volume) -> tuple[int, ...]:
+        rows = self._db.all("deltas_of_volume", volume_id=volume.volume_id)
+        return _joinable(volume.stack, {row["number"]: row["entries"] for row in rows})
+
+    def note_read(self, volume_id: str) -> None:
+        """Links to the volume's blocks were handed out: for a while, no delta is deleted."""
+        self._read_at[volume_id] = time.monotonic()
 
     async def _compact(self, volume_id: str) -> None:
         """Joins the upper deltas into one; the lowest ones too once they are no longer much larger."""
         try:
             volume = self.get(volume_id)
-            sizes = {
-                row["number"]: row["entries"] for row in self._db.all("deltas_of_volume", volume_id=volume_id)
-            }
-            joined = _joinable(volume.stack, sizes)
+            joined = self._joinable(volume)
+            if not joined:
+                return
             rest = volume.stack[len(joined) :]
             number = self._db.run("add_delta", volume_id=volume_id).lastrowid
             assert number is not None
@@ -180,7 +195,6 @@ class VolumeStates:
                 with self._db.transaction():
                     self._set_stack(now, (*above, number, *rest))
                     self._db.run("set_delta_entries", number=number, entries=entries)
-            self._later(_OLD_DELTA_S, lambda: self.forget_unused(volume_id))
         except NotFoundError:
             return  # deleted meanwhile, folder and all
         except OSError:
@@ -261,16 +275,21 @@ class VolumeStates:
 
 
 def _joinable(stack: tuple[int, ...], sizes: dict[int, int]) -> tuple[int, ...]:
-    """The upper part of a stack that is worth joining: up to the first delta much larger than all above
-    it.
+    """The upper part of a stack that is worth joining now; empty where none is.
+
+    Up to the first delta much larger than all above it, so that a large volume is not gone through for a few
+    files: each file is joined a few times at most while a volume grows.
     """
-    total = 0
-    for index, number in enumerate(stack):
+    total, count = 0, 0
+    for number in stack:
         size = sizes.get(number, 0)
-        if index >= MAX_STACK // 2 and size > 4 * (total + 1):
-            return stack[:index]
+        if count >= 2 and size > 4 * (total + 1):
+            break
         total += size
-    return stack
+        count += 1
+    if len(stack) > MAX_STACK:
+        return stack
+    return stack[:count] if count >= _JOIN_FROM else ()
 
 
 def volume_of(row: sqlite3.Row) -> Volume:

@@ -135,7 +135,7 @@ class VolumeUploads:
         fd = os.open(upload.folder / str(file), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         written = 0
 
-        def add(batch: bytearray) -> None:
+        def add(batch: bytes | bytearray) -> None:
             _write_at(fd, batch, offset + written)
             digest.update(batch)
 

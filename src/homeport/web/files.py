@@ -6,6 +6,9 @@ import re
 from collections.abc import AsyncIterator
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from homeport.web.protocol import ZERO_COPY
 
 _CHUNK_BYTES = 1 << 20
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
@@ -14,21 +17,28 @@ _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 def file_response(fd: int, start: int, length: int, headers: dict[str, str], status: int = 200) -> Response:
     """Sends `length` bytes of an open file from `start`, and closes it, also when the client hangs up."""
     headers = {"Content-Length": str(length), "Content-Type": "application/octet-stream", **headers}
-    return _FileResponse(fd, _chunks(fd, start, length), status_code=status, headers=headers)
+    return _FileResponse(fd, start, length, headers, status)
 
 
 class _FileResponse(StreamingResponse):
-    def __init__(
-        self, fd: int, chunks: AsyncIterator[bytes], *, status_code: int, headers: dict[str, str]
-    ) -> None:
-        super().__init__(chunks, status_code=status_code, headers=headers)
+    def __init__(self, fd: int, start: int, length: int, headers: dict[str, str], status: int) -> None:
+        super().__init__(_chunks(fd, start, length), status_code=status, headers=headers)
+        self._range = (start, length)
         self._fd = fd
 
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            os.close(self._fd)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with os.fdopen(self._fd, "rb", buffering=0) as file:
+            if ZERO_COPY not in scope.get("extensions", {}):
+                await super().__call__(scope, receive, send)
+                return
+            start, length = self._range
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            if length:
+                await send({"type": ZERO_COPY, "file": file, "offset": start, "count": length})
+            else:
+                await send({"type": "http.response.body", "body": b""})
 
 
 async def _chunks(fd: int, start: int, length: int) -> AsyncIterator[bytes]:

@@ -33,6 +33,7 @@ from homeport.runtime.engine import VolumeAttachment
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
 from homeport.web.app import build_app
+from homeport.web.protocol import TransferProtocol
 
 TOKEN = ("ak-test", "as-test")
 T = TypeVar("T")
@@ -155,7 +156,9 @@ class Served:
         self.http_url = links.base_url
         self.links = links
         app = build_app(self.blobs, self.volumes, links, token_id=TOKEN[0], token_secret=TOKEN[1])
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            app, http=TransferProtocol, log_config=None, access_log=False, lifespan="off", ws="none"
+        )
         http = _Http(config)
         http_task = asyncio.create_task(http.serve([listener]))
         self.volumes.open()

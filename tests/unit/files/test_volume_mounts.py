@@ -260,10 +260,22 @@ def test_a_read_only_mount_shows_the_state(here: VolumesHere) -> None:
     assert one("files") == {"x": "2"}
 
 
+def test_what_is_overwritten_again_and_again_does_not_pile_up(here: VolumesHere) -> None:
+    here.put({f"many/{number}": "base" for number in range(50)})
+    for number in range(30):
+        here.put({"checkpoint": str(number)})
+        here.run(_settle())
+    assert len(here.stack) <= 6
+    folder = here.service.states.folder(here.service.states.get(here.volume_id))
+    copies = [path for path in folder.rglob("checkpoint") if path.is_file()]
+    assert len(copies) <= 5
+    assert here.files()["checkpoint"] == "29"
+
+
 def test_long_stacks_are_joined_and_old_folders_go(
     here: VolumesHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volume_states, "_OLD_DELTA_S", 0.0)
+    monkeypatch.setattr(volume_states, "_JOIN_FROM", 99)  # let the stack grow to its limit
     here.put({"base/kept": "0", "base/gone": "0", "was/x": "0"})
     early = here.start("ta-1")
     here.remove("base/gone")
