@@ -378,6 +378,7 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
     import uvicorn  # after the signal handlers are ours
 
     from homeport.web.app import build_app
+    from homeport.web.protocol import TransferProtocol
 
     app = build_app(
         engine.blobs,
@@ -388,6 +389,7 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
     )
     config = uvicorn.Config(
         app,
+        http=TransferProtocol,
         log_config=None,
         date_header=False,
         server_header=False,
@@ -422,7 +424,9 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
 def _log_to(file: Path) -> None:
     handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # HOMEPORT_LOG_LEVEL=debug: every request that is served, by its name
+    wanted = logging.getLevelNamesMapping().get(os.environ.get("HOMEPORT_LOG_LEVEL", "").upper())
+    logging.basicConfig(level=wanted or logging.INFO, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
