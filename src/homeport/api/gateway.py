@@ -106,6 +106,7 @@ class Gateway:
 
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             caller = await self._admit(context, task_id)
+            logger.debug("serving %s %s", rpc.name, task_id or "")
             try:
                 key = caller.metadata.get("x-idempotency-key")
                 if key and remembers:
@@ -125,6 +126,7 @@ class Gateway:
     def _streaming(self, rpc: Rpc, method: Callable[..., Any], task_id: str | None) -> Any:
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             caller = await self._admit(context, task_id)
+            logger.debug("serving %s %s", rpc.name, task_id or "")
             try:
                 async for message in method(request, caller):
                     yield message
@@ -224,9 +226,7 @@ def _not_served(name: str) -> str:
     return f"Homeport does not serve the RPC {name} yet; docs/coverage.md lists those that it does."
 
 
-async def _abort_internal(
-    context: grpc.aio.ServicerContext[Any, Any], name: str, error: Exception
-) -> None:
+async def _abort_internal(context: grpc.aio.ServicerContext[Any, Any], name: str, error: Exception) -> None:
     logger.exception("%s failed", name)
     await context.abort(
         grpc.StatusCode.INTERNAL,
