@@ -2,8 +2,8 @@
 
     .venv/bin/pytest tests/wire tests/tour -p tests.support.record_rpcs
 
-It adds to tests/rpcs.json, from which docs/coverage.md says how each RPC was verified. Tests that were not run
-keep what was written for them; tests that are gone are left out.
+It adds to tests/rpcs.json, from which docs/coverage.md says how each RPC was verified. Tests that were not
+run keep what was written for them; tests that are gone are left out.
 """
 
 import json
