@@ -62,7 +62,7 @@ class FunctionServicer:
         definition, warnings = self._functions.update_autoscaler(request.function_id, request.settings)
         for sentence in warnings:
             caller.warn(sentence)
-        self._containers.settle()
+        self._containers.settle(definition)
         return api_pb2.FunctionUpdateSchedulingParamsResponse(current_settings=_settings(definition))
 
     async def FunctionGetSchedulingParams(

@@ -63,6 +63,7 @@ class Calls:
         self._inputs: dict[str, Input] = {}
         self._queues: dict[str, Queue] = {}
         self._pending: dict[str, int] = {}  # app id -> unfinished inputs
+        self._unfinished: dict[str, int] = {}  # function id -> unfinished inputs
         self._orphans: dict[str, float] = {}  # synchronous calls that nobody asks about, since when
         self._orphan_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -252,7 +253,7 @@ class Calls:
 
     def demanded(self) -> list[str]:
         """Functions that have inputs waiting or running."""
-        return list(dict.fromkeys(entry.call.function_id for entry in self._inputs.values()))
+        return list(self._unfinished)
 
     def waiting(self, function_id: str) -> int:
         queue = self._queues.get(function_id)
@@ -483,6 +484,8 @@ class Calls:
         entry.call.unfinished[entry.input_id] = entry
         app_id = entry.call.app_id
         self._pending[app_id] = self._pending.get(app_id, 0) + 1
+        function_id = entry.call.function_id
+        self._unfinished[function_id] = self._unfinished.get(function_id, 0) + 1
 
     def _tell_demand(self, function_id: str) -> None:
         for hook in self.on_demand:
@@ -645,6 +648,10 @@ class Calls:
             self._inputs.pop(entry.input_id, None)
             entry.call.unfinished.pop(entry.input_id, None)
             self._pending[entry.call.app_id] -= 1
+            function_id = entry.call.function_id
+            self._unfinished[function_id] -= 1
+            if not self._unfinished[function_id]:
+                del self._unfinished[function_id]
         for entry, _ in repeated:
             self._leave_task(entry)
             self._queue(entry.call.function_id).add(entry)

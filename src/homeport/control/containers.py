@@ -86,6 +86,7 @@ class Containers:
         self._not_before: dict[str, float] = {}  # by function: the crash loop's pause
         self._placement: asyncio.TimerHandle | asyncio.Handle | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._always_on: dict[str, Definition] = {}  # functions that keep containers
         self._is_closing = False
         self._is_short = False  # whether somebody waits for what the machine has no more of
         calls.on_demand.append(self._demand)
@@ -125,6 +126,8 @@ class Containers:
                 )
         for entry in self._calls.lost(set(self._tasks)):
             self._calls.release(entry)
+        for definition in self._functions.always_on():
+            self._note_always_on(definition)
         self._spawn(self._clear_left_overs())
         self._place_soon()
 
@@ -176,7 +179,7 @@ class Containers:
             if not task.takes_inputs():
                 return None
             task.is_idle, task.idle_since = True, time.monotonic()
-            if self._is_short:
+            if self._is_short and not self._calls.waiting(task.function_id):
                 self._place_soon()  # what it holds may be what others wait for
             try:
                 is_woken = await queue.wait(task.definition.scaledown_s, task.wake_idle)
@@ -277,16 +280,20 @@ class Containers:
         """The number of containers that exist."""
         return len(self._tasks)
 
-    def settle(self) -> None:
-        """Looks again whether containers have to start: settings changed."""
+    def settle(self, definition: Definition) -> None:
+        """Looks again whether containers have to start: a function's settings changed."""
+        self._note_always_on(definition)
         self._place_soon()
 
     # ---- placing
 
     def _demand(self, function_id: str) -> None:
-        self._place_soon()
+        idle = sum(task.is_idle and task.function_id == function_id for task in self._tasks.values())
+        if self._calls.waiting(function_id) > idle:  # else those that are idle take them
+            self._place_soon()
 
     def _defined(self, definition: Definition) -> None:
+        self._note_always_on(definition)
         self._failed_starts.pop(definition.function_id, None)
         self._not_before.pop(definition.function_id, None)
         self._spawn(self._warm(definition))
@@ -337,10 +344,17 @@ class Containers:
         for function_id in self._calls.demanded():
             if self._not_before.get(function_id, 0.0) <= now:
                 found[function_id] = self._functions.get(function_id)
-        for definition in self._functions.always_on():
-            if definition.function_id not in self._failed_starts:
-                found.setdefault(definition.function_id, definition)
+        for function_id, definition in list(self._always_on.items()):
+            if self._functions.app(definition.app_id).stopped:
+                del self._always_on[function_id]
+            elif function_id not in self._failed_starts:
+                found.setdefault(function_id, definition)
         return found
+
+    def _note_always_on(self, definition: Definition) -> None:
+        self._always_on.pop(definition.function_id, None)
+        if definition.min_containers:
+            self._always_on[definition.function_id] = definition
 
     def _demand_of(self, definition: Definition) -> placement.Demand:
         tasks = self._live(definition.function_id)

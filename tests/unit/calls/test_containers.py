@@ -56,8 +56,8 @@ def test_a_container_with_nothing_to_do_ends_after_its_window(play: Play) -> Non
 
 def test_min_containers_stay(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
-        world.define(autoscaler_settings={"min_containers": 1, "scaledown_window": 1})
-        world.containers.settle()
+        definition = world.define(autoscaler_settings={"min_containers": 1, "scaledown_window": 1})
+        world.containers.settle(definition)
         task_id = await world.container()
         waiting = asyncio.create_task(world.take(task_id))
         await asyncio.sleep(1.3)
