@@ -28,8 +28,10 @@ def staged_folders(home: Home, trees: tuple[Path, ...]) -> list[str]:
 
 
 def fits_parent(home: Home, spec: ContainerSpec) -> bool:
-    """Whether a warm parent could fork it: an entrypoint, and no tree that only a launcher can reach."""
-    return spec.command is None and not _elsewhere(home, spec.overlays + spec.image.layers)
+    """Whether a warm parent could fork it: an entrypoint, no tree that only a launcher can reach, and no
+    libraries at a place that a program is told of when it starts."""
+    is_plain = spec.command is None and not _driver_paths(spec)
+    return is_plain and not _elsewhere(home, spec.overlays + spec.image.layers)
 
 
 def _elsewhere(home: Home, trees: tuple[Path, ...]) -> list[Path]:
@@ -129,7 +131,13 @@ def _parent_env(env: dict[str, str]) -> dict[str, str]:
 
 def _container_env(spec: ContainerSpec) -> dict[str, str]:
     env = {**spec.env, "MODAL_TASK_ID": spec.task_id}
-    if spec.gpu_devices and _DRIVER_LIBRARIES.is_dir():
-        paths = [env.get("LD_LIBRARY_PATH", ""), f"{_DRIVER_LIBRARIES}/lib64", f"{_DRIVER_LIBRARIES}/lib"]
-        env["LD_LIBRARY_PATH"] = ":".join(filter(None, paths))
+    if paths := _driver_paths(spec):
+        env["LD_LIBRARY_PATH"] = ":".join(filter(None, [env.get("LD_LIBRARY_PATH", ""), *paths]))
     return env
+
+
+def _driver_paths(spec: ContainerSpec) -> list[str]:
+    """Where the NVIDIA driver's libraries are, if not below /usr/lib where any program looks."""
+    if not spec.gpu_devices or not _DRIVER_LIBRARIES.is_dir():
+        return []
+    return [f"{_DRIVER_LIBRARIES}/lib64", f"{_DRIVER_LIBRARIES}/lib"]

@@ -190,3 +190,16 @@ def test_addresses_too_long_for_a_socket_work(place: Place, tmp_path: Path) -> N
         await box.ended(task_id)
 
     deep.run(check)
+
+
+def test_a_full_disk_makes_a_container_wait_and_it_can_be_ended(place: Place) -> None:
+    async def check(box: Box) -> None:
+        spec = box.spec("print('x' * 200_000, flush=True)")
+        (place.home.logs / f"{spec.task_id}.log").symlink_to("/dev/full")
+        await box.sandbox.start(spec)
+        await asyncio.sleep(0.3)
+        assert box.sandbox.running() == {spec.task_id}
+        await box.sandbox.kill(spec.task_id, reason="the disk is full")
+        assert (await box.ended(spec.task_id)).reason == "the disk is full"
+
+    place.run(check)

@@ -136,9 +136,8 @@ def _new_proc() -> int:
 
 def _mount_dev(spec: dict[str, Any]) -> None:
     mounts.ensure_folder("/dev")
-    sources = {name: mounts.bind("dev/" + name) for name in _DEVICES}
-    for name in _gpu_names(spec):
-        sources[name] = mounts.bind("dev/" + name)
+    names = [name for name in _DEVICES if os.path.exists("dev/" + name)] + _gpu_names(spec)
+    sources = {name: mounts.bind("dev/" + name) for name in names}
     mounts.attach(mounts.tmpfs(size="64k", mode="755", attributes=kernel.MOUNT_ATTR_NOSUID), "/dev")
     for name, device in sources.items():
         mounts.ensure_file("/dev/" + name)

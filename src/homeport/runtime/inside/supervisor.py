@@ -24,6 +24,7 @@ from .host import HostPaths
 _READ_BYTES = 65536
 _SAMPLE_S = 0.1  # between looks at the memory used, where a limit is set and no control group holds it
 _DISK_RETRY_S = 1.0
+_EXIT_BYTES = 4096
 
 
 def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> None:
@@ -37,6 +38,9 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
         log = os.open(paths(spec["log"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         _hold_lock(folder + "/lock")
         listener = _listen(folder + "/ctl.sock")
+        if _has_closed(engine):  # it was killed, and the next one did not find this socket
+            os._exit(1)
+        _reserve(folder + "/exit.tmp")
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         started = container.start(spec, paths, (out_end, err_end))
     except BaseException as error:
@@ -70,6 +74,21 @@ def _listen(path: str) -> socket.socket:
     listener.bind(path)
     listener.listen(8)
     return listener
+
+
+def _has_closed(channel: socket.socket) -> bool:
+    try:
+        return not channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _reserve(path: str) -> None:
+    """Takes the room for the exit status now: a container may end because the disk is full."""
+    with open(path, "wb") as file:
+        file.write(b" " * _EXIT_BYTES)
 
 
 class Supervisor:
@@ -263,10 +282,10 @@ class Supervisor:
             "memory_peak_bytes": max(self.watch.peak_bytes(), usage.ru_maxrss * 1024),
             "ended_at": time.time(),
         }
-        path = self.paths(self.spec["folder"]) + "/exit.json"
-        with open(path + ".tmp", "w", encoding="utf-8") as file:
-            json.dump(outcome, file)
-        os.rename(path + ".tmp", path)
+        folder = self.paths(self.spec["folder"])
+        with open(folder + "/exit.tmp", "r+b") as file:
+            file.write(json.dumps(outcome).encode())  # the blanks that follow are JSON's, too
+        os.rename(folder + "/exit.tmp", folder + "/exit.json")
         self._notify("exit")
 
     def _drain(self) -> None:
