@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _IDEMPOTENCY_KEPT_S = 600.0
 _IDEMPOTENCY_LIMIT = 4096
+# a call's inputs and an input's results: repeating them changes nothing, and remembering answers costs time
+_KNOWN_BY_INDEX = frozenset({"FunctionPutInputs", "FunctionPutOutputs"})
 _MAX_MESSAGE_BYTES = 100 * 1024 * 1024  # Modal's own limit
 # Messages this long at most are compressed away by nobody: loopback needs no compression.
 SERVER_OPTIONS = [
@@ -197,7 +199,10 @@ def _owners(servicers: list[object], known: dict[str, Rpc]) -> dict[str, Callabl
 
 
 def _is_mutating(name: str) -> bool:
-    """Whether repeating the RPC could do its work twice. Waiting and reading ones are simply done again."""
+    """Whether repeating the RPC could do its work twice. Waiting and reading ones are simply done again, and
+    so are those that know by an index what they have done."""
+    if name in _KNOWN_BY_INDEX:
+        return False
     return "GetOrCreate" in name or not any(
         word in name for word in ("Get", "List", "Heartbeat", "Join", "Await", "CheckExistence")
     )
