@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from homeport.model.errors import EngineUnavailableError, FailedPreconditionErro
 from homeport.model.home import Home
 
 DEFAULT_PORT = 7437
+_NO_SPACE_BYTES = 1024 * 1024
 _START_LIMIT_S = 60.0  # a cold disk on a busy machine; a ready engine takes a fraction of a second
 
 
@@ -256,7 +258,7 @@ def _spawn(home: Home, command: list[str]) -> Endpoint:
     if endpoint is None:
         process.terminate()
         process.wait()
-        raise EngineUnavailableError(_failure(line, home.engine_log, log_start, process.returncode))
+        raise EngineUnavailableError(_failure(line, home, log_start, process.returncode))
     _remember_port(home, endpoint.port)
     # The engine goes on without this process; Popen would warn of a child that nobody waited for.
     process.returncode = 0
@@ -275,17 +277,22 @@ def _first_line(pipe: int, deadline: float) -> bytes:
     return said
 
 
-def _failure(line: bytes, log: Path, log_start: int, exit_code: int) -> str:
+def _failure(line: bytes, home: Home, log_start: int, exit_code: int) -> str:
     """The engine's own sentence where it left one, else its last line and where to read more."""
     with contextlib.suppress(ValueError, TypeError, KeyError):
         return str(json.loads(line)["error"])
-    with log.open("rb") as file:
+    if shutil.disk_usage(home.root).free < _NO_SPACE_BYTES:
+        return (
+            f"The disk of the home {home.root} is full. Free some space, or set HOMEPORT_HOME to a folder on "
+            "another disk."
+        )
+    with home.engine_log.open("rb") as file:
         file.seek(log_start)
         lines = [text.strip() for text in file.read().decode(errors="replace").splitlines() if text.strip()]
     if lines and not any(text.startswith("Traceback") for text in lines):
         return lines[-1].removeprefix("homeport: ")
     last = f" Its last words: {lines[-1]}" if lines else ""
-    return f"The engine ended with status {exit_code} before it was ready; {log} holds the details.{last}"
+    return f"The engine ended with status {exit_code} before it was ready; {home.engine_log} holds the details.{last}"
 
 
 def _read_endpoint(home: Home) -> Endpoint | None:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport.model.errors import HomeportError
+from homeport.model.errors import ContainerStartError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.pip_steps import shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
 from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree, run_command
 from homeport.runtime.context import Context
+from homeport.runtime.host import cure
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import PackageSources, read_package_sources
 from homeport.runtime.uv import run_uv, uv_binary
@@ -137,7 +138,10 @@ class ImageBuilder:
             spec = CommandSpec(
                 step.argv, step.layers, tree, step.env, step.workdir, host_usr=True, binds=step.binds
             )
-            status = await run_command(spec, output.add)
+            try:
+                status = await run_command(spec, output.add)
+            except ContainerStartError as error:
+                raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
             output.end()
             if status != 0:
                 raise StepFailedError(status, list(output.last_lines))
