@@ -292,7 +292,10 @@ def _failure(line: bytes, home: Home, log_start: int, exit_code: int) -> str:
     if lines and not any(text.startswith("Traceback") for text in lines):
         return lines[-1].removeprefix("homeport: ")
     last = f" Its last words: {lines[-1]}" if lines else ""
-    return f"The engine ended with status {exit_code} before it was ready; {home.engine_log} holds the details.{last}"
+    return (
+        f"The engine ended with status {exit_code} before it was ready; {home.engine_log} holds the "
+        f"details.{last}"
+    )
 
 
 def _read_endpoint(home: Home) -> Endpoint | None:

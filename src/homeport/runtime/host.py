@@ -114,7 +114,7 @@ async def _try_container(home: Home) -> str:
 
 
 def _mounts_below_usr() -> list[str]:
-    """Mount points in /usr: in a user namespace the kernel shows no folder without the mounts that cover it."""
+    """Mount points in /usr: in a user namespace the kernel shows no folder without what is mounted in it."""
     try:
         table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     except OSError:

@@ -127,7 +127,7 @@ class ImageBuilder:
         output: list[bytes] = []
         try:
             spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=True)
-            status = await run_command(spec, output.append)
+            status = await _run(spec, output.append)
         finally:
             await asyncio.to_thread(remove_tree, scratch)
         return b"".join(output).decode("utf-8", "replace") if status == 0 else ""
@@ -138,10 +138,7 @@ class ImageBuilder:
             spec = CommandSpec(
                 step.argv, step.layers, tree, step.env, step.workdir, host_usr=True, binds=step.binds
             )
-            try:
-                status = await run_command(spec, output.add)
-            except ContainerStartError as error:
-                raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
+            status = await _run(spec, output.add)
             output.end()
             if status != 0:
                 raise StepFailedError(status, list(output.last_lines))
@@ -248,6 +245,14 @@ def _remove_empty(folder: Path, tree: Path) -> None:
             except OSError:
                 return
         folder = folder.parent
+
+
+async def _run(spec: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+    """run_command, with what cures the machine in its error."""
+    try:
+        return await run_command(spec, on_output)
+    except ContainerStartError as error:
+        raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
 
 
 class _Output:
