@@ -9,18 +9,13 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.api.volumes import VolumeServicer, file_entry
+from homeport.api.volumes import file_entry
 from homeport.control.blobs import Blobs
-from homeport.control.links import Links
-from homeport.control.ownership import container_owner
 from homeport.control.volume_edits import NewFile
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import FailedPreconditionError
-from homeport.model.home import Home
 from homeport.model.volume_paths import split_volume_path
-from homeport.runtime.engine import ContainerRuntime
 from homeport.store.blobs import BlobStore
-from homeport.store.database import Database
 
 _INLINE_BYTES = 2 << 20  # as arguments and results; longer content goes through a blob
 
@@ -71,14 +66,6 @@ class VolumeV1Servicer:
     async def VolumeRemoveFile(self, request: Any, caller: Caller) -> Empty:
         await self._volumes.edits.remove(request.volume_id, request.path, recursive=request.recursive)
         return Empty()
-
-
-def volume_parts(
-    home: Home, database: Database, store: BlobStore, links: Links, runtime: ContainerRuntime
-) -> tuple[VolumeService, list[object]]:
-    """The volumes of an engine and the servicers of both versions."""
-    volumes = VolumeService(database, home, links, runtime, container_owner())
-    return volumes, [VolumeServicer(volumes), VolumeV1Servicer(volumes, Blobs(database, store, links))]
 
 
 def _new_file(file: Any, store: BlobStore) -> NewFile:

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,7 +70,9 @@ class VolumeMounts:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)  # by attachment
         self._timer: asyncio.Task[None] | None = None
         states.make_folder(self._root)
-        known = {str(row["number"]) for row in database.all("all_attachments")}
+        rows = database.all("all_attachments")
+        self._from_before = {row["task_id"] for row in rows}
+        known = {str(row["number"]) for row in rows}
         for folder in self._root.iterdir():
             if folder.name not in known:
                 remove_tree(folder)
@@ -85,11 +88,11 @@ class VolumeMounts:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
 
-    def tasks(self) -> set[str]:
-        """Ids of tasks that have volumes attached; for those whose containers have ended, call
-        release_task.
-        """
-        return {row["task_id"] for row in self._db.all("all_attachments")}
+    async def release_ended(self, running: Collection[str]) -> None:
+        """Releases the tasks of an earlier engine whose containers do not run any more."""
+        for task_id in self._from_before - set(running):
+            await self.release_task(task_id)
+        self._from_before = set()
 
     def attach(
         self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""
@@ -108,6 +111,7 @@ class VolumeMounts:
             attachment = self._attachment(mounted)
         except BaseException:
             self._db.run("delete_attachment", number=mounted.number)
+            remove_tree(self._folder(mounted.number))
             raise
         if not read_only:
             self._keep_committing()

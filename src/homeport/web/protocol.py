@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 ZERO_COPY = "http.response.zerocopysend"
 _HEAD_BYTES = 64 << 10
 _PIECE_BYTES = 1 << 20
-_PIECES = 16  # bodies received at the same moment; further ones wait in the kernel's buffers
+_PIECES = 16  # large buffers at most
 _SMALL_BYTES = 64 << 10  # up to here a piece is copied: it may then be kept as long as one likes
 _DRAIN_BYTES = 16 << 20  # of a refused body, read so that the client gets to see the answer
 _IDLE_S = 75.0
@@ -35,16 +35,20 @@ class _Pieces:
 
     def __init__(self) -> None:
         self._free: list[bytearray] = []
-        self._turns = asyncio.Semaphore(_PIECES)
+        self._lent = 0
 
-    async def take(self) -> bytearray:
-        await self._turns.acquire()
+    def take(self) -> bytearray:
+        """A large buffer, or a small one while many are out: stalled clients must not hold up others."""
+        if self._lent == _PIECES:
+            return bytearray(_SMALL_BYTES)
+        self._lent += 1
         return self._free.pop() if self._free else bytearray(_PIECE_BYTES)
 
     def give(self, piece: bytearray) -> None:
-        self._turns.release()
-        if len(self._free) < 2:  # the rest of a burst's memory goes back
-            self._free.append(piece)
+        if len(piece) == _PIECE_BYTES:
+            self._lent -= 1
+            if len(self._free) < 2:  # the rest of a burst's memory goes back
+                self._free.append(piece)
 
 
 class _HungUpError(Exception):
@@ -240,8 +244,8 @@ class TransferProtocol(asyncio.BufferedProtocol):
 
     async def _next_piece(self) -> memoryview | bytes:
         """As much of the body as a buffer holds; good until the next call."""
-        self._piece = await self._shared_pieces().take()
-        self._filled, self._wanted = 0, min(_PIECE_BYTES, self._remaining)
+        self._piece = self._shared_pieces().take()
+        self._filled, self._wanted = 0, min(len(self._piece), self._remaining)
         if self._closed:
             raise _HungUpError
         self._waiter = self._loop.create_future()
@@ -252,7 +256,7 @@ class TransferProtocol(asyncio.BufferedProtocol):
             raise _HungUpError
         self._remaining -= self._filled
         view = memoryview(self._piece)[: self._filled]
-        return bytes(view) if len(view) < _SMALL_BYTES else view
+        return bytes(view) if len(view) <= _SMALL_BYTES else view
 
     async def _discard(self) -> None:
         """Reads the rest of a body that was refused."""

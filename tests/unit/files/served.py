@@ -19,7 +19,8 @@ from homeport.api.environments import EnvironmentServicer
 from homeport.api.gateway import Gateway
 from homeport.api.mounts import MountServicer
 from homeport.api.secrets import SecretServicer
-from homeport.api.volumes_v1 import volume_parts
+from homeport.api.volumes import VolumeServicer
+from homeport.api.volumes_v1 import VolumeV1Servicer
 from homeport.control.blobs import Blobs
 from homeport.control.environments import Environments
 from homeport.control.links import Links
@@ -134,8 +135,7 @@ class Served:
         store = BlobStore(self.home.blobs, container_owner())
         links = Links(database)
         self.blobs = Blobs(database, store, links)
-        self.volumes: VolumeService
-        self.volumes, servicers = volume_parts(self.home, database, store, links, self.runtime)  # type: ignore[arg-type]
+        self.volumes = VolumeService(database, self.home, links, self.runtime, container_owner())
         gateway = Gateway(
             [
                 ClientServicer(),
@@ -143,15 +143,17 @@ class Served:
                 BlobServicer(self.blobs),
                 MountServicer(Mounts(database, self.home, store), self.blobs),
                 SecretServicer(Secrets(database)),
-                *servicers,
+                VolumeServicer(self.volumes),
+                VolumeV1Servicer(self.volumes, self.blobs),
             ],
             *TOKEN,
         )
         server = gateway.server()
-        self.server_url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        self.server_url = f"http://127.0.0.1:{server.listen('127.0.0.1:0')}"
         await server.start()
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # before anybody is told the address
         links.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.http_url = links.base_url
         self.links = links
@@ -162,6 +164,7 @@ class Served:
         http = _Http(config)
         http_task = asyncio.create_task(http.serve([listener]))
         self.volumes.open()
+        await http.listening.wait()
         self._ready.set()
         await self._stop.wait()
         await server.stop(0)
@@ -172,6 +175,14 @@ class Served:
 
 
 class _Http(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

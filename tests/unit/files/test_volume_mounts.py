@@ -207,11 +207,21 @@ def test_after_a_killed_engine_only_later_changes_are_committed(here: VolumesHer
     one("write", "y", "1")
     here.commit("ta-1")
     here.restart()
-    assert here.service.mounts.tasks() == {"ta-1"}
+    here.run(here.service.mounts.release_ended({"ta-1"}))
     here.put({"x": "others"})
     one("write", "y", "2")
     here.end("ta-1")
     assert here.files() == {"x": "others", "y": "2"}
+
+
+def test_what_ended_with_a_killed_engine_is_committed_by_the_next(here: VolumesHere) -> None:
+    one = here.start("ta-1")
+    one("write", "x", "1")
+    here.containers.pop("ta-1").close()
+    here.restart()
+    here.run(here.service.mounts.release_ended(set()))
+    assert here.files() == {"x": "1"}
+    assert list((here.home.volumes / "u").iterdir()) == []
 
 
 def test_leftovers_of_a_killed_engine_are_swept(here: VolumesHere) -> None:
@@ -246,7 +256,7 @@ def test_a_part_of_a_volume(here: VolumesHere) -> None:
         here.start("ta-3", sub_path="users/other")
     with pytest.raises(InvalidError, match=r"\.\."):
         here.start("ta-3", sub_path="../x")
-    assert here.service.mounts.tasks() == {"ta-1", "ta-2"}
+    assert len(list((here.home.volumes / "u").iterdir())) == 2
 
 
 def test_a_read_only_mount_shows_the_state(here: VolumesHere) -> None:
