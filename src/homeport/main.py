@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import grpc.aio
 from modal_proto import api_pb2
 
 from homeport import __version__
@@ -32,6 +31,7 @@ from homeport.api.containers import ContainerServicer
 from homeport.api.environments import EnvironmentServicer
 from homeport.api.functions import FunctionServicer
 from homeport.api.gateway import Gateway
+from homeport.api.grpc_server import GrpcServer
 from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
@@ -231,7 +231,7 @@ async def serve(
         await _stop_apps(engine)
         await engine.containers.close(kill=True)
         await engine.runtime.close(kill_containers=True)
-        await server.stop(grace=0.5)
+        await server.stop(grace_s=0.5)
     return 0
 
 
@@ -345,11 +345,11 @@ def _socket_opener(gateway: Gateway) -> Callable[[str, str], Awaitable[Callable[
         path = Path(address.removeprefix("unix:"))
         path.unlink(missing_ok=True)
         server = gateway.server(task_id=task_id)
-        server.add_insecure_port(address)
+        server.listen(address)
         await server.start()
 
         async def close() -> None:
-            await server.stop(grace=None)
+            await server.stop()
             path.unlink(missing_ok=True)
 
         return close
@@ -357,10 +357,10 @@ def _socket_opener(gateway: Gateway) -> Callable[[str, str], Awaitable[Callable[
     return open_socket
 
 
-def _bind(server: grpc.aio.Server, port: int) -> int:
+def _bind(server: GrpcServer, port: int) -> int:
     try:
-        return server.add_insecure_port(f"127.0.0.1:{port}")
-    except RuntimeError:
+        return server.listen(f"127.0.0.1:{port}")
+    except OSError:
         raise EngineUnavailableError(
             f"Port {port} is taken by another program. Choose another one: homeport up --port PORT"
         ) from None
@@ -370,6 +370,7 @@ def _http_socket() -> socket.socket:
     # with its protocol named, or asyncio leaves Nagle's delay on for what it accepts
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # before anybody is told the address
     return listener
 
 

@@ -111,7 +111,7 @@ class World:
             *TOKEN,
         )
         server = gateway.server()
-        port = server.add_insecure_port(url.removeprefix("http://") or "127.0.0.1:0")
+        port = server.listen(url.removeprefix("http://") or "127.0.0.1:0")
         await server.start()
         await self.apps.open()
         self.url = f"http://127.0.0.1:{port}"
@@ -119,7 +119,7 @@ class World:
             yield self.url
         finally:
             await self.apps.close()
-            await server.stop(None)
+            await server.stop()
 
     async def client(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs Python with the official client against the server: `-m modal app list`, `-c CODE`."""

@@ -9,38 +9,32 @@ its own on a unix socket, and what comes through that socket is that task.
 """
 
 import asyncio
+import contextlib
 import hmac
 import inspect
 import logging
 import time
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-import grpc.aio
+from google.protobuf.message import DecodeError
 
 from homeport.api.errors import status_of
+from homeport.api.grpc_server import GrpcServer, Method, Request, RpcError, Status, Streaming, Unary
 from homeport.model.errors import HomeportError
 from homeport.wire.service import SERVICE_NAME, Rpc, rpcs
 
 logger = logging.getLogger(__name__)
 
+_PATH = f"/{SERVICE_NAME}/"
 _IDEMPOTENCY_KEPT_S = 600.0
 _IDEMPOTENCY_LIMIT = 4096
 # a call's inputs and an input's results: repeating them changes nothing, and remembering answers costs time
 _KNOWN_BY_INDEX = frozenset({"FunctionPutInputs", "FunctionPutOutputs"})
 _MAX_MESSAGE_BYTES = 100 * 1024 * 1024  # Modal's own limit
-# Messages this long at most are compressed away by nobody: loopback needs no compression.
-SERVER_OPTIONS = [
-    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-    ("grpc.so_reuseport", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
-    ("grpc.keepalive_permit_without_calls", 1),
-]
 
 
 @dataclass
@@ -75,77 +69,63 @@ class Gateway:
         self._rpcs = rpcs()
         self.owners = _owners(servicers, self._rpcs)
 
-    def server(self, *, task_id: str | None = None) -> grpc.aio.Server:
-        """A server for callers from outside, or for one container's socket. The caller adds the port."""
-        server = grpc.aio.server(options=SERVER_OPTIONS)
-        handlers = {name: self._handler(rpc, task_id) for name, rpc in self._rpcs.items()}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),))
-        return server
+    def server(self, *, task_id: str | None = None) -> GrpcServer:
+        """A server for callers from outside, or for one container's socket. The caller says where."""
+        methods: dict[str, Method] = {}  # made when they are first asked for: there are hundreds
 
-    def _handler(self, rpc: Rpc, task_id: str | None) -> grpc.RpcMethodHandler:
-        method = self.owners.get(rpc.name)
-        serve: Callable[..., Any]
-        if method is None:
-            serve = _unimplemented_stream(rpc.name) if rpc.server_streams else _unimplemented(rpc.name)
-        elif rpc.server_streams:
-            serve = self._streaming(rpc, method, task_id)
-        else:
-            serve = self._unary(rpc, method, task_id)
-        make = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[rpc.client_streams, rpc.server_streams]
-        return make(
-            serve,
-            request_deserializer=rpc.request.FromString,
-            response_serializer=rpc.response.SerializeToString,
-        )
+        def find(path: str) -> Method | None:
+            method = methods.get(path)
+            if method is None:
+                rpc = self._rpcs.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
+                if rpc is None:
+                    return None
+                method = methods[path] = self._method(rpc, task_id)
+            return method
 
-    def _unary(self, rpc: Rpc, method: Callable[..., Awaitable[Any]], task_id: str | None) -> Any:
+        return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES)
+
+    def _method(self, rpc: Rpc, task_id: str | None) -> Method:
+        owner = self.owners.get(rpc.name)
+        if owner is None:
+            return Method(_unimplemented(rpc.name))
+        if rpc.server_streams:
+            return Method(self._streaming(rpc, owner, task_id), streams=True)
+        return Method(self._unary(rpc, owner, task_id))
+
+    def _unary(self, rpc: Rpc, owner: Callable[..., Awaitable[Any]], task_id: str | None) -> Unary:
         remembers = _is_mutating(rpc.name)
 
-        async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            caller = await self._admit(context, task_id)
-            logger.debug("serving %s %s", rpc.name, task_id or "")
-            try:
-                key = caller.metadata.get("x-idempotency-key")
+        async def serve(incoming: Request) -> bytes:
+            caller = self._admit(incoming, task_id)
+            request = _decode(rpc, incoming)
+            key = incoming.metadata.get("x-idempotency-key")
+            with _refusals(rpc.name):
                 if key and remembers:
-                    answer = await self._once(rpc.name, key, lambda: method(request, caller))
+                    answer = await self._once(rpc.name, key, lambda: owner(request, caller))
                 else:
-                    answer = await method(request, caller)
-            except HomeportError as error:
-                await context.abort(status_of(error), str(error))
-            except Exception as error:
-                await _abort_internal(context, rpc.name, error)
+                    answer = await owner(request, caller)
             if caller.warnings:
-                context.set_trailing_metadata(_warning_metadata(caller.warnings))
-            return answer
+                incoming.trailing.extend(_warning_metadata(caller.warnings))
+            encoded: bytes = answer.SerializeToString()
+            return encoded
 
         return serve
 
-    def _streaming(self, rpc: Rpc, method: Callable[..., Any], task_id: str | None) -> Any:
-        async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            caller = await self._admit(context, task_id)
-            logger.debug("serving %s %s", rpc.name, task_id or "")
-            try:
-                async for message in method(request, caller):
-                    yield message
-            except HomeportError as error:
-                await context.abort(status_of(error), str(error))
-            except Exception as error:
-                await _abort_internal(context, rpc.name, error)
+    def _streaming(self, rpc: Rpc, owner: Callable[..., Any], task_id: str | None) -> Streaming:
+        async def serve(incoming: Request) -> AsyncIterator[bytes]:
+            caller = self._admit(incoming, task_id)
+            request = _decode(rpc, incoming)
+            with _refusals(rpc.name):
+                async with contextlib.aclosing(owner(request, caller)) as messages:
+                    async for message in messages:
+                        yield message.SerializeToString()
             if caller.warnings:
-                context.set_trailing_metadata(_warning_metadata(caller.warnings))
+                incoming.trailing.extend(_warning_metadata(caller.warnings))
 
         return serve
 
-    async def _admit(self, context: grpc.aio.ServicerContext[Any, Any], task_id: str | None) -> Caller:
-        metadata = {
-            str(key): value if isinstance(value, str) else value.decode("latin-1")
-            for key, value in context.invocation_metadata() or ()
-        }
+    def _admit(self, incoming: Request, task_id: str | None) -> Caller:
+        metadata = incoming.metadata
         if task_id is None:
             shown = (
                 metadata.get("x-modal-token-id", "").encode(),
@@ -153,12 +133,12 @@ class Gateway:
             )
             known = [hmac.compare_digest(a, b) for a, b in zip(shown, self._token, strict=True)]
             if not all(known):
-                await context.abort(
-                    grpc.StatusCode.UNAUTHENTICATED,
+                raise RpcError(
+                    Status.UNAUTHENTICATED,
                     'This engine does not know the token that was shown. Run eval "$(homeport env)" in this '
                     "shell, or homeport activate, and try again.",
                 )
-        return Caller(task_id, metadata, context.peer())
+        return Caller(task_id, metadata, incoming.peer)
 
     async def _once(self, name: str, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """The answer of the first call with this key: the client sends a retried request again.
@@ -212,28 +192,38 @@ def _warning_metadata(sentences: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(("x-modal-warning", urllib.parse.quote(sentence)) for sentence in dict.fromkeys(sentences))
 
 
-def _unimplemented(name: str) -> Callable[..., Awaitable[Any]]:
-    async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _not_served(name))
+def _decode(rpc: Rpc, incoming: Request) -> Any:
+    try:
+        return rpc.request.FromString(incoming.body)
+    except DecodeError:
+        raise RpcError(
+            Status.INVALID_ARGUMENT, f"The request is no valid {rpc.request.DESCRIPTOR.full_name} message."
+        ) from None
+
+
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Turns errors into statuses: those meant for the caller as they are, others as our own failure."""
+    try:
+        yield
+    except HomeportError as error:
+        raise RpcError(status_of(error), str(error)) from error
+    except RpcError:
+        raise
+    except Exception as error:
+        logger.exception("%s failed", name)
+        raise RpcError(
+            Status.INTERNAL,
+            f"Homeport's engine failed in {name} ({type(error).__name__}: {error}); engine.log has the "
+            "details.",
+        ) from error
+
+
+def _unimplemented(name: str) -> Unary:
+    async def serve(incoming: Request) -> bytes:
+        raise RpcError(
+            Status.UNIMPLEMENTED,
+            f"Homeport does not serve the RPC {name} yet; docs/coverage.md lists those that it does.",
+        )
 
     return serve
-
-
-def _unimplemented_stream(name: str) -> Callable[..., Any]:
-    async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _not_served(name))
-        yield  # makes this a generator, as grpc wants it
-
-    return serve
-
-
-def _not_served(name: str) -> str:
-    return f"Homeport does not serve the RPC {name} yet; docs/coverage.md lists those that it does."
-
-
-async def _abort_internal(context: grpc.aio.ServicerContext[Any, Any], name: str, error: Exception) -> None:
-    logger.exception("%s failed", name)
-    await context.abort(
-        grpc.StatusCode.INTERNAL,
-        f"Homeport's engine failed in {name} ({type(error).__name__}: {error}); engine.log has the details.",
-    )

@@ -1,0 +1,256 @@
+"""gRPC on http2.py: requests to methods, answers and statuses back, deadlines, cancellation.
+
+A method gets the bytes of one message and answers the bytes of one, or of several as an async generator;
+Modal's service has no method to which a client streams. What the bytes mean is left to gateway.py.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from homeport.api.http2 import Connection, Exchange, literal
+
+logger = logging.getLogger(__name__)
+
+_PREFIX_BYTES = 5  # before each message: whether it is compressed, and its length
+_HEAD = b"\x88" + literal(b"content-type", b"application/grpc")  # :status 200 is static entry 8
+_TAIL_OK = literal(b"grpc-status", b"0")
+_REFUSED_CONTENT = literal(b":status", b"415")
+_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_PRINTABLE = "".join(chr(number) for number in range(0x20, 0x7F) if chr(number) != "%")
+
+
+class Status(IntEnum):
+    """gRPC's status codes, as far as this server sends them."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+class RpcError(Exception):
+    """Ends a request with a status other than OK and a sentence."""
+
+    def __init__(self, status: Status, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. What a method puts into `trailing` goes out behind its answer."""
+
+    body: bytes
+    metadata: dict[str, str]
+    peer: str
+    trailing: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a path is answered: by one message, or by several."""
+
+    serve: Callable[[Request], Any]
+    streams: bool = False
+
+
+Unary = Callable[[Request], Awaitable[bytes]]
+Streaming = Callable[[Request], AsyncIterator[bytes]]
+
+
+class GrpcServer:
+    """Serves methods by path on one address. `find` gives the method of a path, or None."""
+
+    def __init__(self, find: Callable[[str], Method | None], *, max_message_bytes: int) -> None:
+        self._find = find
+        self._max_body_bytes = max_message_bytes + _PREFIX_BYTES
+        self._listener: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def listen(self, address: str) -> int:
+        """Binds `HOST:PORT` or `unix:PATH`; answers the port. Raises OSError where that is taken."""
+        if address.startswith("unix:"):
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            bound: Any = address.removeprefix("unix:")
+        else:
+            host, _, port = address.rpartition(":")
+            # with its protocol named, or asyncio leaves Nagle's delay on for what it accepts
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound = (host, int(port))
+        try:
+            listener.bind(bound)
+            listener.listen(128)  # a port is taken by who listens, not by who is bound
+        except OSError:
+            listener.close()
+            raise
+        self._listener = listener
+        return 0 if listener.family == socket.AF_UNIX else int(listener.getsockname()[1])
+
+    async def start(self) -> None:
+        """Accepts connections from now on."""
+        assert self._listener is not None, "listen comes before start"
+        loop = asyncio.get_running_loop()
+        if self._listener.family == socket.AF_UNIX:
+            self._server = await loop.create_unix_server(self._connection, sock=self._listener)
+        else:
+            self._server = await loop.create_server(self._connection, sock=self._listener)
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Takes no new connections, lets requests end for `grace_s`, then hangs up."""
+        if self._server is not None:
+            self._server.close()
+        elif self._listener is not None:
+            self._listener.close()
+        if self._tasks and grace_s:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for connection in list(self._connections):
+            connection.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connection(self) -> Connection:
+        connection = _NamedConnection(self._request, self._oversize, self._max_body_bytes)
+        connection.on_lost = self._connections.discard
+        self._connections.add(connection)
+        return connection
+
+    # ---- one request
+
+    def _request(self, connection: Connection, exchange: Exchange) -> None:
+        content = exchange.headers.get("content-type", "")
+        if not content.startswith("application/grpc"):
+            connection.finish(exchange, _REFUSED_CONTENT)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(connection, exchange))
+        exchange.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _oversize(self, connection: Connection, exchange: Exchange) -> None:
+        limit = (self._max_body_bytes - _PREFIX_BYTES) // (1024 * 1024)
+        sentence = f"A message is longer than {limit} MiB; larger data has to go through a blob or a volume."
+        _fail(connection, exchange, Status.RESOURCE_EXHAUSTED, sentence)
+
+    async def _serve(self, connection: Connection, exchange: Exchange) -> None:
+        headers = exchange.headers
+        request = Request(b"", headers, connection.peer)
+        deadline = _Deadline(headers.get("grpc-timeout"))
+        try:
+            method = self._find(headers.get(":path", ""))
+            if method is None:
+                raise RpcError(Status.UNIMPLEMENTED, f"This server has no method {headers.get(':path', '')}.")
+            request.body = _message(exchange)
+            if method.streams:
+                await self._stream(method, request, connection, exchange)
+            else:
+                body: bytes = await method.serve(request)
+                framed = b"\x00" + len(body).to_bytes(4, "big") + body
+                tail = _tail(request)
+                if not connection.answer(exchange, _HEAD, framed, tail):
+                    connection.begin(exchange, _HEAD)
+                    await connection.send(exchange, framed)
+                    connection.finish(exchange, tail)
+        except asyncio.CancelledError:
+            if not deadline.is_over:
+                raise
+            _fail(connection, exchange, Status.DEADLINE_EXCEEDED, "The client's time for this is over.")
+        except RpcError as error:
+            _fail(connection, exchange, error.status, str(error), request.trailing)
+        except Exception as error:
+            logger.exception("%s failed", headers.get(":path"))
+            _fail(connection, exchange, Status.INTERNAL, f"{type(error).__name__}: {error}")
+        finally:
+            deadline.cancel()
+
+    async def _stream(
+        self, method: Method, request: Request, connection: Connection, exchange: Exchange
+    ) -> None:
+        connection.begin(exchange, _HEAD)
+        async with contextlib.aclosing(method.serve(request)) as messages:
+            async for body in messages:
+                await connection.send(exchange, b"\x00" + len(body).to_bytes(4, "big") + body)
+        connection.finish(exchange, _tail(request))
+
+
+class _NamedConnection(Connection):
+    """A connection that knows its client: by address on TCP, by a number on a unix socket."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        name = transport.get_extra_info("peername")
+        self.peer = f"ipv4:{name[0]}:{name[1]}" if isinstance(name, tuple) else f"unix:{os.urandom(4).hex()}"
+        super().connection_made(transport)
+
+
+class _Deadline:
+    """Cancels the current task when the client's time is over."""
+
+    def __init__(self, timeout: str | None) -> None:
+        self.is_over = False
+        self._timer: asyncio.TimerHandle | None = None
+        if timeout and timeout[:-1].isdigit() and timeout[-1] in _UNITS:
+            seconds = int(timeout[:-1]) * _UNITS[timeout[-1]]
+            task = asyncio.current_task()
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, task)
+
+    def _expire(self, task: asyncio.Task[Any] | None) -> None:
+        self.is_over = True
+        if task is not None:
+            task.cancel()
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _message(exchange: Exchange) -> bytes:
+    """The one message of a request. Raises RpcError."""
+    body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
+    exchange.body.clear()
+    if len(body) < _PREFIX_BYTES or int.from_bytes(body[1:5], "big") != len(body) - _PREFIX_BYTES:
+        raise RpcError(Status.INVALID_ARGUMENT, "The request does not hold exactly one message.")
+    if body[0]:
+        raise RpcError(Status.UNIMPLEMENTED, "Compressed messages are not served; send them as they are.")
+    return body[_PREFIX_BYTES:]
+
+
+def _tail(request: Request) -> bytes:
+    return _TAIL_OK + _metadata(request.trailing) if request.trailing else _TAIL_OK
+
+
+def _metadata(pairs: list[tuple[str, str]]) -> bytes:
+    return b"".join(literal(name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
+
+
+def _fail(
+    connection: Connection,
+    exchange: Exchange,
+    status: Status,
+    sentence: str,
+    trailing: list[tuple[str, str]] | None = None,
+) -> None:
+    tail = literal(b"grpc-status", str(int(status)).encode())
+    tail += literal(b"grpc-message", urllib.parse.quote(sentence, safe=_PRINTABLE).encode("ascii"))
+    tail += _metadata(trailing or [])
+    connection.finish(exchange, tail if exchange.has_begun else _HEAD + tail)

@@ -1,0 +1,400 @@
+"""HTTP/2 as far as a gRPC server needs it: one connection, its streams, their windows.
+
+Written for small messages, of which an answer is a single write, since two thirds of the engine's time in a
+call went to the general gRPC libraries (plans/ADR-002 has the measurement). Headers are read by hpack and
+written as literals, so that nothing of an answer's head is computed. What a request means is left to
+grpc_server.py. RFC 9113 is followed where a client can tell; a client that breaks it loses its connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import hpack
+
+logger = logging.getLogger(__name__)
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS, PADDED, HAS_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
+NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR = 0x0, 0x1, 0x3, 0x6
+REFUSED_STREAM, COMPRESSION_ERROR = 0x7, 0x9
+
+_DEFAULT_WINDOW = 65_535
+_MAX_WINDOW = 2**31 - 1
+_MAX_FRAME = 1024 * 1024  # of what clients send
+_STREAM_WINDOW = 8 * 1024 * 1024  # what a client may send before it is told to go on
+_CONNECTION_WINDOW = 32 * 1024 * 1024
+_MAX_STREAMS = 10_000
+_MAX_HEADERS = 64 * 1024
+
+_SETTING_INITIAL_WINDOW, _SETTING_MAX_FRAME = 0x4, 0x5
+
+
+def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
+    """One frame as it goes over the wire."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream_id.to_bytes(4, "big") + payload
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """A header field as a literal without indexing (RFC 7541, 6.2.2): needs no table on either side."""
+    return b"\x00" + _length(len(name)) + name + _length(len(value)) + value
+
+
+def _length(number: int) -> bytes:
+    """An integer with a 7-bit prefix (RFC 7541, 5.1), for strings that are not Huffman-coded."""
+    if number < 0x7F:
+        return bytes((number,))
+    encoded, number = bytearray((0x7F,)), number - 0x7F
+    while number >= 0x80:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+class BrokenProtocolError(Exception):
+    """The client broke the protocol so that the connection cannot go on. `code` is HTTP/2's."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request and its answer: a stream. `task` works on the answer once the request is complete."""
+
+    stream_id: int
+    headers: dict[str, str]
+    send_window: int
+    body: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+    unacknowledged: int = 0
+    is_complete: bool = False
+    is_open: bool = True  # as long as something may be answered
+    has_begun: bool = False  # the answer's head was sent
+    task: asyncio.Task[None] | None = None
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection.
+
+    `on_request` is called with each request once all of it is there; `on_oversize` with one whose body grows
+    beyond `max_body_bytes`, of which nothing more is kept.
+    """
+
+    def __init__(
+        self,
+        on_request: Callable[["Connection", Exchange], None],
+        on_oversize: Callable[["Connection", Exchange], None],
+        max_body_bytes: int,
+    ) -> None:
+        self._on_request = on_request
+        self._on_oversize = on_oversize
+        self._max_body_bytes = max_body_bytes
+        self._transport: asyncio.Transport
+        self._decoder = hpack.Decoder(max_header_list_size=_MAX_HEADERS)
+        self._buffer = bytearray()
+        self._is_greeted = False
+        self._last_id = 0
+        self._block: tuple[int, int, bytearray] | None = None  # headers that go on in CONTINUATION
+        self._unacknowledged = 0
+        self._send_window = _DEFAULT_WINDOW
+        self._initial_window = _DEFAULT_WINDOW
+        self._max_frame = 16_384
+        self._is_paused = False
+        self._room: set[asyncio.Future[None]] = set()  # those who wait for a window or the transport
+        self.exchanges: dict[int, Exchange] = {}
+        self.peer = ""
+        self.on_lost: Callable[[Connection], None] = lambda connection: None
+
+    # ---- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        settings = b"".join(
+            number.to_bytes(2, "big") + value.to_bytes(4, "big")
+            for number, value in (
+                (0x3, _MAX_STREAMS),
+                (_SETTING_INITIAL_WINDOW, _STREAM_WINDOW),
+                (_SETTING_MAX_FRAME, _MAX_FRAME),
+                (0x6, _MAX_HEADERS),
+            )
+        )
+        more = (_CONNECTION_WINDOW - _DEFAULT_WINDOW).to_bytes(4, "big")
+        transport.write(frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, more))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for exchange in list(self.exchanges.values()):
+            self._abandon(exchange)
+        self._make_room()
+        self.on_lost(self)
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._read(data)
+        except BrokenProtocolError as fault:
+            logger.info("a client at %s broke HTTP/2: %s", self.peer or "a socket", fault)
+            self.close(fault.code)
+
+    def close(self, code: int = NO_ERROR) -> None:
+        """Says goodbye and hangs up; what was written before still arrives."""
+        if not self._transport.is_closing():
+            goodbye = self._last_id.to_bytes(4, "big") + code.to_bytes(4, "big")
+            self._transport.write(frame(GOAWAY, 0, 0, goodbye))
+            self._transport.close()
+
+    # ---- reading
+
+    def _read(self, data: bytes | bytearray) -> None:
+        if self._buffer:
+            self._buffer += data
+            data = self._buffer
+        position, end = 0, len(data)
+        if not self._is_greeted:
+            if not PREFACE.startswith(data[: len(PREFACE)]):
+                raise BrokenProtocolError(PROTOCOL_ERROR, "it does not speak HTTP/2")
+            if end < len(PREFACE):
+                self._buffer = bytearray(data)
+                return
+            self._is_greeted, position = True, len(PREFACE)
+        while end - position >= 9:
+            length = int.from_bytes(data[position : position + 3], "big")
+            if length > _MAX_FRAME:
+                raise BrokenProtocolError(FRAME_SIZE_ERROR, f"a frame of {length} bytes")
+            start = position + 9
+            if end - start < length:
+                break
+            kind, flags = data[position + 3], data[position + 4]
+            stream_id = int.from_bytes(data[position + 5 : start], "big") & _MAX_WINDOW
+            position = start + length
+            self._take(kind, flags, stream_id, bytes(data[start:position]))
+        self._buffer = bytearray(data[position:]) if position < end else bytearray()
+
+    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        if self._block is not None and (kind != CONTINUATION or stream_id != self._block[0]):
+            raise BrokenProtocolError(PROTOCOL_ERROR, "a header block was interrupted")
+        if kind == DATA:
+            self._take_data(flags, stream_id, payload)
+        elif kind == HEADERS:
+            block = _unpad(flags, payload)
+            self._take_headers(flags, stream_id, block[5:] if flags & HAS_PRIORITY else block)
+        elif kind == WINDOW_UPDATE:
+            self._take_window(stream_id, payload)
+        elif kind == SETTINGS:
+            self._take_settings(flags, payload)
+        elif kind == PING:
+            if len(payload) != 8:
+                raise BrokenProtocolError(FRAME_SIZE_ERROR, "a ping that has not 8 bytes")
+            if not flags & ACK:
+                self._transport.write(frame(PING, ACK, 0, payload))
+        elif kind == RST_STREAM:
+            exchange = self.exchanges.get(stream_id)
+            if exchange is not None:
+                self._abandon(exchange)
+        elif kind == CONTINUATION:
+            self._take_continuation(flags, stream_id, payload)
+        elif kind == PUSH:
+            raise BrokenProtocolError(PROTOCOL_ERROR, "a client cannot push")
+        # PRIORITY, GOAWAY (the client asks for nothing more) and unknown kinds need no answer
+
+    def _take_headers(self, flags: int, stream_id: int, block: bytes) -> None:
+        if not stream_id % 2:
+            raise BrokenProtocolError(PROTOCOL_ERROR, f"a request on stream {stream_id}")
+        if flags & END_HEADERS:
+            self._take_block(flags, stream_id, block)
+        else:
+            self._block = (stream_id, flags, bytearray(block))
+
+    def _take_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if self._block is None:
+            raise BrokenProtocolError(PROTOCOL_ERROR, "headers go on that never began")
+        _, first_flags, block = self._block
+        block += payload
+        if len(block) > _MAX_HEADERS:
+            raise BrokenProtocolError(PROTOCOL_ERROR, "headers are too long")
+        if flags & END_HEADERS:
+            self._block = None
+            self._take_block(first_flags, stream_id, bytes(block))
+
+    def _take_block(self, flags: int, stream_id: int, block: bytes) -> None:
+        try:
+            fields = self._decoder.decode(block, raw=True)
+        except hpack.HPACKError as error:
+            raise BrokenProtocolError(COMPRESSION_ERROR, f"headers that cannot be read: {error}") from None
+        exchange = self.exchanges.get(stream_id)
+        if exchange is None:
+            if stream_id <= self._last_id:
+                return  # of a stream that was answered already
+            self._last_id = stream_id
+            headers = {_text(name): _text(value) for name, value in fields}
+            exchange = Exchange(stream_id, headers, self._initial_window)
+            if len(self.exchanges) >= _MAX_STREAMS:
+                self._reset(stream_id, REFUSED_STREAM)
+                return
+            self.exchanges[stream_id] = exchange
+        if flags & END_STREAM:
+            self._complete(exchange)
+
+    def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
+        self._unacknowledged += len(payload)
+        if self._unacknowledged >= _CONNECTION_WINDOW // 2:
+            self._transport.write(frame(WINDOW_UPDATE, 0, 0, self._unacknowledged.to_bytes(4, "big")))
+            self._unacknowledged = 0
+        exchange = self.exchanges.get(stream_id)
+        if exchange is None or exchange.is_complete:
+            if stream_id > self._last_id:
+                raise BrokenProtocolError(PROTOCOL_ERROR, f"data on stream {stream_id}, which is not open")
+            return  # of a stream that was answered already
+        exchange.unacknowledged += len(payload)
+        if flags & PADDED:
+            payload = _unpad(flags, payload)
+        exchange.body.append(payload)
+        exchange.size_bytes += len(payload)
+        if exchange.size_bytes > self._max_body_bytes:
+            exchange.body.clear()
+            self._on_oversize(self, exchange)
+        elif flags & END_STREAM:
+            self._complete(exchange)
+        elif exchange.unacknowledged >= _STREAM_WINDOW // 2:
+            more = exchange.unacknowledged.to_bytes(4, "big")
+            self._transport.write(frame(WINDOW_UPDATE, 0, stream_id, more))
+            exchange.unacknowledged = 0
+
+    def _complete(self, exchange: Exchange) -> None:
+        if not exchange.is_complete:
+            exchange.is_complete = True
+            self._on_request(self, exchange)
+
+    def _take_window(self, stream_id: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise BrokenProtocolError(FRAME_SIZE_ERROR, "a window update that has not 4 bytes")
+        more = int.from_bytes(payload, "big") & _MAX_WINDOW
+        if not more:
+            raise BrokenProtocolError(PROTOCOL_ERROR, "a window update by nothing")
+        if not stream_id:
+            self._send_window += more
+            if self._send_window > _MAX_WINDOW:
+                raise BrokenProtocolError(FLOW_CONTROL_ERROR, "the connection's window is too large")
+        elif (exchange := self.exchanges.get(stream_id)) is not None:
+            exchange.send_window += more
+        self._make_room()
+
+    def _take_settings(self, flags: int, payload: bytes) -> None:
+        if flags & ACK:
+            return
+        if len(payload) % 6:
+            raise BrokenProtocolError(FRAME_SIZE_ERROR, "settings of an odd length")
+        for start in range(0, len(payload), 6):
+            number = int.from_bytes(payload[start : start + 2], "big")
+            value = int.from_bytes(payload[start + 2 : start + 6], "big")
+            if number == _SETTING_INITIAL_WINDOW:
+                if value > _MAX_WINDOW:
+                    raise BrokenProtocolError(FLOW_CONTROL_ERROR, "the initial window is too large")
+                for exchange in self.exchanges.values():
+                    exchange.send_window += value - self._initial_window
+                self._initial_window = value
+            elif number == _SETTING_MAX_FRAME:
+                if not 16_384 <= value <= 2**24 - 1:
+                    raise BrokenProtocolError(PROTOCOL_ERROR, f"frames of {value} bytes")
+                self._max_frame = value
+        self._transport.write(frame(SETTINGS, ACK, 0, b""))
+        self._make_room()
+
+    # ---- answering
+
+    def answer(self, exchange: Exchange, head: bytes, body: bytes, tail: bytes) -> bool:
+        """Sends a whole answer at once, `head` and `tail` being header blocks. False where it has to go in
+        parts."""
+        if not exchange.is_open:
+            return True
+        size = len(body)
+        if self._is_paused or size > min(self._send_window, exchange.send_window, self._max_frame):
+            return False
+        self._send_window -= size
+        number = exchange.stream_id
+        self._transport.write(
+            frame(HEADERS, END_HEADERS, number, head)
+            + frame(DATA, 0, number, body)
+            + frame(HEADERS, END_HEADERS | END_STREAM, number, tail)
+        )
+        self._close(exchange)
+        return True
+
+    def begin(self, exchange: Exchange, head: bytes) -> None:
+        """Sends an answer's head, once."""
+        if not exchange.has_begun:
+            exchange.has_begun = True
+            self._transport.write(frame(HEADERS, END_HEADERS, exchange.stream_id, head))
+
+    async def send(self, exchange: Exchange, body: bytes) -> None:
+        """Sends a part of an answer, as fast as the client takes it."""
+        position = 0
+        while position < len(body) and exchange.is_open:
+            size = min(len(body) - position, self._send_window, exchange.send_window, self._max_frame)
+            if size <= 0 or self._is_paused:
+                await self._wait_for_room()
+                continue
+            self._send_window -= size
+            exchange.send_window -= size
+            part = body[position : position + size]
+            self._transport.write(frame(DATA, 0, exchange.stream_id, part))
+            position += size
+
+    def finish(self, exchange: Exchange, tail: bytes) -> None:
+        """Sends an answer's last header block; nothing where the client is gone."""
+        if exchange.is_open:
+            self._transport.write(frame(HEADERS, END_HEADERS | END_STREAM, exchange.stream_id, tail))
+            self._close(exchange)
+
+    def _close(self, exchange: Exchange) -> None:
+        exchange.is_open = False
+        if not exchange.is_complete:  # the client may stop sending
+            self._reset(exchange.stream_id, NO_ERROR)
+        self.exchanges.pop(exchange.stream_id, None)
+
+    def _abandon(self, exchange: Exchange) -> None:
+        """The client does not want the answer any more."""
+        exchange.is_open = False
+        self.exchanges.pop(exchange.stream_id, None)
+        if exchange.task is not None:
+            exchange.task.cancel()
+
+    def _reset(self, stream_id: int, code: int) -> None:
+        self._transport.write(frame(RST_STREAM, 0, stream_id, code.to_bytes(4, "big")))
+
+    def _make_room(self) -> None:
+        for waiter in self._room:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._room.clear()
+
+    async def _wait_for_room(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._room.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._room.discard(waiter)
+
+
+def _unpad(flags: int, payload: bytes) -> bytes:
+    if not flags & PADDED:
+        return payload
+    if not payload or payload[0] >= len(payload):
+        raise BrokenProtocolError(PROTOCOL_ERROR, "more padding than frame")
+    return payload[1 : len(payload) - payload[0]]
+
+
+def _text(raw: bytes | str) -> str:
+    return raw if isinstance(raw, str) else bytes(raw).decode("latin-1")
