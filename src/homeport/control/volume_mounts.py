@@ -13,7 +13,6 @@ import os
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -70,9 +69,7 @@ class VolumeMounts:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)  # by attachment
         self._timer: asyncio.Task[None] | None = None
         states.make_folder(self._root)
-        rows = database.all("all_attachments")
-        self._from_before = {row["task_id"] for row in rows}
-        known = {str(row["number"]) for row in rows}
+        known = {str(row["number"]) for row in database.all("all_attachments")}
         for folder in self._root.iterdir():
             if folder.name not in known:
                 remove_tree(folder)
@@ -88,11 +85,11 @@ class VolumeMounts:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
 
-    async def release_ended(self, running: Collection[str]) -> None:
-        """Releases the tasks of an earlier engine whose containers do not run any more."""
-        for task_id in self._from_before - set(running):
-            await self.release_task(task_id)
-        self._from_before = set()
+    def tasks(self) -> set[str]:
+        """Ids of tasks that have volumes attached; for those whose containers have ended, call
+        release_task.
+        """
+        return {mounted.task_id for mounted in self._all()}
 
     def attach(
         self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""

@@ -207,7 +207,7 @@ def test_after_a_killed_engine_only_later_changes_are_committed(here: VolumesHer
     one("write", "y", "1")
     here.commit("ta-1")
     here.restart()
-    here.run(here.service.mounts.release_ended({"ta-1"}))
+    assert here.service.mounts.tasks() == {"ta-1"}
     here.put({"x": "others"})
     one("write", "y", "2")
     here.end("ta-1")
@@ -219,7 +219,8 @@ def test_what_ended_with_a_killed_engine_is_committed_by_the_next(here: VolumesH
     one("write", "x", "1")
     here.containers.pop("ta-1").close()
     here.restart()
-    here.run(here.service.mounts.release_ended(set()))
+    for task_id in here.service.mounts.tasks():
+        here.run(here.service.release_task(task_id))
     assert here.files() == {"x": "1"}
     assert list((here.home.volumes / "u").iterdir()) == []
 
