@@ -19,7 +19,8 @@ def command() -> None:
     """Point every modal command of this user at the engine, which is started when it is not up.
 
     Adds the profile "homeport" to ~/.modal.toml (or MODAL_CONFIG_PATH), makes it the active one and keeps in
-    mind which one was. The rest of the file stays as it is.
+    mind which one was. The rest of the file stays as it is. From then on modal commands need the engine to be
+    up; `homeport up` starts it after a restart of this machine.
     """
     home = default_home()
     endpoint, _ = service.start(home)

@@ -16,6 +16,9 @@ def command() -> None:
     if change is None:
         click.echo(f"There is no profile homeport in {path}; nothing to undo.")
         return
-    profile.write(path, change.text)
+    if change.text:
+        profile.write(path, change.text)
+    else:
+        path.unlink()  # activate made it
     active = f"The active profile is {change.other}." if change.other else "No profile is active."
     click.echo(f"The profile homeport is out of {path}. {active}")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from homeport.cli import client_environment, root, service
+from homeport.cli import checks, client_environment, machine, root, service
 from homeport.model.home import Home
+from homeport.runtime.host import HostReport
 
 Choose = Callable[[str], None]
 
@@ -172,6 +173,46 @@ def test_activate_and_deactivate(
     assert file.read_text() == '[work]\ntoken_id = "ak"\nactive = true\n'
     assert root.run(["deactivate"]) == 0
     assert "nothing to undo" in capsys.readouterr().out
+
+
+def test_deactivate_leaves_no_file_that_activate_made(home: Home, engine: Choose, tmp_path: Path) -> None:
+    assert root.run(["activate"]) == 0
+    assert (tmp_path / "modal.toml").exists()
+    assert root.run(["deactivate"]) == 0
+    assert not (tmp_path / "modal.toml").exists()
+
+
+def report(problem: str) -> HostReport:
+    return HostReport(problem, "Turn it off and on.", "the supervisor", "nothing", ())
+
+
+@pytest.mark.parametrize(("problem", "status"), [("", 0), ("mount refused", 1)])
+def test_doctor_fails_only_where_no_container_can_run(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    problem: str,
+    status: int,
+) -> None:
+    async def detect(home: Home) -> HostReport:
+        return report(problem)
+
+    monkeypatch.setattr(machine, "detect", detect)
+    assert root.run(["doctor", "--json"]) == status
+    findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["containers"]["state"] == ("problem" if problem else "ok")
+    assert findings["cpu limit"]["state"] == "note"
+    assert findings["modal"]["text"].startswith(checks.SERVED_CLIENT)
+    assert root.run(["doctor"]) == status
+    assert ("cure: Turn it off and on." in capsys.readouterr().out) == bool(problem)
+
+
+def test_doctor_finds_a_token_that_others_can_read(home: Home, engine: Choose) -> None:
+    service.start(home)
+    home.token_file.chmod(0o644)
+    finding = next(found for found in checks.all_findings(home) if found.name == "token")
+    assert finding.state == "problem"
+    assert f"chmod 600 {home.token_file}" in finding.cure
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
