@@ -1,5 +1,6 @@
 """A home for all tests of images: its base image takes seconds to make."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from homeport.runtime.commands import remove_tree
+from tests.support.account import Account, open_account
 from tests.unit.images.workshop import Workshop
 
 
@@ -18,8 +20,13 @@ def workshop() -> Iterator[Workshop]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, workshop: Workshop) -> Iterator[Workshop]:
-    """A home of its own for a test that counts what is made; Pythons and clients are the shared home's."""
-    root = Path(tempfile.mkdtemp(prefix="hpi-", dir="/tmp"))
-    yield Workshop(root)
-    remove_tree(root)
+def ordinary() -> Iterator[Account]:
+    """An ordinary user; the test is skipped where there is none, or where it is the one who runs the tests."""
+    if os.geteuid() != 0:
+        pytest.skip("the other tests are an ordinary user's already")
+    try:
+        account = open_account("user")
+    except LookupError as error:
+        pytest.skip(str(error))
+    yield account
+    account.remove()

@@ -497,12 +497,13 @@ def test_layers_hold_nothing_of_the_machine(workshop: Workshop, monkeypatch: pyt
     workshop.run(use)
 
 
-def test_builds_of_either_account(account: Account) -> None:
-    """As root, and as a user whom this machine gives nothing."""
-    home = account.make_folder(account.base / "images")
+@pytest.mark.slow
+def test_builds_of_an_ordinary_user(ordinary: Account) -> None:
+    """A user whom this machine gives nothing, with a home of its own."""
+    home = ordinary.make_folder(ordinary.base / "images")
     script = Path(__file__).with_name("workshop.py")
-    environment = {**account.environment(), "PYTHONPATH": str(script.parents[3])}
-    launched = account.launch([BIN / "python", script, home], account.base)
+    environment = {**ordinary.environment(), "PYTHONPATH": str(script.parents[3])}
+    launched = ordinary.launch([BIN / "python", script, home], ordinary.base)
     done = subprocess.run(**launched, env=environment, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "0",
