@@ -6,6 +6,7 @@ one, file by file, and the last writer wins; a folder that was removed is gone w
 """
 
 import itertools
+import json
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from homeport.control import volume_states
+from homeport.store.capture import differs
 from tests.unit.files.volumes_here import VolumesHere
 
 FOLDERS = ["d", "d/e", "d/e/g", "h"]  # folders are letters, files are numbered: no path is ever both
@@ -88,7 +90,7 @@ class Writer:
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
@@ -117,6 +119,7 @@ def _play(here: VolumesHere, sequence: list[tuple[str, ...]]) -> None:
         _step(here, committed, containers, writers, next(numbers), step)
         for name in TASKS:
             assert containers[name]("files") == writers[name].now.files
+            _assert_notices(here, name, writers[name])
         assert here.files() == committed.files
     for name in TASKS:
         here.end(name)
@@ -124,6 +127,16 @@ def _play(here: VolumesHere, sequence: list[tuple[str, ...]]) -> None:
     assert here.files() == committed.files
     last = here.start("ta-last")
     assert last("files") == committed.files
+
+
+def _assert_notices(here: VolumesHere, name: str, writer: Writer) -> None:
+    """The cheap look finds a change where there is something to commit."""
+    if not (writer.touched or writer.made or writer.seen != writer.now):
+        return
+    row = here.database.all("attachments_of_task", task_id=name)[-1]
+    folder = here.home.volumes / "u" / str(row["number"])
+    snapshot = folder / f"seen-{row['seen']}.json"
+    assert differs(folder / "upper", json.loads(snapshot.read_bytes()) if snapshot.exists() else {})
 
 
 def _step(here, committed, containers, writers, text, step) -> None:  # type: ignore[no-untyped-def]

@@ -21,7 +21,7 @@ from homeport.control.volume_states import VolumeStates
 from homeport.model.errors import InvalidError, NotFoundError
 from homeport.model.volume_paths import split_volume_path
 from homeport.runtime.engine import VolumeAttachment
-from homeport.store.capture import Capture, Snapshot
+from homeport.store.capture import Capture, Snapshot, differs
 from homeport.store.database import Database
 from homeport.store.deltas import Delta
 from homeport.store.overlay import Overlay
@@ -162,6 +162,9 @@ class VolumeMounts:
                 return
             mounted = _mounted(row)
             before = await asyncio.to_thread(self._snapshot, mounted)
+            upper = self._folder(mounted.number) / "upper"
+            if in_background and not await asyncio.to_thread(differs, upper, before):
+                return
             after: Snapshot = {}
             limit = time.time_ns() - int(_HOT_S * 1e9) if in_background else None
 
@@ -172,7 +175,7 @@ class VolumeMounts:
                 pinned = Overlay(self._lowers(mounted))
                 prefix = split_volume_path(mounted.sub_path)
                 capture = Capture(delta, pinned, before, prefix, is_settled)
-                after.update(capture.run(self._folder(mounted.number) / "upper"))
+                after.update(capture.run(upper))
                 if after != before:
                     self._write_snapshot(mounted, after)
 

@@ -359,6 +359,21 @@ def test_the_background_takes_what_settled_and_leaves_what_is_being_written(
     assert set(here.files()) == {"small", "large"}
 
 
+def test_the_background_leaves_alone_what_did_not_change(
+    here: VolumesHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.put({"d/lower": "1", "gone": "1"})
+    one = here.start("ta-1")
+    one("write", "d/x", "1")
+    one("remove", "gone")
+    one("symlink", "d", "link")
+    one("mkdir", "empty")
+    here.commit("ta-1")
+    monkeypatch.setattr(here.service.states, "commit", None)  # would fail if it were called
+    (row,) = here.database.all("attachments_of_task", task_id="ta-1")
+    here.run(here.service.mounts._commit(volume_mounts._mounted(row), in_background=True))
+
+
 def test_holes_stay_holes(here: VolumesHere) -> None:
     one = here.start("ta-1")
     one("sparse", "big", 1 << 30)
