@@ -13,7 +13,7 @@ START_LIMIT_S = 20
 
 
 class Engine:
-    """The engine of one home. `start` and `kill` may alternate; the address changes with every start."""
+    """The engine of one home. `start` and `kill` may alternate; it keeps its port, as `homeport up` does."""
 
     def __init__(
         self, account: Account, home: Path, *options: str, env: dict[str, str] | None = None
@@ -23,6 +23,7 @@ class Engine:
         self.options = options
         self.env = env or {}
         self.server_url = ""
+        self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -33,7 +34,7 @@ class Engine:
     def start(self) -> None:
         """Returns when the engine is ready. Raises AssertionError with what it said, if it is not."""
         said = self.account.base / "engine.err"
-        program = [BIN / "python", "-I", "-m", "homeport.main", "--home", self.home, "--port", 0]
+        program = [BIN / "python", "-I", "-m", "homeport.main", "--home", self.home, "--port", self.port]
         with said.open("a") as stderr:
             self.process = subprocess.Popen(
                 env={**self.account.environment(), **self.env},
@@ -52,6 +53,7 @@ class Engine:
             self.kill()
             raise AssertionError(f"the engine did not start: {endpoint}\n{said.read_text()[-4000:]}")
         self.server_url = endpoint["server_url"]
+        self.port = int(self.server_url.rsplit(":", 1)[1])
 
     def restart(self, *options: str) -> None:
         """Kills and starts it with these options instead of its own, until the next start."""

@@ -136,6 +136,13 @@ def test_functions_call_functions_and_big_values_go_both_ways(modal, write):
 
 
         @app.function()
+        def fetch(call_id):
+            from modal import FunctionCall
+
+            return len(FunctionCall.from_id(call_id).get()[1])
+
+
+        @app.function()
         def chunks():
             yield b"c" * (3 << 20)
 
@@ -145,13 +152,14 @@ def test_functions_call_functions_and_big_values_go_both_ways(modal, write):
             data = bytes(range(256)) * (3 << 12)  # 3 MiB
             (hexdigest, back), total = outer.remote(data)
             print(hexdigest == hashlib.sha256(data).hexdigest(), back == data[::-1], total == 2 * len(data))
-            print("spawned", digest.spawn(data).get()[1] == data[::-1])
+            call = digest.spawn(data)
+            print("spawned", call.get()[1] == data[::-1], "fetched there", fetch.remote(call.object_id))
             print("generated", [len(chunk) for chunk in chunks.remote_gen()])
         """,
     )
     said = modal("run", "app.py")
     assert "True True True" in said.lines
-    assert "spawned True" in said.lines
+    assert f"spawned True fetched there {3 << 20}" in said.lines
     assert f"generated [{3 << 20}]" in said.lines
 
 

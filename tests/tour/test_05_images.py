@@ -5,13 +5,18 @@ import re
 
 def test_packages_from_pip_uv_and_a_requirements_file(modal, write):
     write("requirements.txt", "# what the app needs\nidna==3.10\n")
+    write("cats/__init__.py", "BREEDS = 12\n")
+    write("data/a.txt", "a")
     write(
         "app.py",
         """
+        import sys
+
         import modal
 
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         image = (
-            modal.Image.debian_slim()
+            modal.Image.debian_slim(python_version=version)
             .pip_install("iniconfig==2.1.0")
             .uv_pip_install("six==1.17.0")
             .pip_install_from_requirements("requirements.txt")
@@ -22,11 +27,14 @@ def test_packages_from_pip_uv_and_a_requirements_file(modal, write):
             )
             .workdir("/srv/cats")
             .add_local_file("requirements.txt", "/srv/requirements.txt", copy=True)
-            .run_commands("wc -l < /srv/requirements.txt > /srv/lines")
+            .add_local_dir("data", "/srv/data", copy=True)
+            .add_local_python_source("cats", copy=True)
+            .run_commands("wc -l < /srv/requirements.txt > /srv/lines", "cat /srv/data/a.txt >> /srv/lines")
         )
         app = modal.App("tour-image", image=image)
 
         with image.imports():
+            import cats
             import idna
             import iniconfig
             import six
@@ -35,17 +43,19 @@ def test_packages_from_pip_uv_and_a_requirements_file(modal, write):
         @app.function()
         def look():
             import os
-            from importlib.metadata import version
+            from importlib.metadata import version as installed
             from pathlib import Path
 
-            print("versions", version("iniconfig"), six.__version__, idna.__version__, iniconfig.__name__)
-            print("cwd", os.getcwd(), os.environ["CATS"], "lines", Path("/srv/lines").read_text().strip())
+            print("versions", installed("iniconfig"), six.__version__, idna.__version__, iniconfig.__name__)
+            print("cwd", os.getcwd(), os.environ["CATS"], "lines", Path("/srv/lines").read_text().split())
+            print("python", sys.version_info[:2] == tuple(map(int, version.split("."))), cats.BREEDS)
             print("note", Path("note").read_text().split())
         """,
     )
     said = modal("run", "app.py")
     assert "versions 2.1.0 1.17.0 3.10 iniconfig" in said.lines
-    assert "cwd /srv/cats 12 lines 2" in said.lines
+    assert "cwd /srv/cats 12 lines ['2', 'a']" in said.lines
+    assert "python True 12" in said.lines
     assert "note ['built', 'by', '0', 'second']" in said.lines
 
 
@@ -98,7 +108,7 @@ def test_a_second_run_builds_nothing_and_a_changed_file_only_what_copies_it(moda
     assert forced[0] != first
 
 
-def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(modal, write):
+def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(modal, write, engine):
     app = """
         import modal
 
@@ -110,12 +120,16 @@ def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(moda
         def look():
             print("it was built")
         """
+    write("app.py", app.format(end="exit 0"))
+    modal("run", "app.py")
+    layers = {path.name for path in (engine.home / "l").iterdir()}
     write("app.py", app.format(end="exit 7"))
     said = modal("run", "app.py", fails=True)
     assert "the last words" in said.text
     assert "RUN echo one; echo the last words >&2; exit 7" in said.text
     assert re.search(r"(status|code):? 7", said.text)
     assert "it was built" not in said.lines
+    assert {path.name for path in (engine.home / "l").iterdir()} == layers, "no half layer stays"
     write("app.py", app.format(end="true"))
     assert "it was built" in modal("run", "app.py").lines
 
