@@ -132,18 +132,28 @@ async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None]) -
     """Hands the request to a launcher, passes its output on, and waits until it is gone."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        with theirs:
-            process = await spawn_launcher(request, theirs, stdout=asyncio.subprocess.PIPE)
-        assert process.stdout is not None
+        spawning = asyncio.create_task(spawn_launcher(request, theirs, stdout=asyncio.subprocess.PIPE))
         try:
+            process = await asyncio.shield(spawning)
+            assert process.stdout is not None
             while chunk := await process.stdout.read(_READ_BYTES):
                 on_output(chunk)
             await process.wait()
         finally:
-            if process.returncode is None:
-                ours.shutdown(socket.SHUT_RDWR)  # the launcher ends the container, waits for it, and ends
-                await asyncio.shield(_wait_or_kill(process))
+            await asyncio.shield(_end(spawning, ours, theirs))
         return _status(ours.recv(_READ_BYTES), process.returncode)
+
+
+async def _end(
+    spawning: asyncio.Task[asyncio.subprocess.Process], ours: socket.socket, theirs: socket.socket
+) -> None:
+    """Ends the command if it still runs: at the end of its channel the launcher ends the container, waits for
+    it, and ends."""
+    with theirs:
+        process = await spawning
+    if process.returncode is None:
+        ours.shutdown(socket.SHUT_RDWR)
+        await _wait_or_kill(process)
 
 
 async def _wait_or_kill(process: asyncio.subprocess.Process) -> None:

@@ -9,10 +9,11 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Coroutine, Hashable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+T = TypeVar("T")
 INSIDE: Final = Path(__file__).parent / "inside" / "__main__.py"
 MOST_PARENTS: Final = 4
 IDLE_S: Final = 600.0
@@ -51,6 +52,16 @@ async def spawn_launcher(
         )
     finally:
         os.close(memory)
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Awaits short work to its end, also when cancelled meanwhile; the cancellation then goes on."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from homeport.model.errors import ContainerStartError
 from homeport.runtime.identity import container_uid
 from homeport.runtime.inside import kernel, mounts
-from homeport.runtime.launcher import channel_pair, receive, spawn_launcher
+from homeport.runtime.launcher import channel_pair, receive, spawn_launcher, uninterrupted
 
 
 class LinkedFolders:
@@ -45,7 +45,7 @@ class LinkedFolders:
     async def _namespace(self, uid: int, gid: int) -> int:
         key = (uid, gid)
         if key not in self._namespaces:
-            self._namespaces[key] = await _mapping(uid, gid)
+            self._namespaces[key] = await uninterrupted(_mapping(uid, gid))
         return self._namespaces[key]
 
     def close(self) -> None:

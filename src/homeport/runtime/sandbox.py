@@ -27,7 +27,7 @@ from homeport.runtime.engine import (
 )
 from homeport.runtime.host import cure
 from homeport.runtime.identity import has_own_uid, own, remove_tree
-from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher
+from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher, uninterrupted
 from homeport.runtime.linked import LinkedFolders
 from homeport.runtime.notices import Notices
 from homeport.runtime.supervised import Supervised, connect, give_up, short_address
@@ -72,9 +72,11 @@ class Sandbox:
         group = self._groups.create(spec.task_id, spec.memory_limit_bytes, spec.cpu_limit)
         try:
             channel = await self._start(spec, request, group)
-        except BaseException:
+        except BaseException as error:
             (self._folder(spec.task_id) / "spec.json").unlink(missing_ok=True)
             self._groups.remove(spec.task_id)
+            if isinstance(error, OSError):
+                raise _start_error(spec.task_id, str(error)) from None
             raise
         finally:
             group.close()
@@ -243,15 +245,15 @@ class Sandbox:
 
     async def _launch(self, spec: ContainerSpec, request: dict[str, Any], fds: list[int]) -> socket.socket:
         ours, theirs = channel_pair()
-        with theirs:
-            process = await spawn_launcher(request, theirs, pass_fds=fds)
-        await process.wait()  # the supervisor is its child, and on its own
+        try:
+            with theirs:
+                status = await uninterrupted(_run_launcher(request, theirs, fds))
+        except BaseException:
+            give_up(ours)
+            raise
         channel = await self._wait_started(spec.task_id, ours)
         if channel is None:
-            raise ContainerStartError(
-                f"The container of task {spec.task_id} could not be started: its launcher ended with status "
-                f"{process.returncode} and said nothing."
-            )
+            raise _start_error(spec.task_id, f"its launcher ended with status {status} and said nothing")
         return channel
 
     async def _wait_started(self, task_id: str, channel: socket.socket) -> socket.socket | None:
@@ -270,10 +272,7 @@ class Sandbox:
         channel.close()
         if message is None:
             return None
-        problem = message["error"]
-        raise ContainerStartError(
-            f"The container of task {task_id} could not be started: {problem}. {cure(problem)}".rstrip()
-        )
+        raise _start_error(task_id, message["error"])
 
     # ending, and finding again
 
@@ -299,3 +298,14 @@ class Sandbox:
                 self._running[task_id] = Supervised(task_id, channel, self._ended)
                 return
         self._events.on_exit(self._read_exit(task_id))
+
+
+async def _run_launcher(request: dict[str, Any], channel: socket.socket, fds: list[int]) -> int:
+    """The launcher's exit status. The supervisor is its child, and on its own."""
+    process = await spawn_launcher(request, channel, pass_fds=fds)
+    return await process.wait()
+
+
+def _start_error(task_id: str, problem: str) -> ContainerStartError:
+    sentence = f"The container of task {task_id} could not be started: {problem}."
+    return ContainerStartError(f"{sentence} {cure(problem)}".rstrip())

@@ -103,6 +103,19 @@ def test_a_cancelled_step_ends_at_once(place: Place) -> None:
     asyncio.run(check())
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.01, 0.03, 0.06])
+def test_a_step_may_be_cancelled_at_any_time(place: Place, delay_s: float) -> None:
+    async def check() -> None:
+        running = asyncio.create_task(run_command(spec(place, "sleep 1000"), lambda output: None))
+        await asyncio.sleep(delay_s)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 5)
+        assert {path.name for path in place.home.layers.iterdir()} <= {"base", "bundle", "new"}
+
+    asyncio.run(check())
+
+
 def test_a_layer_that_is_not_there_is_named(place: Place) -> None:
     with pytest.raises(ContainerStartError, match="nowhere"):
         run(spec(place, "true", place.home.layers / "nowhere"))

@@ -55,6 +55,20 @@ def test_a_container_below_its_limit_is_left_alone(place: Place, groups: Control
     place.run(check)
 
 
+def test_a_child_that_the_limit_ended_is_told_as_such(place: Place, groups: ControlGroups) -> None:
+    source = f"""
+import subprocess, sys
+done = subprocess.run([sys.executable, "-c", {HOG!r}])
+raise SystemExit(3 if done.returncode else 0)
+"""
+
+    async def check(box: Box) -> None:
+        exit, _ = await box.run(source, memory_limit_bytes=256 * MIB)
+        assert exit.out_of_memory and exit.exit_code in (3, 137)
+
+    place.run(check)
+
+
 def test_memory_shared_by_forks_counts_once(place: Place, groups: ControlGroups) -> None:
     source = """
 import time

@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from homeport.runtime import requests
 from homeport.runtime.engine import ContainerEvents
 from homeport.runtime.sandbox import Sandbox
 from tests.support.waiting import wait_until
@@ -25,6 +28,9 @@ ENGINE = """
 import asyncio, sys
 from pathlib import Path
 from homeport.model.home import Home
+import pytest
+
+from homeport.runtime import requests
 from homeport.runtime.engine import ContainerEvents
 from homeport.runtime.sandbox import Sandbox
 from tests.unit.runtime.box import Box, existing_place
@@ -129,16 +135,23 @@ def test_few_warm_parents_are_kept_and_none_for_long(place: Place) -> None:
     place.run(check, most=2, idle_s=1.0)
 
 
-def test_a_start_that_is_cancelled_leaves_nothing(place: Place) -> None:
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_a_start_that_is_cancelled_leaves_nothing(
+    place: Place, is_warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_warm:
+        monkeypatch.setattr(requests, "fits_parent", lambda home, spec: False)
+
     async def check(box: Box) -> None:
         await box.run("pass")  # the warm parent is there
-        for delay_s in (0.0, 0.005, 0.01, 0.02):
+        for delay_s in (0.0, 0.005, 0.01, 0.02, 0.04, 0.08):
             starting = asyncio.create_task(box.start("import time; time.sleep(60)"))
             await asyncio.sleep(delay_s)
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
-        for task_id in box.sandbox.running():
+        for task_id in box.sandbox.running():  # the last may have been quick enough
             await box.sandbox.kill(task_id)
+            await box.ended(task_id)
 
     place.run(check)
 

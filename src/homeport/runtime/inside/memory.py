@@ -48,9 +48,10 @@ class Watch:
                 return int(text)
         return 0
 
-    def verdict(self, signal_number: int | None) -> tuple[bool, str]:
-        """Whether the limit ended the container, and the sentence for it."""
-        is_out = self._was_over if self._group is None else signal_number is not None and self._group_killed()
+    def verdict(self, has_failed: bool) -> tuple[bool, str]:
+        """Whether the limit ended the container, and the sentence for it. The kernel may have ended another
+        process of the container than the user's, which failed for want of it."""
+        is_out = self._was_over if self._group is None else has_failed and self._group_killed()
         if not is_out:
             return False, ""
         sentence = (

@@ -271,7 +271,7 @@ class Supervisor:
             messages.send(self.engine, {"error": self.started.error})
         signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        is_out_of_memory, sentence = self.watch.verdict(signal_number)
+        is_out_of_memory, sentence = self.watch.verdict(status != 0)
         outcome = {
             "task_id": self.spec["task_id"],
             "exit_code": os.WEXITSTATUS(status) if signal_number is None else 128 + signal_number,
