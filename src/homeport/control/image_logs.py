@@ -45,6 +45,8 @@ class ImageLog:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await asyncio.wait([future], timeout=timeout_s)
+        if future in self._waiting:
+            self._waiting.remove(future)
 
     def close(self) -> None:
         self._file.close()

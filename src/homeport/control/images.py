@@ -76,6 +76,8 @@ class Images:
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
         self._views: dict[str, ImageView] = {}
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
+        self._base = Path()
+        self._base_until = 0.0
 
     async def open(self) -> None:
         """Clears away what an engine that was killed left half made. Once, before anything else."""
@@ -142,11 +144,19 @@ class Images:
         view = self._views.get(image_id)
         if view is None:
             view = self._views[image_id] = self._make_view(image_id)
-        base = self._store.path(base_key())
+        base = self._current_base()
         if base == view.layers[-1] or not base.is_dir():
             return view
         # programs or certificates were installed on this machine since the image was built
         return replace(view, layers=(*view.layers[:-1], base))
+
+    def _current_base(self) -> Path:
+        """The base tree of this machine as it is now, looked up once a second at most."""
+        now = time.monotonic()
+        if now >= self._base_until:
+            self._base = self._store.path(base_key())
+            self._base_until = now + 1
+        return self._base
 
     def env_origins(self, image_id: str) -> dict[str, str]:
         """Which instruction set each variable of the image. Raises NotFoundError."""

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from importlib import metadata
@@ -119,8 +120,8 @@ async def _client_source(home: Home, store: LayerStore, client_version: str) -> 
     async def fill(tree: Path) -> dict[str, Any]:
         await run_uv(
             home,
-            *("pip", "install", "--target", str(tree), "--only-binary", ":all:", "--no-compile-bytecode"),
-            *("--no-deps", f"modal=={client_version}"),
+            *("pip", "install", "--python", sys.executable, "--target", str(tree)),
+            *("--only-binary", ":all:", "--no-compile-bytecode", "--no-deps", f"modal=={client_version}"),
         )
         # the client names the range of this one, its own base images the version: the newest in range serves
         wanted = [
@@ -129,7 +130,9 @@ async def _client_source(home: Home, store: LayerStore, client_version: str) -> 
             if line.startswith("synchronicity")
         ]
         await run_uv(
-            home, "pip", "install", "--target", str(tree), "--only-binary", ":all:", "--no-deps", *wanted
+            home,
+            *("pip", "install", "--python", sys.executable, "--target", str(tree)),
+            *("--only-binary", ":all:", "--no-deps", *wanted),
         )
         return {"kind": "client source", "version": client_version}
 

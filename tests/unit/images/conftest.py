@@ -21,7 +21,7 @@ def workshop() -> Iterator[Workshop]:
 
 @pytest.fixture
 def ordinary() -> Iterator[Account]:
-    """An ordinary user; the test is skipped where there is none, or where it is the one who runs the tests."""
+    """An ordinary user; the test is skipped where there is none, or where the tests run as one."""
     if os.geteuid() != 0:
         pytest.skip("the other tests are an ordinary user's already")
     try:
