@@ -1,4 +1,4 @@
-"""Which gRPC server: grpcio's asyncio one, grpcio's with a thread pool, or grpclib, under the client's calls.
+"""Which gRPC server: our own, grpcio's on asyncio or on threads, or grpclib's, under the client's calls.
 
 The measurement behind plans/ADR-002: `python -m benchmarks.grpc_servers`. The client is grpclib, as in modal;
 a server answers one small unary RPC and one stream, and nothing else. Servers take turns, block by block, so
@@ -29,7 +29,7 @@ from benchmarks.support.figures import median
 from benchmarks.support.machine import describe
 from benchmarks.support.processes import cpu_s, end, memory_mb
 
-KINDS = ("grpcio aio", "grpcio threads", "grpclib")
+KINDS = ("homeport", "grpcio aio", "grpcio threads", "grpclib")
 BLOCK = 300  # calls of a run, one after the other
 CONCURRENT = 32
 STREAMED = 2000  # messages of a run's stream
@@ -160,7 +160,8 @@ def _start(kind: str, address: str) -> subprocess.Popen[str]:
 
 async def _serve(kind: str, address: str) -> None:
     """One server until it is ended. Prints "ready", the milliseconds for one more server, the port."""
-    make = {"grpcio aio": _grpcio_aio, "grpcio threads": _grpcio_threads, "grpclib": _grpclib}[kind]
+    makers = (_homeport, _grpcio_aio, _grpcio_threads, _grpclib)
+    make = dict(zip(KINDS, makers, strict=True))[kind]
     kept, port = await make(address)
     extra_ms = []
     with tempfile.TemporaryDirectory(prefix="hpg-") as folder:
@@ -170,6 +171,32 @@ async def _serve(kind: str, address: str) -> None:
             extra_ms.append((time.perf_counter() - started) * 1e3)
         print("ready", median(extra_ms), port, flush=True)
         await asyncio.Event().wait()
+
+
+async def _homeport(address: str) -> tuple[list[Any], int]:
+    from homeport.api.grpc_server import GrpcServer, Method, Request
+
+    async def unary(request: Request) -> bytes:
+        api_pb2.FunctionGetInputsRequest.FromString(request.body)
+        return ITEM.SerializeToString()
+
+    async def large(request: Request) -> bytes:
+        api_pb2.FunctionPutOutputsRequest.FromString(request.body)
+        return b""
+
+    async def stream(request: Request) -> AsyncIterator[bytes]:
+        for _ in range(STREAMED):
+            yield BATCH.SerializeToString()
+
+    methods = {
+        f"/{SERVICE}/{UNARY}": Method(unary),
+        f"/{SERVICE}/{LARGE}": Method(large),
+        f"/{SERVICE}/{STREAM}": Method(stream, streams=True),
+    }
+    server = GrpcServer(methods.get, max_message_bytes=100 * 1024 * 1024)
+    port = server.listen(f"unix:{address}" if address else "127.0.0.1:0")
+    await server.start()
+    return [server], port
 
 
 async def _grpcio_aio(address: str) -> tuple[list[Any], int]:

@@ -32,6 +32,7 @@ class Server:
     token_id: str = "ak-null"
     token_secret: str = "as-null"
     home: Path | None = None
+    container_url: str = ""
 
     @property
     def client_env(self) -> dict[str, str]:
@@ -92,7 +93,8 @@ class Bench:
         command = [sys.executable, "-m", "benchmarks.support.null_server", *options]
         process = self.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
-            yield Server(process, _json_line(process, "the terminal")["server_url"])
+            said = _json_line(process, "the terminal")
+            yield Server(process, said["server_url"], container_url=said.get("container_url", ""))
         finally:
             end(process)
 

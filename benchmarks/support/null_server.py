@@ -1,33 +1,30 @@
 """A server for the real client, and for the real container entrypoint, that does nothing: the reference.
 
 It answers the RPCs of `modal run`, warm calls, maps, log streams and volume transfers from memory, at once,
-on the gRPC library that the engine uses, so what a client spends against it is the client's own. Every call's
-result is the pickled number 1; nothing is executed and nothing is stored.
+through the gRPC server that the engine uses, so what a client spends against it is the client's own. Every
+call's result is the pickled number 1; nothing is executed and nothing is stored.
 
 As a process: `python -m benchmarks.support.null_server` prints one JSON line with its addresses. With
-`--unix PATH --feed N` it feeds a container: WARM inputs, then the line "warm", then, after a line on stdin,
-N more and the line "done".
+`--unix PATH` it passes inputs from the client to the containers on that socket and results back as they come,
+all in memory: the least that any server has to do in a call.
 """
 
 import argparse
 import asyncio
 import json
 import pickle
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from benchmarks.support.null_http import start_http
-from homeport.wire.service import SERVICE_NAME, rpcs
+from homeport.api.grpc_server import GrpcServer, Method, Request
+from homeport.wire.service import SERVICE_NAME, Rpc, rpcs
 
-WARM = 100
 RESULT = pickle.dumps(1, protocol=4)
 BLOCK_BYTES = 8 * 1024 * 1024
 SUCCESS = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
@@ -236,16 +233,26 @@ class NullServicer:
         )
 
 
-class FeedServicer:
-    """The container's side: inputs from memory, outputs counted and dropped."""
+class RelayServicer(NullServicer):
+    """Client and container at once: inputs go to the container, its outputs to the client, from memory."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._given = 0
-        self._finished = 0
-        self._go = asyncio.Event()
-        self._changed = asyncio.Event()
-        self._started_at = 0.0
+    def __init__(self) -> None:
+        super().__init__("", 0, 0, 0.0)
+        self._inputs: asyncio.Queue[api_pb2.FunctionGetInputsItem] = asyncio.Queue()
+        self._origins: dict[str, tuple[str, int]] = {}  # input id -> its call and index
+
+    def _answer(self, call_id: str, items: Any) -> list[api_pb2.FunctionPutInputsResponseItem]:
+        answers = []
+        for item in items:
+            input_id = f"in-{call_id}-{item.idx}"
+            self._origins[input_id] = (call_id, item.idx)
+            self._inputs.put_nowait(
+                api_pb2.FunctionGetInputsItem(input_id=input_id, function_call_id=call_id, input=item.input)
+            )
+            answers.append(
+                api_pb2.FunctionPutInputsResponseItem(idx=item.idx, input_id=input_id, input_jwt=input_id)
+            )
+        return answers
 
     async def ContainerHello(self, request: Any) -> Any:
         return Empty()
@@ -253,98 +260,72 @@ class FeedServicer:
     async def ContainerHeartbeat(self, request: Any) -> Any:
         return api_pb2.ContainerHeartbeatResponse()
 
-    async def TaskResult(self, request: Any) -> Any:
-        print(f"the container failed: {request.result.exception}", file=sys.stderr, flush=True)
-        return Empty()
-
     async def FunctionGetInputs(self, request: Any) -> Any:
-        if self._given == WARM:
-            await self._wait_for_go()
-        if self._given == WARM + self._count:
-            return api_pb2.FunctionGetInputsResponse(inputs=[api_pb2.FunctionGetInputsItem(kill_switch=True)])
-        self._given += 1
-        return api_pb2.FunctionGetInputsResponse(
-            inputs=[
-                api_pb2.FunctionGetInputsItem(
-                    input_id=f"in-{self._given}",
-                    function_call_id="fc-null",
-                    input=api_pb2.FunctionInput(
-                        args=pickle.dumps(((self._given,), {}), protocol=4),
-                        data_format=api_pb2.DATA_FORMAT_PICKLE,
-                    ),
-                    function_call_invocation_type=api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC,
-                )
-            ]
-        )
-
-    async def _wait_for_go(self) -> None:
-        print("warm", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        return api_pb2.FunctionGetInputsResponse(inputs=[await self._inputs.get()])
 
     async def FunctionPutOutputs(self, request: Any) -> Any:
-        self._finished += len(request.outputs)
-        if self._finished == WARM + self._count:
-            print("done", flush=True)
+        for item in request.outputs:
+            call_id, idx = self._origins.pop(item.input_id)
+            call = self._calls[call_id]
+            call.outputs.append(
+                api_pb2.FunctionGetOutputsItem(
+                    result=item.result, idx=idx, input_id=item.input_id, data_format=item.data_format
+                )
+            )
+            call.changed.set()
         return Empty()
 
 
-def _handlers(servicer: object) -> Any:
-    """Handlers for the servicer's methods; other RPCs are unknown to this server."""
-    handlers = {}
+def _server(servicer: object) -> GrpcServer:
+    """A server for the servicer's methods; other RPCs are unknown to it."""
+    methods = {}
     for name, rpc in rpcs().items():
-        method: Callable[[Any], Awaitable[Any]] | None = getattr(servicer, name, None)
-        if method is None:
-            continue
-        make = (
-            grpc.unary_stream_rpc_method_handler
-            if rpc.server_streams
-            else grpc.unary_unary_rpc_method_handler
-        )
-        handlers[name] = make(
-            _stream(method) if rpc.server_streams else _unary(method),
-            request_deserializer=rpc.request.FromString,
-            response_serializer=rpc.response.SerializeToString,
-        )
-    return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
+        serve: Callable[[Any], Any] | None = getattr(servicer, name, None)
+        if serve is not None:
+            made = _stream(serve, rpc) if rpc.server_streams else _unary(serve, rpc)
+            methods[f"/{SERVICE_NAME}/{name}"] = Method(made, streams=rpc.server_streams)
+    return GrpcServer(methods.get, max_message_bytes=100 * 1024 * 1024)
 
 
-def _unary(method: Any) -> Any:
-    async def serve(request: Any, context: Any) -> Any:
-        return await method(request)
+def _unary(serve: Callable[[Any], Awaitable[Any]], rpc: Rpc) -> Any:
+    async def answer(request: Request) -> bytes:
+        encoded: bytes = (await serve(rpc.request.FromString(request.body))).SerializeToString()
+        return encoded
 
-    return serve
+    return answer
 
 
-def _stream(method: Any) -> Any:
-    async def serve(request: Any, context: Any) -> Any:
-        async for message in method(request):
-            yield message
+def _stream(serve: Callable[[Any], AsyncIterator[Any]], rpc: Rpc) -> Any:
+    async def answers(request: Request) -> AsyncIterator[bytes]:
+        async for message in serve(rpc.request.FromString(request.body)):
+            yield message.SerializeToString()
 
-    return serve
+    return answers
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 100 * 1024 * 1024)])
+    servicer: object
     if arguments.unix:
-        server.add_generic_rpc_handlers((_handlers(FeedServicer(arguments.feed)),))
-        server.add_insecure_port(f"unix:{arguments.unix}")
-        addresses = {"server_url": f"unix://{arguments.unix}"}
+        servicer = RelayServicer()
     else:
         http_url = await start_http(arguments.file)
         size = arguments.file_bytes
         servicer = NullServicer(http_url, size, arguments.log_lines, arguments.log_interval)
-        server.add_generic_rpc_handlers((_handlers(servicer),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        addresses = {"server_url": f"http://127.0.0.1:{port}"}
-    await server.start()
+    servers = [_server(servicer)]
+    addresses = {"server_url": f"http://127.0.0.1:{servers[0].listen('127.0.0.1:0')}"}
+    if arguments.unix:
+        servers.append(_server(servicer))
+        servers[1].listen(f"unix:{arguments.unix}")
+        addresses["container_url"] = f"unix://{arguments.unix}"
+    for server in servers:
+        await server.start()
     print(json.dumps(addresses), flush=True)
-    await server.wait_for_termination()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--unix", help="serve a container on this socket instead of clients on TCP")
-    parser.add_argument("--feed", type=int, default=0, help="inputs for the container after the warm ones")
+    parser.add_argument("--unix", help="serve containers on this socket, too")
     parser.add_argument("--file", help="what the file server hands out, in blocks")
     parser.add_argument("--file-bytes", type=int, default=0)
     parser.add_argument("--log-lines", type=int, default=0, help="lines that every app's log shows")
