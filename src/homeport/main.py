@@ -60,6 +60,7 @@ from homeport.model.errors import EngineUnavailableError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
 from homeport.runtime.engine import ContainerRuntime
+from homeport.runtime.keeping import Keeper
 from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
@@ -204,7 +205,11 @@ async def serve(
         stack.push_async_callback(engine.images.close)
         engine.calls.load()
         stack.callback(engine.calls.close)
+        keeper = Keeper(home)
+        await keeper.take_sockets()
         await engine.containers.open()
+        await keeper.open()
+        stack.push_async_callback(keeper.close)
         engine.volumes.open()  # after the last commits of containers that ended meanwhile
         stack.push_async_callback(engine.volumes.close)
         await engine.apps.open()
