@@ -9,7 +9,7 @@ import base64
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from homeport.control.links import DOWNLOAD_S, Links
 from homeport.control.volume_states import Volume, VolumeStates
@@ -45,8 +45,14 @@ class VolumeReads:
     ) -> AsyncIterator[list[Entry]]:
         """Batches of what a folder holds, or the one file. Raises NotFoundError, InvalidError."""
         view = self._states.view(self._states.get(volume_id))
-        entry = await asyncio.to_thread(_existing, view, path)
-        entries = _listing(view, entry, recursive=recursive)
+        entry = await asyncio.to_thread(_existing, view, path, follow=True)
+        shown = split_volume_path(path)
+        below = len(entry.parts)
+        entries = (
+            # what a link leads to is shown under the path that was asked for
+            found if found.parts[:below] == shown else replace(found, parts=shown + found.parts[below:])
+            for found in _listing(view, entry, recursive=recursive)
+        )
         left = limit if limit is not None else -1
         while left:
             size = min(_BATCH, left) if left > 0 else _BATCH
