@@ -1,8 +1,8 @@
 """HTTP/2 as far as a gRPC server needs it: one connection, its streams, their windows.
 
 Written for small messages, of which an answer is a single write, since two thirds of the engine's time in a
-call went to the general gRPC libraries (plans/ADR-002 has the measurement). Headers are read by hpack and
-written as literals, so that nothing of an answer's head is computed. What a request means is left to
+call went to the general gRPC libraries (plans/ADR-002 has the measurement). Headers are written as literals:
+nothing of an answer's head is computed; reading them is left to header_decoder.py, what a request means to
 grpc_server.py. RFC 9113 is followed where a client can tell; a client that breaks it loses its connection.
 """
 
@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import hpack
+from homeport.api.header_decoder import HeaderDecoder, HeaderError
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._on_oversize = on_oversize
         self._max_body_bytes = max_body_bytes
         self._transport: asyncio.Transport
-        self._decoder = hpack.Decoder(max_header_list_size=_MAX_HEADERS)
+        self._decoder = HeaderDecoder(max_block_bytes=_MAX_HEADERS)
         self._buffer = bytearray()
         self._is_greeted = False
         self._last_id = 0
@@ -229,15 +229,14 @@ class Connection(asyncio.Protocol):
 
     def _take_block(self, flags: int, stream_id: int, block: bytes) -> None:
         try:
-            fields = self._decoder.decode(block, raw=True)
-        except hpack.HPACKError as error:
+            headers = self._decoder.decode(block)
+        except HeaderError as error:
             raise BrokenProtocolError(COMPRESSION_ERROR, f"headers that cannot be read: {error}") from None
         exchange = self.exchanges.get(stream_id)
         if exchange is None:
             if stream_id <= self._last_id:
                 return  # of a stream that was answered already
             self._last_id = stream_id
-            headers = {_text(name): _text(value) for name, value in fields}
             exchange = Exchange(stream_id, headers, self._initial_window)
             if len(self.exchanges) >= _MAX_STREAMS:
                 self._reset(stream_id, REFUSED_STREAM)
@@ -394,7 +393,3 @@ def _unpad(flags: int, payload: bytes) -> bytes:
     if not payload or payload[0] >= len(payload):
         raise BrokenProtocolError(PROTOCOL_ERROR, "more padding than frame")
     return payload[1 : len(payload) - payload[0]]
-
-
-def _text(raw: bytes | str) -> str:
-    return raw if isinstance(raw, str) else bytes(raw).decode("latin-1")
