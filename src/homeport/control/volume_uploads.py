@@ -24,6 +24,7 @@ from homeport.store.removal import remove_tree
 BLOCK_BYTES = 8 << 20
 MAX_FILE_BYTES = 1 << 40  # Modal's own limit
 _IDLE_S = 3600.0
+_SMALL_BYTES = 64 << 10  # written at once: a switch to a thread would cost more
 _SPARE_BYTES = 256 << 20
 _EMPTY = hashlib.sha256(b"").digest()  # of a block that is all zeros: clients leave out zeros at the end
 
@@ -141,7 +142,10 @@ class VolumeUploads:
 
         try:
             async for batch in batches(chunks, limit, f"block {block} of {'/'.join(request.parts)!r}"):
-                await asyncio.to_thread(add, batch)
+                if len(batch) < _SMALL_BYTES:
+                    add(batch)
+                else:
+                    await asyncio.to_thread(add, batch)
                 written += len(batch)
             if digest.digest() != request.blocks[block]:
                 raise InvalidError(
