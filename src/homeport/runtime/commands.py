@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.errors import ContainerStartError
-from homeport.runtime.host_files import etc_files
+from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid, own, remove_tree
 from homeport.runtime.launcher import spawn_launcher
 
@@ -110,6 +110,7 @@ def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
             "view": {
                 "trees": [str(layer) for layer in command.layers],
                 "host_usr": command.host_usr,
+                "usr_mounts": mounts_below_usr(),
                 "volatile": False,
                 "upper": str(parts.upper),
                 "work": str(parts.work),

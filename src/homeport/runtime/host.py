@@ -72,11 +72,6 @@ def cure(problem: str) -> str:
         return _sysctl_sentence("user.max_user_namespaces", 15000)
     if _setting("kernel/unprivileged_userns_clone") == "0":
         return _sysctl_sentence("kernel.unprivileged_userns_clone", 1)
-    if "overlay" in problem and (mounted := _mounts_below_usr()):
-        return (
-            f"An overlay cannot be laid over a /usr with other mounts in it: {', '.join(mounted[:3])}. "
-            "Unmount them, or run Homeport where they are ordinary folders."
-        )
     if any(mark.exists() for mark in _CONTAINER_MARKS):
         return f"This is a container itself: start it with {_DOCKER_OPTIONS}."
     if _setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
@@ -111,15 +106,6 @@ async def _try_container(home: Home) -> str:
     finally:
         remove_tree(trial)
     return ""
-
-
-def _mounts_below_usr() -> list[str]:
-    """Mount points in /usr: in a user namespace the kernel shows no folder without what is mounted in it."""
-    try:
-        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return [line.split()[4] for line in table.splitlines() if line.split()[4].startswith("/usr/")]
 
 
 def _old_kernel() -> str:

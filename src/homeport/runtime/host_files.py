@@ -1,5 +1,9 @@
-"""The few files of /etc that a container gets from this machine, read anew for each."""
+"""What a container gets from this machine besides folders: files of /etc, and what is mounted below /usr.
 
+Read anew for each container.
+"""
+
+import re
 from pathlib import Path
 
 _LOCALHOST = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
@@ -16,6 +20,13 @@ def etc_files(hostname: str) -> dict[str, str]:
         "hosts": f"{hosts.rstrip()}\n127.0.1.1 {hostname}\n",
         "hostname": f"{hostname}\n",
     }
+
+
+def mounts_below_usr() -> list[str]:
+    """Mount points below /usr."""
+    points = [line.split(" ")[4] for line in _read("/proc/self/mountinfo").splitlines()]
+    plain = [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), point) for point in points]
+    return [point for point in plain if point.startswith("/usr/")]
 
 
 def _read(path: str) -> str:

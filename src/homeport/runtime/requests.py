@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from homeport.model.home import Home
 from homeport.runtime.engine import ContainerSpec, ImageView, VolumeAttachment
-from homeport.runtime.host_files import etc_files
+from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid
 
 HOSTNAME: Final = "modal"
@@ -122,7 +122,12 @@ def _bundle(home: Home, overlays: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def _view(trees: tuple[Path, ...], host_usr: bool) -> dict[str, Any]:
     # volatile: a container's own files need not survive a power failure
-    return {"trees": [str(tree) for tree in trees], "host_usr": host_usr, "volatile": True}
+    return {
+        "trees": [str(tree) for tree in trees],
+        "host_usr": host_usr,
+        "usr_mounts": mounts_below_usr(),
+        "volatile": True,
+    }
 
 
 def _parent_env(env: dict[str, str]) -> dict[str, str]:

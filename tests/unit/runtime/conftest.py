@@ -1,13 +1,13 @@
 """A home with the smallest image there is: this machine's /usr, and an entrypoint that runs its input."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from homeport.runtime.identity import remove_tree
 from tests.support.leaks import adopt_orphans, descendants, reap_orphans
 from tests.support.waiting import wait_until
 from tests.unit.runtime.box import Place, make_place
@@ -24,7 +24,7 @@ def place() -> Iterator[Place]:
         assert str(folder) not in Path("/proc/self/mountinfo").read_text()
         assert [path.name for path in (folder / "home/t").iterdir()] == []
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def _is_alone(folder: Path) -> bool:

@@ -13,7 +13,7 @@ import os
 import socket
 from typing import Any
 
-from . import kernel, mounts
+from . import kernel, mounts, usr
 from .host import NEW_ROOT, SCRATCH, SKELETON, HostPaths
 
 CONTAINER = "container"
@@ -36,7 +36,7 @@ def build(spec: dict[str, Any], host: HostPaths) -> int:
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     view = spec["view"]
     skeleton = ["/" + SKELETON] if spec["kind"] == WARM_PARENT else []
-    mounts.attach(_overlay(view, view["trees"] + skeleton, "", host), NEW_ROOT)
+    mounts.attach(_root_overlay(view, view["trees"] + skeleton, host), NEW_ROOT)
     os.chdir(NEW_ROOT)
     kernel.pivot_root(".", ".")  # the old root now lies on top of the new one, where no path leads
     os.fchdir(here)
@@ -45,12 +45,12 @@ def build(spec: dict[str, Any], host: HostPaths) -> int:
     mounts.ensure_folder("/proc")
     if spec["kind"] == WARM_PARENT:  # it has no process namespace of its own
         mounts.attach(mounts.bind("proc"), "/proc")
-        _mount_usr(view, host)
+        usr.mount_usr(view, host)
         _mount_dev(spec)
         return old_root
     mounts.attach(_new_proc(), "/proc")
     mounts.attach(mounts.bind("/proc/sys", read_only=True), "/proc/sys")
-    _mount_usr(view, host)
+    usr.mount_usr(view, host)
     _mount_dev(spec)
     mounts.ensure_folder("/sys")
     mounts.attach(mounts.bind("sys", read_only=True), "/sys")
@@ -104,8 +104,8 @@ def volume_mount(volume: dict[str, Any], host: HostPaths) -> int:
     return mount_fd
 
 
-def _overlay(view: dict[str, Any], lowers: list[str], part: str, host: HostPaths) -> int:
-    upper, work = view.get(part + "upper"), view.get(part + "work")
+def _root_overlay(view: dict[str, Any], lowers: list[str], host: HostPaths) -> int:
+    upper, work = view.get("upper"), view.get("work")
     return mounts.overlay(
         [host(lower) for lower in lowers],
         upper and host(upper),
@@ -113,15 +113,6 @@ def _overlay(view: dict[str, Any], lowers: list[str], part: str, host: HostPaths
         scratch=SCRATCH,
         volatile=view["volatile"],
     )
-
-
-def _mount_usr(view: dict[str, Any], host: HostPaths) -> None:
-    """A second overlay: where this machine's /usr is the lowest layer, it cannot be part of the first."""
-    if not view["host_usr"]:
-        return
-    trees = [tree + "/usr" for tree in view["trees"] if os.path.isdir(host(tree) + "/usr")]
-    mounts.ensure_folder("/usr")
-    mounts.attach(_overlay(view, [*trees, "/usr"], "usr_", host), "/usr")
 
 
 def _new_proc() -> int:
