@@ -29,6 +29,7 @@ _CLEARED_KEPT_S = 600.0  # after the caller said that it has them: a lost answer
 _SWEEP_EVERY_S = 24 * 3600.0
 _ORPHAN_AFTER_S = 90.0  # a synchronous call that nobody asks about is cancelled, within two minutes
 _OUTPUTS_A_POLL = 500
+_CLEAR_EVERY_S = 2.0
 _BATCHING_FROM = 32  # unfinished inputs from which results are gathered for a moment
 _BATCHING_S = 0.03  # an answer costs client and engine as much as an input does
 _FAILURES = (api_pb2.GenericResult.GENERIC_STATUS_FAILURE, api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT)
@@ -65,6 +66,8 @@ class Calls:
         self._pending: dict[str, int] = {}  # app id -> unfinished inputs
         self._unfinished: dict[str, int] = {}  # function id -> unfinished inputs
         self._orphans: dict[str, float] = {}  # synchronous calls that nobody asks about, since when
+        self._cleared: list[str] = []  # calls whose callers have all that they wanted, not written yet
+        self._clear_timer: asyncio.TimerHandle | None = None
         self._orphan_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._chunk_waiters: dict[tuple[str, int], set[asyncio.Future[None]]] = {}
@@ -121,6 +124,9 @@ class Calls:
         self._sweep_timer = asyncio.get_running_loop().call_later(_SWEEP_EVERY_S, self.start_sweeping)
 
     def close(self) -> None:
+        if self._clear_timer is not None:
+            self._clear_timer.cancel()
+            self._write_cleared()
         for timer in (self._sweep_timer, self._orphan_timer, *(i.timer for i in self._inputs.values())):
             if timer is not None:
                 timer.cancel()
@@ -162,6 +168,7 @@ class Calls:
                 kind=kind,
                 invocation=invocation,
                 parent_input_id=parent_input_id,
+                total_inputs=len(items),
                 created_at=call.created_at,
             )
             added = self._insert_inputs(call, items)
@@ -178,6 +185,8 @@ class Calls:
             raise FailedPreconditionError(f"Function call {call_id} was cancelled; it takes no more inputs.")
         with self._db.transaction():
             added = self._insert_inputs(call, items)
+            if added:
+                self._db.run("call_count_inputs", call_id=call_id, added=len(added))
         placed = dict(self._enqueue(call, added))
         return [(item.idx, placed.get(item.idx) or self._input_at(call_id, item.idx)) for item in items]
 
@@ -198,6 +207,8 @@ class Calls:
                 # Before the first look: many results are gathered, and a lone one that comes later is not
                 # held back.
                 await asyncio.sleep(min(_BATCHING_S, timeout_s))
+            if call.kind == _UNARY and call.unfinished:
+                await self._wait_for_output(call, deadline)  # its only result is not there yet
             while True:
                 found = self._outputs_now(call, after, indices)
                 if found.items or time.monotonic() >= deadline:
@@ -213,10 +224,19 @@ class Calls:
 
     def clear(self, call_id: str) -> None:
         """The caller has what it wanted; the results need not be kept."""
-        self._db.run("call_clear", call_id=call_id, now=time.time())
+        self._cleared.append(call_id)
+        if self._clear_timer is None:
+            self._clear_timer = asyncio.get_running_loop().call_later(_CLEAR_EVERY_S, self._write_cleared)
         call = self._calls.get(call_id)
         if call is not None and not call.unfinished:
             self._forget(call)
+
+    def _write_cleared(self) -> None:
+        """Many at once: one that is lost with a killed engine is only kept its whole week."""
+        self._clear_timer = None
+        now = time.time()
+        self._db.run_many("call_clear", [{"call_id": call_id, "now": now} for call_id in self._cleared])
+        self._cleared.clear()
 
     def cancel(self, call_id: str, *, reason: str = "", terminate: bool = False) -> None:
         """Ends all unfinished inputs of a call, without retries."""
@@ -459,8 +479,6 @@ class Calls:
             )
             if cursor.rowcount:
                 added.append((item.idx, input_id))
-        if added:
-            self._db.run("call_count_inputs", call_id=call.call_id, added=len(added))
         return added
 
     def _input_at(self, call_id: str, idx: int) -> str:

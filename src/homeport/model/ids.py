@@ -4,12 +4,12 @@ The shape matters: the client takes `ap-` and 22 letters or digits for an app's 
 """
 
 import os
-import string
+from base64 import b64encode
 from typing import Final
 
-_ALPHABET: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 22
-_RANDOM_BYTES: Final = 24  # more than 62**22 takes, so that no letter is likelier than another
+_RANDOM_BYTES: Final = 17  # 22 letters of 6 bits, and a few bits over
+_INSTEAD_OF_SIGNS: Final = b"zZ"
 
 ENVIRONMENT: Final = "en"
 APP: Final = "ap"
@@ -26,13 +26,8 @@ CLASS: Final = "cs"
 
 
 def new_id(prefix: str) -> str:
-    """A new id such as `ap-4Wq0…`: 131 bits of randomness, so it cannot be guessed.
+    """A new id such as `ap-4Wq0…`: 130 bits of randomness, so it cannot be guessed.
 
-    One draw for all of it: inputs get ids by the thousand.
+    Base64 with two letters drawn twice as often as the others: inputs get ids by the thousand.
     """
-    number = int.from_bytes(os.urandom(_RANDOM_BYTES))
-    letters = []
-    for _ in range(_LENGTH):
-        number, place = divmod(number, len(_ALPHABET))
-        letters.append(_ALPHABET[place])
-    return f"{prefix}-{''.join(letters)}"
+    return f"{prefix}-{b64encode(os.urandom(_RANDOM_BYTES), _INSTEAD_OF_SIGNS)[:_LENGTH].decode()}"

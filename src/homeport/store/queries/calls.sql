@@ -1,6 +1,7 @@
 -- name: call_insert
-INSERT INTO function_calls (call_id, function_id, app_id, kind, invocation, parent_input_id, created_at)
-VALUES (:call_id, :function_id, :app_id, :kind, :invocation, :parent_input_id, :created_at);
+INSERT INTO function_calls (call_id, function_id, app_id, kind, invocation, parent_input_id, total_inputs,
+    created_at)
+VALUES (:call_id, :function_id, :app_id, :kind, :invocation, :parent_input_id, :total_inputs, :created_at);
 
 -- name: call_by_id
 SELECT * FROM function_calls WHERE call_id = :call_id;
