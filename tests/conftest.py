@@ -20,6 +20,8 @@ from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants,
 
 MODES = ("root", "user")
 
+_FAILED = pytest.StashKey[bool]()
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
@@ -119,9 +121,17 @@ def torch_wheel() -> str:
 
 
 @pytest.fixture
-def nothing_left(account: Account) -> Iterator[None]:
-    """Fails the test that leaves a container, zombie, mount, socket or temporary file behind."""
+def nothing_left(account: Account, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails the test that leaves a container, zombie, mount, socket or temporary file behind.
+
+    After a test that failed anyway the engine is stopped, containers and all: the next one starts clean.
+    """
     yield
+    if request.node.stash.get(_FAILED, False):
+        engine = request.node.funcargs.get("shared_engine") or request.node.funcargs.get("engine")
+        if isinstance(engine, Engine):
+            engine.stop()
+        return
     assert_nothing_left(account)
 
 
@@ -129,6 +139,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Shows the engine's log beside a failure: half of the story is there."""
     if call.excinfo is None or call.excinfo.errisinstance(pytest.skip.Exception):
         return
+    item.stash[_FAILED] = True
     engine = getattr(item, "funcargs", {}).get("engine")
     if isinstance(engine, Engine):
         item.add_report_section(call.when, "engine", engine.log_tail())

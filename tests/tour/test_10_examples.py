@@ -50,9 +50,9 @@ def test_adr030_options_train(modal):
     for option in ("option1", "option2", "option3"):
         said = modal("run", f"examples/adr030/{option}.py::train", cwd=REPOSITORY)
         assert re.search(r"cat or not: (9\d|100)\.\d% of 160 new pictures are right", said.out), option
-        said = modal("run", f"examples/adr030/{option}.py::train_dit", cwd=REPOSITORY)
-        losses = [float(loss) for loss in re.findall(r"step \d+: loss ([\d.]+)", said.out)]
-        assert 0 < losses[-1] < losses[0] / 2, option
+    said = modal("run", "examples/adr030/option2.py::train_dit", cwd=REPOSITORY)
+    losses = [float(loss) for loss in re.findall(r"step \d+: loss ([\d.]+)", said.out)]
+    assert 0 < losses[-1] < losses[0] / 2
 
 
 def test_adr030_option_3_as_written_is_refused_by_the_client(modal):

@@ -115,6 +115,66 @@ def test_a_killed_engine_stops_no_detached_training_and_loses_no_line_of_it(engi
     modal("app", "stop", "wire-killed-engine", "--yes")
 
 
+def test_spawned_calls_survive_three_kills_and_run_once_each(engine, modal, python, write):
+    write(
+        "app.py",
+        """
+        import time
+
+        import modal
+
+        app = modal.App("wire-kills")
+        volume = modal.Volume.from_name("wire-kills", create_if_missing=True)
+
+
+        @app.function(volumes={"/data": volume}, max_containers=2, timeout=60)
+        def work(n):
+            print("work", n, flush=True)
+            with open(f"/data/{n}", "w") as file:
+                file.write(str(n))
+            time.sleep(0.2)
+            return n * n
+        """,
+    )
+    write(
+        "spawn.py",
+        """
+        import modal
+
+        work = modal.Function.from_name("wire-kills", "work")
+        print(*[work.spawn(n).object_id for n in range(24)])
+        """,
+    )
+    write(
+        "fetch.py",
+        """
+        import sys
+
+        import modal
+
+        print([modal.FunctionCall.from_id(call_id).get(timeout=60) for call_id in sys.argv[1:]])
+        """,
+    )
+    modal("deploy", "app.py")
+    call_ids = python("spawn.py").out.split()
+    for progress in (1, 4, 8):
+        wait_until(lambda seen=progress: outputs(engine).count("work") >= seen, 30)
+        engine.kill()
+        engine.start()
+    assert python("fetch.py", *call_ids).out.strip() == str([n * n for n in range(24)])
+    log = modal("app", "logs", "wire-kills", "--tail", "1000").out
+    worked = [int(number) for number in re.findall(r"work (\d+)", log)]
+    assert sorted(worked) == list(range(24)), "each ran once"
+    modal("app", "stop", "wire-kills", "--yes")
+    assert len(modal("volume", "ls", "wire-kills").lines) == 24, "committed at the containers' ends"
+    modal("volume", "delete", "--yes", "wire-kills")
+
+
+def outputs(engine):
+    """What the containers printed, as the engine keeps it: this needs no engine to be up."""
+    return "".join(log.read_text(errors="replace") for log in (engine.home / "logs").glob("ta-*.log"))
+
+
 def test_a_detached_run_goes_on_to_its_end_though_its_client_gave_up(engine, modal, write):
     write("app.py", TRAINING.format(name="wire-detached"))
     running = modal.start("run", "--detach", "app.py::train", "--steps", "80")
