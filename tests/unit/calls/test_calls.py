@@ -264,3 +264,34 @@ def test_inputs_of_containers_that_died_with_the_engine_go_to_others(play: Play)
         assert len(await world.results(call_id)) == 1
 
     play(scene)
+
+
+def test_a_synchronous_call_ends_when_its_caller_hung_up(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.control.calls._ORPHAN_AFTER_S", 0.2)
+
+    async def scene(world: CallWorld) -> None:
+        function_id = world.define().function_id
+        left, asked = world.call(function_id, 1), world.call(function_id, 2)
+        spawned = world.call(function_id, 3, invocation=ASYNC)
+        poll = asyncio.create_task(world.results(asked, 1.0))
+        await asyncio.sleep(0.6)
+        [output] = await world.results(left)
+        assert output.result.status == TERMINATED
+        assert "hung up" in output.result.exception
+        assert world.calls.pending(APP) == 2
+        poll.cancel()
+        assert not (await world.calls.outputs(spawned, timeout_s=0.0)).items
+
+    play(scene)
+
+
+def test_a_detached_app_needs_no_caller(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.control.calls._ORPHAN_AFTER_S", 0.1)
+
+    async def scene(world: CallWorld) -> None:
+        world.call(world.define().function_id, 1)
+        world.db._connection.execute("UPDATE apps SET detached = 1")
+        await asyncio.sleep(0.4)
+        assert world.calls.pending(APP) == 1
+
+    play(scene)
