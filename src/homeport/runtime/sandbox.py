@@ -249,7 +249,7 @@ class Sandbox:
             with theirs:
                 status = await uninterrupted(_run_launcher(request, theirs, fds))
         except BaseException:
-            give_up(ours)
+            await uninterrupted(give_up(ours))
             raise
         channel = await self._wait_started(spec.task_id, ours)
         if channel is None:
@@ -263,9 +263,9 @@ class Sandbox:
                 message = await receive(channel)
         except TimeoutError:
             message = {"error": f"it took more than {_START_S:.0f} seconds"}
-            give_up(channel)
+            await uninterrupted(give_up(channel))
         except BaseException:
-            give_up(channel)
+            await uninterrupted(give_up(channel))
             raise
         if message is not None and "error" not in message:
             return channel

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from homeport.runtime.launcher import MESSAGE_BYTES
+from homeport.runtime.launcher import MESSAGE_BYTES, receive
 
+_END_S: Final = 10.0
 _LONGEST_ADDRESS: Final = 107  # bytes of a unix socket's path
 
 
@@ -92,8 +93,10 @@ def short_address(path: Path, folder_fd: int) -> str:
     return f"/proc/self/fd/{folder_fd}/{path.name}"
 
 
-def give_up(channel: socket.socket) -> None:
-    """Ends a container whose start nobody waits for any more, and the connection."""
-    with suppress(OSError):
+async def give_up(channel: socket.socket) -> None:
+    """Ends a container whose start nobody waits for any more, sees it gone, and closes the connection."""
+    with channel, suppress(OSError, TimeoutError):
         channel.send(json.dumps({"op": "kill", "grace_s": 0, "reason": "its start was given up"}).encode())
-    channel.close()
+        async with asyncio.timeout(_END_S):
+            while await receive(channel) is not None:
+                pass

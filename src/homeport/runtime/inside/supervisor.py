@@ -38,7 +38,7 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
         log = os.open(paths(spec["log"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         _hold_lock(folder + "/lock")
         listener = _listen(folder + "/ctl.sock")
-        if _has_closed(engine):  # it was killed, and the next one did not find this socket
+        if _is_given_up(engine):  # by an engine that was killed, too: the next one did not find this socket
             os._exit(1)
         _reserve(folder + "/exit.tmp")
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
@@ -76,13 +76,15 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-def _has_closed(channel: socket.socket) -> bool:
+def _is_given_up(channel: socket.socket) -> bool:
+    """Whether the engine's end is closed, or says something before there is a container: only to end it."""
     try:
-        return not channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:
-        return True
+        pass
+    return True
 
 
 def _reserve(path: str) -> None:
