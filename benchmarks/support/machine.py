@@ -9,7 +9,7 @@ from pathlib import Path
 def describe(user: str) -> dict[str, str]:
     """CPU, cores, memory, kernel, versions of what is on the way of a call, and the load at the start."""
     versions = ", ".join(
-        f"{name} {metadata.version(name)}" for name in ("homeport", "modal", "grpcio", "grpclib")
+        f"{name} {metadata.version(name)}" for name in ("homeport", "modal", "grpclib", "protobuf")
     )
     return {
         "cpu": f"{_first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores",
