@@ -43,6 +43,7 @@ from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
 from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
+from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
 from homeport.control.contracts import ImageSource
 from homeport.control.environments import Environments
@@ -145,7 +146,7 @@ def build(
         [
             AppServicer(apps, db),
             BlobServicer(blobs),
-            CallServicer(calls, containers, CallRecords(db, functions)),
+            CallServicer(calls, Chunks(db), containers, CallRecords(db, functions)),
             ClientServicer(),
             ContainerServicer(containers),
             EnvironmentServicer(environments),
@@ -395,7 +396,7 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
     )
     config = uvicorn.Config(
         app,
-        http=TransferProtocol,
+        http=TransferProtocol,  # type: ignore[arg-type]  # the stubs know uvicorn's own protocols only
         log_config=None,
         date_header=False,
         server_header=False,

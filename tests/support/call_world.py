@@ -10,6 +10,7 @@ from typing import Protocol
 from modal_proto import api_pb2
 
 from homeport.control.calls import Calls
+from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
 from homeport.control.functions import Definition, Functions
 from homeport.control.starting import Sources, Starter
@@ -143,6 +144,7 @@ class CallWorld:
     def _build(self) -> None:
         self.functions = Functions(self.db, self.machine)
         self.calls = Calls(self.db, self.functions)
+        self.chunks = Chunks(self.db)
         image = ImageView("im-1", (), {}, None, "/usr/local/bin/python3", host_usr=True)
 
         async def bundle(image_id: str, version: str) -> tuple[Path, ...]:

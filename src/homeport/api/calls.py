@@ -8,6 +8,7 @@ from modal_proto import api_pb2
 from homeport.api.gateway import Caller
 from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
+from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
 from homeport.model.errors import InvalidError, NotFoundError
 
@@ -18,8 +19,9 @@ _IN, _OUT = 0, 1
 
 
 class CallServicer:
-    def __init__(self, calls: Calls, containers: Containers, records: CallRecords) -> None:
+    def __init__(self, calls: Calls, chunks: Chunks, containers: Containers, records: CallRecords) -> None:
         self._calls = calls
+        self._chunks = chunks
         self._containers = containers
         self._records = records
 
@@ -117,7 +119,7 @@ class CallServicer:
     async def FunctionCallPutDataOut(
         self, request: api_pb2.FunctionCallPutDataRequest, caller: Caller
     ) -> Empty:
-        self._calls.put_chunks(_call_id(request), _OUT, request.data_chunks)
+        self._chunks.put(_call_id(request), _OUT, request.data_chunks)
         return Empty()
 
     async def FunctionCallGetDataOut(
@@ -138,7 +140,7 @@ class CallServicer:
         call_id, after = _call_id(request), request.last_index
         self._calls.facts(call_id)
         while True:
-            chunks = await self._calls.chunks(call_id, direction, after, _STREAM_S)
+            chunks = await self._chunks.read(call_id, direction, after, _STREAM_S)
             if not chunks:
                 return
             for data in chunks:

@@ -16,6 +16,7 @@ from modal_proto import api_pb2
 
 from homeport.control import results
 from homeport.control.functions import Functions
+from homeport.control.orphans import Orphans
 from homeport.control.queues import Call, Input, Queue
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
 from homeport.model.ids import FUNCTION_CALL, INPUT, new_id
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 KEPT_S = 7 * 24 * 3600.0  # results, as on Modal
 _CLEARED_KEPT_S = 600.0  # after the caller said that it has them: a lost answer may be asked for again
 _SWEEP_EVERY_S = 24 * 3600.0
-_ORPHAN_AFTER_S = 90.0  # a synchronous call that nobody asks about is cancelled, within two minutes
 _OUTPUTS_A_POLL = 500
 _CLEAR_EVERY_S = 2.0
 _BATCHING_FROM = 32  # unfinished inputs from which results are gathered for a moment
@@ -65,12 +65,10 @@ class Calls:
         self._queues: dict[str, Queue] = {}
         self._pending: dict[str, int] = {}  # app id -> unfinished inputs
         self._unfinished: dict[str, int] = {}  # function id -> unfinished inputs
-        self._orphans: dict[str, float] = {}  # synchronous calls that nobody asks about, since when
+        self._orphans = Orphans(self._orphaned)
         self._cleared: list[str] = []  # calls whose callers have all that they wanted, not written yet
         self._clear_timer: asyncio.TimerHandle | None = None
-        self._orphan_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
-        self._chunk_waiters: dict[tuple[str, int], set[asyncio.Future[None]]] = {}
         self.on_demand: list[Callable[[str], None]] = []  # a function has inputs that wait
         self.on_idle: list[Callable[[str], None]] = []  # an app has no unfinished inputs any more
         self.on_released: list[Callable[[Input, str], None]] = []  # (input, task): no longer the task's
@@ -112,7 +110,7 @@ class Calls:
             else:
                 self._start_timer(entry)
             if call.invocation == _SYNC:
-                self._orphan(call)
+                self._orphans.add(call.call_id)
 
     def start_sweeping(self) -> None:
         """Deletes results that are no longer kept, now and once a day."""
@@ -127,11 +125,12 @@ class Calls:
         if self._clear_timer is not None:
             self._clear_timer.cancel()
             self._write_cleared()
-        for timer in (self._sweep_timer, self._orphan_timer, *(i.timer for i in self._inputs.values())):
+        for timer in (self._sweep_timer, *(i.timer for i in self._inputs.values())):
             if timer is not None:
                 timer.cancel()
         for queue in self._queues.values():
             queue.close()
+        self._orphans.close()
 
     # ---- from the caller
 
@@ -174,7 +173,7 @@ class Calls:
             added = self._insert_inputs(call, items)
         self._remember(call)
         if invocation == _SYNC:
-            self._orphan(call)
+            self._orphans.add(call.call_id)
         return call, self._enqueue(call, added)
 
     def put(self, call_id: str, items: Sequence[api_pb2.FunctionPutInputsItem]) -> list[tuple[int, str]]:
@@ -383,47 +382,6 @@ class Calls:
         """Unfinished inputs of tasks that are not among these."""
         return [e for e in self._inputs.values() if e.task_id is not None and e.task_id not in task_ids]
 
-    # ---- streams of chunks
-
-    def put_chunks(self, call_id: str, direction: int, chunks: Sequence[api_pb2.DataChunk]) -> None:
-        """Adds chunks to a call's stream, from index 1."""
-        if self._db.one("call_by_id", call_id=call_id) is None:
-            raise NotFoundError(f"Function call {call_id} does not exist on this engine.")
-        self._db.run_many(
-            "chunk_insert",
-            [
-                {
-                    "call_id": call_id,
-                    "direction": direction,
-                    "idx": chunk.index,
-                    "chunk": chunk.SerializeToString(),
-                }
-                for chunk in chunks
-            ],
-        )
-        for waiter in self._chunk_waiters.pop((call_id, direction), ()):
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def chunks(self, call_id: str, direction: int, after: int, timeout_s: float) -> list[bytes]:
-        """The chunks behind an index, waiting for the first; empty when the time is over."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            rows = self._db.all("chunks_after", call_id=call_id, direction=direction, idx=after, limit=64)
-            left = deadline - time.monotonic()
-            if rows or left <= 0:
-                return [row["chunk"] for row in rows]
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            waiters = self._chunk_waiters.setdefault((call_id, direction), set())
-            waiters.add(waiter)
-            try:
-                async with asyncio.timeout(left):
-                    await waiter
-            except TimeoutError:
-                return []
-            finally:
-                waiters.discard(waiter)
-
     # ---- inside
 
     def _call(self, call_id: str) -> Call:
@@ -452,7 +410,7 @@ class Calls:
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.call_id, None)
-        self._orphans.pop(call.call_id, None)
+        self._orphans.discard(call.call_id)
 
     def _queue(self, function_id: str) -> Queue:
         queue = self._queues.get(function_id)
@@ -538,33 +496,18 @@ class Calls:
     def _polled(self, call: Call) -> Iterator[None]:
         """Notes that somebody waits for the call, and since when nobody does."""
         call.pollers += 1
-        self._orphans.pop(call.call_id, None)
+        self._orphans.discard(call.call_id)
         try:
             yield
         finally:
             call.pollers -= 1
             if call.invocation == _SYNC and not call.pollers and call.unfinished:
-                self._orphan(call)
+                self._orphans.add(call.call_id)
 
-    def _orphan(self, call: Call) -> None:
-        self._orphans[call.call_id] = time.monotonic()
-        if self._orphan_timer is None:
-            self._orphan_timer = asyncio.get_running_loop().call_later(_ORPHAN_AFTER_S, self._cancel_orphans)
-
-    def _cancel_orphans(self) -> None:
-        self._orphan_timer = None
-        now = time.monotonic()
-        for call_id, since in list(self._orphans.items()):
-            call = self._calls.get(call_id)
-            if call is None or not call.unfinished:
-                del self._orphans[call_id]
-            elif now - since >= _ORPHAN_AFTER_S - 1.0:
-                del self._orphans[call_id]
-                if not self._functions.app(call.app_id).detached:
-                    self.cancel(call_id, reason=f"The caller of {call_id} hung up, so it was cancelled.")
-        if self._orphans:
-            wait = _ORPHAN_AFTER_S - (now - min(self._orphans.values()))
-            self._orphan_timer = asyncio.get_running_loop().call_later(max(1.0, wait), self._cancel_orphans)
+    def _orphaned(self, call_id: str) -> None:
+        call = self._calls.get(call_id)
+        if call is not None and call.unfinished and not self._functions.app(call.app_id).detached:
+            self.cancel(call_id, reason=f"The caller of {call_id} hung up, so it was cancelled.")
 
     def _terminate(self, call: Call, reason: str, *, terminate: bool) -> None:
         entries = list(call.unfinished.values())

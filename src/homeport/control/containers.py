@@ -18,6 +18,7 @@ from homeport.control.calls import Calls, Claimed
 from homeport.control.contracts import VolumeSource
 from homeport.control.endings import crash_sentence, start_sentence
 from homeport.control.functions import Definition, Functions
+from homeport.control.placing import Placing
 from homeport.control.queues import Input
 from homeport.control.starting import Starter
 from homeport.control.tasks import Task
@@ -73,7 +74,6 @@ class Containers:
     ) -> None:
         self._home = home
         self._db = db
-        self._machine = machine
         self._functions = functions
         self._calls = calls
         self._starter = starter
@@ -83,13 +83,8 @@ class Containers:
         self.open_socket: OpenSocket | None = None
         self._tasks: dict[str, Task] = {}
         self._failed_starts: dict[str, int] = {}  # by function, in a row
-        self._not_before: dict[str, float] = {}  # by function: the crash loop's pause
-        self._placement: asyncio.TimerHandle | asyncio.Handle | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._always_on: dict[str, Definition] = {}  # functions that keep containers
-        self._is_closing = False
-        self._is_short = False  # whether somebody waits for what the machine has no more of
-        calls.on_demand.append(self._demand)
+        self._placing = Placing(machine, functions, calls, self._tasks, self._start_one, self._drain)
         calls.on_released.append(self._released)
         calls.on_timeout.append(self._timed_out)
         calls.on_cancelled.append(self._cancelled)
@@ -126,16 +121,13 @@ class Containers:
                 )
         for entry in self._calls.lost(set(self._tasks)):
             self._calls.release(entry)
-        for definition in self._functions.always_on():
-            self._note_always_on(definition)
+        self._placing.open()
         self._spawn(self._clear_left_overs())
-        self._place_soon()
+        self._placing.soon()
 
     async def close(self, *, kill: bool) -> None:
         """Ends serving, and the containers too where asked."""
-        self._is_closing = True
-        if self._placement is not None:
-            self._placement.cancel()
+        self._placing.close()
         if kill:
             tasks = list(self._tasks.values())
             for task in tasks:
@@ -179,8 +171,7 @@ class Containers:
             if not task.takes_inputs():
                 return None
             task.is_idle, task.idle_since = True, time.monotonic()
-            if self._is_short and not self._calls.waiting(task.function_id):
-                self._place_soon()  # what it holds may be what others wait for
+            self._placing.became_idle(task)
             try:
                 is_woken = await queue.wait(task.definition.scaledown_s, task.wake_idle)
             finally:
@@ -188,7 +179,7 @@ class Containers:
             if not task.takes_inputs():
                 return None
             if not is_woken:
-                if placement.keeps(self._demand_of(task.definition)):
+                if placement.keeps(self._placing.demand_of(task.definition)):
                     continue
                 self._drain(task)
                 return None
@@ -242,7 +233,7 @@ class Containers:
         if task is not None:
             task.blocked += change
             if change > 0:
-                self._place_soon()  # what it waits for may need the place that it does not use
+                self._placing.soon()  # what it waits for may need the place that it does not use
 
     # ---- what others ask
 
@@ -268,11 +259,11 @@ class Containers:
                 current = self._functions.get(task.function_id)
                 if current.definition_id != task.definition.definition_id:
                     self._drain(task)
-        self._place_soon()
+        self._placing.soon()
 
     def stats(self, function_id: str) -> tuple[int, int, int]:
         """(inputs that wait, containers, inputs that run) of a function."""
-        demand = self._demand_of(self._functions.get(function_id))
+        demand = self._placing.demand_of(self._functions.get(function_id))
         total = sum(task.function_id == function_id for task in self._tasks.values())
         return demand.waiting, total, demand.running
 
@@ -282,20 +273,14 @@ class Containers:
 
     def settle(self, definition: Definition) -> None:
         """Looks again whether containers have to start: a function's settings changed."""
-        self._note_always_on(definition)
-        self._place_soon()
+        self._placing.note(definition)
+        self._placing.soon()
 
-    # ---- placing
-
-    def _demand(self, function_id: str) -> None:
-        idle = sum(task.is_idle and task.function_id == function_id for task in self._tasks.values())
-        if self._calls.waiting(function_id) > idle:  # else those that are idle take them
-            self._place_soon()
+    # ---- one container's life
 
     def _defined(self, definition: Definition) -> None:
-        self._note_always_on(definition)
         self._failed_starts.pop(definition.function_id, None)
-        self._not_before.pop(definition.function_id, None)
+        self._placing.note(definition)
         self._spawn(self._warm(definition))
 
     async def _warm(self, definition: Definition) -> None:
@@ -306,99 +291,8 @@ class Containers:
         except HomeportError as error:  # a start will say the same, where somebody hears it
             logger.info("no warm parent for %s: %s", definition.tag, error)
 
-    def _place_soon(self, delay_s: float = 0.0) -> None:
-        if self._is_closing:
-            return
-        loop = asyncio.get_running_loop()
-        if delay_s:
-            loop.call_later(delay_s, self._place_soon)
-        elif self._placement is None:
-            self._placement = loop.call_soon(self._place)
-
-    def _place(self) -> None:
-        self._placement = None
-        definitions = self._candidates()
-        demands = [self._demand_of(definition) for definition in definitions.values()]
-        self._is_short = any(placement.wanted(demand) > demand.live for demand in demands)
-        if not self._is_short:
-            return
-        busy = [task for task in self._tasks.values() if not task.is_idle and not task.is_blocked]
-        held = sum(len(task.gpu_devices) for task in self._tasks.values())
-        capacity = placement.Capacity(
-            cpu=self._machine.cpus - sum(placement.scheduling_cpu(t.definition.grant.cpu) for t in busy),
-            memory_mib=self._machine.memory_mib
-            - sum(task.definition.grant.memory_mib for task in self._tasks.values()),
-            free_gpus=len(self._machine.gpus) - held,
-        )
-        chosen = placement.starts(demands, capacity)
-        for function_id in chosen:
-            self._start_one(definitions[function_id])
-        self._is_short = sum(max(0, placement.wanted(d) - d.live) for d in demands) > len(chosen)
-        if self._is_short:
-            self._make_room(demands)
-
-    def _candidates(self) -> dict[str, Definition]:
-        """Functions that may need containers, without those that pause after failed starts."""
-        now = time.monotonic()
-        found: dict[str, Definition] = {}
-        for function_id in self._calls.demanded():
-            if self._not_before.get(function_id, 0.0) <= now:
-                found[function_id] = self._functions.get(function_id)
-        for function_id, definition in list(self._always_on.items()):
-            if self._functions.app(definition.app_id).stopped:
-                del self._always_on[function_id]
-            elif function_id not in self._failed_starts:
-                found.setdefault(function_id, definition)
-        return found
-
-    def _note_always_on(self, definition: Definition) -> None:
-        self._always_on.pop(definition.function_id, None)
-        if definition.min_containers:
-            self._always_on[definition.function_id] = definition
-
-    def _demand_of(self, definition: Definition) -> placement.Demand:
-        tasks = self._live(definition.function_id)
-        running = sum(len(task.inputs) for task in tasks)
-        return placement.Demand(
-            function_id=definition.function_id,
-            waiting=self._calls.waiting(definition.function_id),
-            running=running,
-            live=len(tasks),
-            starting=sum(not task.is_ready for task in tasks),
-            blocked=sum(task.is_blocked for task in tasks),
-            concurrency=definition.concurrency,
-            min_containers=definition.min_containers,
-            max_containers=definition.max_containers,
-            buffer_containers=definition.buffer_containers,
-            cpu=definition.grant.cpu,
-            memory_mib=definition.grant.memory_mib,
-            gpu_count=definition.grant.gpu_count,
-        )
-
-    def _live(self, function_id: str) -> list[Task]:
-        return [t for t in self._tasks.values() if t.function_id == function_id and t.takes_inputs()]
-
-    def _make_room(self, demands: list[placement.Demand]) -> None:
-        """Ends idle containers of other functions that hold memory or GPUs which one that waits needs."""
-        for demand in demands:
-            if not demand.waiting or len(self._live(demand.function_id)) >= placement.wanted(demand):
-                continue
-            idle = [
-                task
-                for task in self._tasks.values()
-                if task.is_idle and task.takes_inputs() and task.function_id != demand.function_id
-            ]
-            needed = [t for t in idle if t.gpu_devices] if demand.gpu_count else idle
-            free = self._machine.memory_mib - sum(
-                task.definition.grant.memory_mib for task in self._tasks.values()
-            )
-            if needed and (demand.gpu_count or free < demand.memory_mib):
-                self._drain(min(needed, key=lambda task: task.idle_since))
-
-    # ---- one container's life
-
-    def _start_one(self, definition: Definition) -> None:
-        task = Task(new_id(TASK), definition, gpu_devices=self._take_gpus(definition.grant.gpu_count))
+    def _start_one(self, definition: Definition, gpu_devices: tuple[int, ...]) -> None:
+        task = Task(new_id(TASK), definition, gpu_devices=gpu_devices)
         self._tasks[task.task_id] = task
         self._db.run(
             "task_insert",
@@ -413,10 +307,6 @@ class Containers:
         )
         self._logs.task_state(task.task_id, _CREATING)
         self._spawn(self._start(task))
-
-    def _take_gpus(self, count: int) -> tuple[int, ...]:
-        held = {device for task in self._tasks.values() for device in task.gpu_devices}
-        return tuple(d for d in range(len(self._machine.gpus)) if d not in held)[:count]
 
     async def _start(self, task: Task) -> None:
         try:
@@ -482,7 +372,7 @@ class Containers:
         self._interrupt(task)
         if not task.inputs:
             self._limit_drain(task)
-        self._place_soon()
+        self._placing.soon()
 
     def _limit_drain(self, task: Task) -> None:
         if task.kill_timer is None:
@@ -498,7 +388,7 @@ class Containers:
         task.wake_heartbeat.set()
         if task.is_started:
             self._spawn(self._runtime.kill(task.task_id, grace_s=grace_s, reason=reason))
-        self._place_soon()
+        self._placing.soon()
 
     def _exited(self, end: ContainerExit) -> None:
         """Settles a container that has ended: its row, its inputs, its volumes, its socket."""
@@ -542,10 +432,10 @@ class Containers:
         if task.failure is not None and not deployed:
             pause = None
         if pause is None:
+            self._placing.give_up(function_id)
             self._calls.fail_waiting(function_id, result)
-            return
-        self._not_before[function_id] = time.monotonic() + pause
-        self._place_soon(pause + 0.01)
+        else:
+            self._placing.pause(function_id, pause)
 
     async def _clean_up(self, task: Task, end: ContainerExit) -> None:
         self._db.run(
@@ -567,7 +457,7 @@ class Containers:
         await self._runtime.forget(task.task_id)
         self._tasks.pop(task.task_id, None)
         self._logs.task_state(task.task_id, _COMPLETED)
-        self._place_soon()
+        self._placing.soon()
 
     # ---- hooks of calls.py
 

@@ -178,13 +178,13 @@ def test_of_a_client_that_left_the_last_call_goes_on(play: Play) -> None:
 def test_chunks_come_in_order_and_wait(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         call_id = world.call(world.define().function_id, 1)
-        waiting = asyncio.create_task(world.calls.chunks(call_id, 1, 0, 5.0))
+        waiting = asyncio.create_task(world.chunks.read(call_id, 1, 0, 5.0))
         await asyncio.sleep(0)
         chunks = [api_pb2.DataChunk(index=n, data=b"x") for n in (1, 2)]
-        world.calls.put_chunks(call_id, 1, chunks)
-        world.calls.put_chunks(call_id, 1, chunks[:1])
+        world.chunks.put(call_id, 1, chunks)
+        world.chunks.put(call_id, 1, chunks[:1])
         assert [api_pb2.DataChunk.FromString(data).index for data in await waiting] == [1, 2]
-        assert await world.calls.chunks(call_id, 1, 2, 0.0) == []
+        assert await world.chunks.read(call_id, 1, 2, 0.0) == []
 
     play(scene)
 
@@ -267,7 +267,7 @@ def test_inputs_of_containers_that_died_with_the_engine_go_to_others(play: Play)
 
 
 def test_a_synchronous_call_ends_when_its_caller_hung_up(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homeport.control.calls._ORPHAN_AFTER_S", 0.2)
+    monkeypatch.setattr("homeport.control.orphans.AFTER_S", 0.2)
 
     async def scene(world: CallWorld) -> None:
         function_id = world.define().function_id
@@ -286,7 +286,7 @@ def test_a_synchronous_call_ends_when_its_caller_hung_up(play: Play, monkeypatch
 
 
 def test_a_detached_app_needs_no_caller(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homeport.control.calls._ORPHAN_AFTER_S", 0.1)
+    monkeypatch.setattr("homeport.control.orphans.AFTER_S", 0.1)
 
     async def scene(world: CallWorld) -> None:
         world.call(world.define().function_id, 1)
