@@ -79,8 +79,8 @@ class Home:
 
     @property
     def notify_socket(self) -> Path:
-        """Datagrams from supervisors: something was logged, a container ended. Below `tasks`, since that is what
-        the containers' uid may enter."""
+        """Datagrams from supervisors: something was logged, a container ended. Below `tasks`, since that is
+        what the containers' uid may enter."""
         return self.tasks / "n.sock"
 
     def create(self) -> None:
