@@ -35,8 +35,9 @@ def fits_parent(home: Home, spec: ContainerSpec) -> bool:
 
 
 def _elsewhere(home: Home, trees: tuple[Path, ...]) -> list[Path]:
-    folders = shared_folders(home)
-    return [tree for tree in dict.fromkeys(trees) if not any(tree.is_relative_to(f) for f in folders)]
+    # as text: comparing paths part by part takes a noticeable share of a warm start
+    inside = tuple(f"{folder}/" for folder in shared_folders(home))
+    return [tree for tree in dict.fromkeys(trees) if not f"{tree}/".startswith(inside)]
 
 
 def parent_key(
