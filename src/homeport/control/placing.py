@@ -146,7 +146,7 @@ class Placing:
 
     def _free_gpus(self) -> tuple[int, ...]:
         held = {device for task in self._tasks.values() for device in task.gpu_devices}
-        return tuple(device for device in range(len(self._machine.gpus)) if device not in held)
+        return tuple(device for device in self._machine.gpu_numbers if device not in held)
 
     def _live(self, function_id: str) -> list[Task]:
         return [t for t in self._tasks.values() if t.function_id == function_id and t.takes_inputs()]

@@ -13,11 +13,12 @@ DEFAULT_MEMORY_MIB = 128
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has. `gpus` are model names by device index."""
+    """What this machine has. `gpus` are model names, `gpu_numbers` the N of their /dev/nvidiaN."""
 
     cpus: int
     memory_mib: int
     gpus: tuple[str, ...] = ()
+    gpu_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from modal_proto import api_pb2
 from homeport.plan.resources import Machine
 from tests.support.call_world import APP, FAILURE, MAP, SUCCESS, CallWorld, Play
 
-GPU_MACHINE = Machine(cpus=8, memory_mib=16000, gpus=("NVIDIA H100",))
+GPU_MACHINE = Machine(cpus=8, memory_mib=16000, gpus=("NVIDIA H100",), gpu_numbers=(3,))
 
 
 async def settled(world: CallWorld) -> int:
@@ -181,14 +181,14 @@ def test_a_gpu_goes_to_one_container_and_then_to_the_next_function(play: Play) -
         evaluate = world.define("evaluate", resources=gpu).function_id
         world.call(train, 1)
         task_id = await world.container()
-        assert world.runtime.specs[task_id].gpu_devices == (0,)
+        assert world.runtime.specs[task_id].gpu_devices == (3,)
         [(input_id, _, _)] = await world.take(task_id)
         world.call(evaluate, 2)
         assert await settled(world) == 1  # it waits for the device
         world.answer(task_id, input_id)
         assert await world.take(task_id) == []  # told to end, although its window is not over
         world.runtime.end(task_id, 0)
-        assert world.runtime.specs[await world.container()].gpu_devices == (0,)
+        assert world.runtime.specs[await world.container()].gpu_devices == (3,)
 
     play(scene, GPU_MACHINE)
 
