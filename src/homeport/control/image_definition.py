@@ -14,6 +14,7 @@ from homeport.plan.instructions import Copy, From, Instruction, parse
 from homeport.plan.recipe import ImageState
 from homeport.plan.system_packages import check_system_packages, is_client_prelude
 from homeport.runtime.base_image import parse_tag
+from homeport.runtime.userland import missing_packages
 
 SERVED_BUILDERS = ("2025.06", "2026.10")
 UV_IMAGE = re.compile(r"ghcr\.io/astral-sh/uv(?::([\w.-]+))?")
@@ -85,7 +86,7 @@ def check_definition(definition: ImageDefinition) -> list[Instruction]:
         )
     instructions = parse(definition.commands)
     if not is_client_prelude(instructions):
-        check_system_packages(instructions)
+        check_system_packages(instructions, missing_packages)
     first = next(entry for entry in instructions if isinstance(entry, From))
     if first.image == "scratch":
         raise NotServedError(

@@ -32,7 +32,7 @@ from homeport.plan.recipe import (
     run_key,
     unused_build_args,
 )
-from homeport.plan.system_packages import PRELUDE_PACKAGES, is_client_prelude, meets_git
+from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, is_client_prelude
 from homeport.plan.words import expand
 from homeport.runtime.base_image import BaseImage, ensure_base_image, ready_base_image
 from homeport.runtime.context import Context
@@ -192,8 +192,12 @@ class Walk:
         return replace(result, state=state)
 
     async def _run(self, result: Result, step: Run) -> Result:
-        if meets_git(step):
-            return self._meet_git(result, step)
+        use = apt_use(step)
+        if use is not None:
+            result = self._meet_apt(result, use.packages)
+            if not use.rest:
+                return result
+            step = replace(step, command=use.rest, argv=None)
         state = result.state
         env = {**state.arguments, **state.plain_env}
         if _INSTALLS.search(step.command):
@@ -217,12 +221,14 @@ class Walk:
 
         return await self._step(result, step, run_key(state, step, names), make)
 
-    def _meet_git(self, result: Result, step: Run) -> Result:
-        if missing_packages(("git",)):
-            raise NotServedError(
-                f"`{step.text}` needs git, which is not on this machine: sudo apt-get install git."
-            )
-        return self._note(result, "apt-get install git: met by this machine's userland")
+    def _meet_apt(self, result: Result, packages: tuple[str, ...]) -> Result:
+        """This machine's userland has the packages, or the definition had been refused."""
+        if not packages:
+            self._say("(left out: packages are this machine's own)\n")
+            return result
+        result = self._note(result, f"apt-get install {' '.join(packages)}: met by this machine's userland")
+        key = layer_key(result.state.key, "apt", packages)  # an image of its own: its notes are others
+        return replace(result, state=replace(result.state, key=key))
 
     async def _copy(self, result: Result, step: Copy) -> Result:
         sources, target = copy_paths(result.state, step)

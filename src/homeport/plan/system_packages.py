@@ -1,15 +1,16 @@
-"""Steps that install this machine's kind of packages: the client's own prelude, and what is refused.
+"""Steps that install this machine's kind of packages: met by this machine's userland, or refused.
 
-The client begins every debian_slim image with the same apt-get steps. They are met by this machine's
-userland, which containers see: what of it is there is looked up by userland.py and said. Any other apt step
-would have to write into that userland, and is refused by name.
+Containers see the userland, and no step can write into it. So a step that installs packages is met where
+all of them are on this machine, which is said; else it is refused with the command that installs them here.
+What of a step is apt's is read by apt_commands.py. The client begins every debian_slim image with the same
+steps of this kind, which are known as a whole.
 """
 
-import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from homeport.model.errors import NotServedError
+from homeport.plan.apt_commands import AptUse, find_apt
 from homeport.plan.instructions import From, Instruction, Run
 
 PRELUDE_PACKAGES = ("gcc", "gfortran", "build-essential")
@@ -20,12 +21,6 @@ _PRELUDE = (
     "RUN echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections",
     'CMD ["sleep", "172800"]',
 )
-_GIT_STEP = "RUN apt-get update && apt-get install -y git"
-_APT = re.compile(
-    r"(?:^|[\s;&|(`])(?:dpkg\s+(?:-i|--install)\s|(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*"
-    r"(?:install|update|upgrade|dist-upgrade|full-upgrade|build-dep|satisfy|remove|purge|autoremove)\b)"
-)
-_INSTALL = re.compile(r"\binstall\s+([^;&|\n]+)")
 
 
 def is_client_prelude(instructions: Sequence[Instruction]) -> bool:
@@ -34,35 +29,36 @@ def is_client_prelude(instructions: Sequence[Instruction]) -> bool:
     return bool(instructions) and isinstance(instructions[0], From) and texts == _PRELUDE
 
 
-def meets_git(step: Run) -> bool:
-    """Whether the step is the client's own, before it installs from private repositories by git."""
-    return step.text == _GIT_STEP
+def apt_use(step: Run) -> AptUse | None:
+    """What a step wants of apt; None for a step without it."""
+    return find_apt(step.command if step.argv is None else shlex.join(step.argv))
 
 
-def check_system_packages(instructions: Sequence[Instruction]) -> None:
-    """Raises NotServedError for a step that would install packages with apt."""
-    steps = [step for step in instructions if isinstance(step, Run) and _installs(step)]
-    if not steps:
-        return
-    # of apt_install's two steps, update and install, the one that says what is missing
-    step = next((step for step in steps if _asked_packages(step.command)), steps[0])
-    packages = " ".join(_asked_packages(step.command)) or "…"
-    raise NotServedError(
-        f"Homeport does not serve apt_install yet (`{step.text}`). Containers see this machine's own "
-        f"programs and libraries: install them here (sudo apt-get install {packages}) and remove the step."
+def check_system_packages(
+    instructions: Sequence[Instruction], missing: Callable[[tuple[str, ...]], list[str]]
+) -> None:
+    """Raises NotServedError for a step that needs packages which `missing` says are not on this machine, or
+    apt for something else than to install packages."""
+    for step in instructions:
+        use = apt_use(step) if isinstance(step, Run) else None
+        if use is None:
+            continue
+        if not use.is_understood:
+            raise NotServedError(
+                f"Homeport does not serve this use of apt yet (`{step.text}`). Containers see this machine's "
+                "own programs and libraries: install here what the step wants and remove the step."
+            )
+        absent = missing(use.packages)
+        if absent:
+            raise NotServedError(_refusal(step, use, absent))
+
+
+def _refusal(step: Instruction, use: AptUse, absent: list[str]) -> str:
+    which = "them" if len(absent) > 1 else "it"
+    missing = " and ".join(filter(None, [", ".join(absent[:-1]), absent[-1]]))
+    rest = "" if len(absent) == len(use.packages) else " (the others are there)"
+    are = "are" if len(absent) > 1 else "is"
+    return (
+        f"apt_install is met by this machine's own packages, and {missing} {are} not on it{rest}. Install "
+        f"{which} here: sudo apt-get install {' '.join(absent)}. The step was `{step.text}`."
     )
-
-
-def _installs(step: Run) -> bool:
-    return step.text != _GIT_STEP and bool(_APT.search(step.command))
-
-
-def _asked_packages(command: str) -> list[str]:
-    found = _INSTALL.search(command)
-    if found is None:
-        return []
-    try:
-        words = shlex.split(found[1])
-    except ValueError:
-        return []
-    return [word for word in words if not word.startswith("-")]

@@ -1,43 +1,55 @@
 """What this machine's userland has of the Debian packages that an image asks for."""
 
+import re
 import shutil
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
+_STATUS = Path("/var/lib/dpkg/status")
 _PROGRAMS = {  # how a package shows where there is no dpkg, or where its programs came another way
     "gcc": ("gcc",),
     "gfortran": ("gfortran",),
-    "build-essential": ("gcc", "g++", "make", "dpkg-dev"),
+    "build-essential": ("gcc", "g++", "make"),
 }
 
 
 def missing_packages(names: tuple[str, ...]) -> list[str]:
-    """Those of the packages that containers would not find under /usr."""
+    """Those of the packages (NAME, NAME:ARCHITECTURE, NAME=VERSION) that containers would not find under
+    /usr."""
     installed = _installed()
-    return [name for name in names if name not in installed and not _has_programs(name)]
+    return [name for name in names if not _is_there(name, installed)]
 
 
-def _installed() -> frozenset[str]:
+def _is_there(wanted: str, installed: dict[str, str]) -> bool:
+    name, _, version = wanted.partition("=")
+    name = name.partition(":")[0]
+    if name in installed:
+        return not version or fnmatchcase(installed[name], version)
+    return not version and _has_programs(name)
+
+
+def _installed() -> dict[str, str]:
+    """Versions by name of what dpkg knows as installed; a name that is only provided has no version."""
     try:
-        return _read_status(Path("/var/lib/dpkg/status").stat().st_mtime_ns)
+        return read_status(_STATUS, _STATUS.stat().st_mtime_ns)
     except OSError:  # another distribution
-        return frozenset()
+        return {}
 
 
-@cache
-def _read_status(changed_at: int) -> frozenset[str]:
-    found: set[str] = set()
-    name = ""
-    text = Path("/var/lib/dpkg/status").read_text(encoding="utf-8", errors="replace")
-    for line in text.splitlines():
-        if line.startswith("Package: "):
-            name = line[9:].strip()
-        elif line == "Status: install ok installed":
-            found.add(name)
-    return frozenset(found)
+@lru_cache(maxsize=1)
+def read_status(status: Path, changed_at: int) -> dict[str, str]:
+    """Read once for each `changed_at`: a file of megabytes."""
+    versions: dict[str, str] = {}
+    provided: set[str] = set()
+    for paragraph in status.read_text(encoding="utf-8", errors="replace").split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Status|Version|Provides): *(.*)$", paragraph, re.MULTILINE))
+        if fields.get("Status", "").endswith(" ok installed") and "Package" in fields:
+            versions[fields["Package"]] = fields.get("Version", "")
+            provided.update(re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9+.-]*)", fields.get("Provides", "")))
+    return {**dict.fromkeys(provided, ""), **versions}
 
 
 def _has_programs(name: str) -> bool:
     # only what lies under /usr, without /usr/local: that is what containers see
-    programs = [program for program in _PROGRAMS.get(name, (name,)) if program != "dpkg-dev"]
-    return all(shutil.which(program, path="/usr/bin:/usr/sbin") for program in programs)
+    return all(shutil.which(program, path="/usr/bin:/usr/sbin") for program in _PROGRAMS.get(name, (name,)))
