@@ -81,6 +81,8 @@ class ImageParts(ImageSource, Protocol):
 
     def env_origins(self, image_id: str) -> dict[str, str]: ...
 
+    def record(self, image_id: str) -> dict[str, object]: ...
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -136,7 +138,15 @@ def build(
     functions = Functions(db, machine, gpu_required=gpu_required)
     calls = Calls(db, functions)
     sources = Sources(
-        images, mounts, secrets, volumes, apps, _describer(volumes), images.env_origins, _secret_name(secrets)
+        images=images,
+        mounts=mounts,
+        secrets=secrets,
+        volumes=volumes,
+        apps=apps,
+        describe=_describer(volumes),
+        image_origins=images.env_origins,
+        image_record=images.record,
+        secret_name=_secret_name(secrets),
     )
     salt = hashlib.sha256(token.token_secret.encode()).digest()
     starter = Starter(home, functions, sources, salt=salt)

@@ -161,6 +161,7 @@ class CallWorld:
             ),
             describe=lambda object_id: api_pb2.Object(object_id=object_id),
             image_origins=lambda image_id: {},
+            image_record=lambda image_id: {"image_id": image_id},
             secret_name=lambda secret_id: 'Secret "s"',
         )
         starter = Starter(self.home, self.functions, sources, salt=b"salt")

@@ -145,6 +145,9 @@ class FakeImages:
     def env_origins(self, image_id: str) -> dict[str, str]:
         return {}
 
+    def record(self, image_id: str) -> dict[str, object]:
+        return {"image_id": image_id}
+
     def view(self, image_id: str) -> ImageView:
         return ImageView(
             image_id=image_id,

@@ -1,14 +1,19 @@
-"""What is found out about a built image: which Python it runs, which packages it holds."""
+"""What is found out about a built image: its Python, its packages, what it is made of."""
 
+import json
 import os
 import platform
 import re
+import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 from modal_proto import api_pb2
 
 from homeport.runtime.image_builder import ImageBuilder
+from homeport.runtime.layers import LayerStore
+from homeport.store.database import Database
 
 _BASE_FOLDER = "/usr/local/bin"
 _PRINT_SERIES = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -41,6 +46,29 @@ async def image_metadata(
         python_packages=_packages(layers, python),
         libc_version_info=" ".join(platform.libc_ver()),
     )
+
+
+def describe_image(row: sqlite3.Row, db: Database, store: LayerStore) -> dict[str, object]:
+    """A built image as it may be written down: what each layer is, topmost first, and where the image differs
+    from what was asked for."""
+    names: list[str] = json.loads(row["layers"])
+    steps = {
+        step["layer"]: step["instruction"] for step in db.all("instructions_by_layer", layers=row["layers"])
+    }
+    facts = {name: store.facts(store.folder(name)) for name in names}
+    return {
+        "image_id": row["image_id"],
+        "python": row["python"],
+        "base": next((fact["userland"] for fact in facts.values() if "userland" in fact), ""),
+        "layers": [{"name": name, "made_by": steps.get(name) or _made_by(facts[name])} for name in names],
+        "notes": json.loads(row["notes"]),
+    }
+
+
+def _made_by(fact: dict[str, Any]) -> str:
+    if fact.get("kind") == "python":
+        return f"Python {fact['version']} ({fact['origin']})"
+    return f"the base tree for {fact['userland']}" if "userland" in fact else ""
 
 
 def _has(layers: tuple[Path, ...], path: str) -> bool:

@@ -24,7 +24,7 @@ from homeport.control.image_definition import (
     Result,
     check_definition,
 )
-from homeport.control.image_facts import find_python, image_metadata
+from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, read_log
 from homeport.control.image_recipes import Recipes
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
@@ -75,6 +75,7 @@ class Images:
         self._builds: dict[str, _Build] = {}  # by image id
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
         self._views: dict[str, ImageView] = {}
+        self._records: dict[str, dict[str, object]] = {}
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
         self._base = Path()
         self._base_until = 0.0
@@ -103,8 +104,9 @@ class Images:
         if not is_forced and digest in self._recipes_running:
             return self.get(self._recipes_running[digest])
         result = await self._recipes.resolve(definition)
-        if result is not None:
-            return await self._known(definition, result)
+        known = result and self._db.one("built_image_by_key", key=result.state.key)
+        if known:
+            return Image(known["image_id"], BUILT, metadata=known["metadata"])
         if not is_forced and digest in self._recipes_running:  # another request was faster
             return self.get(self._recipes_running[digest])
         return self._start(definition, digest, is_forced)
@@ -162,6 +164,13 @@ class Images:
         """Which instruction set each variable of the image. Raises NotFoundError."""
         return {name: set_by for name, _, set_by in json.loads(self._row(image_id)["env"])}
 
+    def record(self, image_id: str) -> dict[str, object]:
+        """What the image is made of, for the record of a container. Raises NotFoundError."""
+        known = self._records.get(image_id)
+        if known is None:
+            known = self._records[image_id] = describe_image(self._row(image_id), self._db, self._store)
+        return known
+
     def notes(self, image_id: str) -> list[str]:
         """Where the image differs from what was asked for. Raises NotFoundError."""
         notes: list[str] = json.loads(self._row(image_id)["notes"])
@@ -184,15 +193,6 @@ class Images:
         version = client_version or metadata.version("modal")
         python: PythonLayer = await ensure_python(self._home, self._store, series, log)
         return await ensure_client_bundle(self._home, self._store, python, version, builder_version, log)
-
-    async def _known(self, definition: ImageDefinition, result: Result) -> Image:
-        """The row of an image all of whose layers are there, made if only its configuration is new."""
-        row = self._db.one("built_image_by_key", key=result.state.key)
-        if row is not None:
-            return Image(row["image_id"], BUILT, metadata=row["metadata"])
-        image_id = self._add(definition)
-        await self._finish(image_id, definition, result)
-        return self.get(image_id)
 
     def _start(self, definition: ImageDefinition, digest: str, is_forced: bool) -> Image:
         image_id = self._add(definition)

@@ -41,7 +41,7 @@ class LayoutView(Protocol):
 class Sources:
     """Where the parts of a container come from. `describe` gives the handle metadata of a secret, volume or
     image as api_pb2.Object, for the container's own handles. `image_origins` tells which instruction set each
-    variable of an image, `secret_name` what to call a secret."""
+    variable of an image, `image_record` what an image is made of, `secret_name` what to call a secret."""
 
     images: ImageSource
     mounts: MountSource
@@ -50,6 +50,7 @@ class Sources:
     apps: AppLayoutSource
     describe: Callable[[str], api_pb2.Object]
     image_origins: Callable[[str], Mapping[str, str]]
+    image_record: Callable[[str], Mapping[str, object]]
     secret_name: Callable[[str], str]
 
 
@@ -146,13 +147,16 @@ class Starter:
         )
 
     def _record(self, task_id: str, ground: Ground) -> None:
-        """Writes down where each variable of the container came from, before the container exists."""
+        """Writes down, before the container exists, where each of its variables came from and what its image is
+        made of."""
         folder = self._home.tasks / task_id
         folder.mkdir(exist_ok=True)
-        file = folder / "environment.json"
-        file.write_text(
-            json.dumps(environment.record(ground.variables, self._salt), indent=1), encoding="utf-8"
-        )
+        facts = {
+            "environment.json": environment.record(ground.variables, self._salt),
+            "image.json": self._sources.image_record(ground.image.image_id),
+        }
+        for name, found in facts.items():
+            (folder / name).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def _platform(app: AppFacts, image_id: str) -> dict[str, str]:

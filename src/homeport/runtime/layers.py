@@ -39,6 +39,10 @@ class LayerStore:
     def path(self, key: str) -> Path:
         return self._root / layer_name(key)
 
+    def folder(self, name: str) -> Path:
+        """The place of the layer with this folder name."""
+        return self._root / name
+
     def exists(self, key: str) -> bool:
         return self.path(key).is_dir()
 

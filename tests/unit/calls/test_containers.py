@@ -255,6 +255,8 @@ def test_what_a_container_is_told_of_its_app(play: Play) -> None:
         assert known[other.function_id].function_handle_metadata.function_name == "other"
         assert spec.env["KEY"] == "hunter2"
         assert "MODAL_TASK_ID" not in spec.env  # a warm parent serves many tasks
+        image = json.loads((world.home.tasks / spec.task_id / "image.json").read_text())
+        assert image == {"image_id": "im-1"}
         written = (world.home.tasks / spec.task_id / "environment.json").read_text()
         assert "hunter2" not in written
         assert {row["name"] for row in json.loads(written)} == set(spec.env)

@@ -32,6 +32,10 @@ SELECT * FROM images WHERE key = :key AND state = 1 ORDER BY created_at DESC LIM
 -- name: image_step
 SELECT * FROM image_steps WHERE key = :key
 
+-- name: instructions_by_layer
+SELECT layer, instruction FROM image_steps
+WHERE layer IN (SELECT value FROM json_each(:layers))
+
 -- name: set_image_step
 INSERT INTO image_steps (key, result_key, layer, instruction, made_at)
 VALUES (:key, :result_key, :layer, :instruction, :made_at)
