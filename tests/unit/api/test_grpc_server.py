@@ -9,6 +9,7 @@ import grpc.aio
 import grpclib.client
 import grpclib.const
 import grpclib.exceptions
+import hpack
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
@@ -16,6 +17,7 @@ from homeport.api import http2
 from homeport.api.grpc_server import GrpcServer, Method, Request, RpcError, Status
 
 LIMIT = 16 * 1024 * 1024
+HELLO = http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, b"")
 RAW = {"request_serializer": None, "response_deserializer": None}
 
 
@@ -104,7 +106,7 @@ def test_messages_of_many_sizes_come_back_whole():
     async def test(port: int) -> None:
         async with channel(port) as to:
             call = to.unary_unary("/s/Echo", **RAW)
-            for size in (0, 1, 16_384, 65_535, 65_536, 1_000_000, LIMIT):
+            for size in (0, 1, 16_384, 65_535, 65_536, 1_000_000, LIMIT, LIMIT, LIMIT):
                 body = bytes(range(256)) * (size // 256) + bytes(size % 256)
                 assert await call(body) == body, size
 
@@ -223,6 +225,35 @@ def test_a_deadline_ends_the_work_and_is_told():
     with_server(test, Wait=Method(waiting))
 
 
+def test_a_deadline_holds_without_the_client_s_help():
+    waiting = Waiting()
+    headers = [
+        (":method", "POST"),
+        (":path", "/s/Wait"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+        ("grpc-timeout", "50m"),
+    ]
+
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        block = hpack.Encoder().encode(headers)
+        writer.write(
+            HELLO
+            + http2.frame(http2.HEADERS, http2.END_HEADERS, 1, block)
+            + http2.frame(http2.DATA, http2.END_STREAM, 1, bytes(5))
+        )
+        seen = b""
+        while http2.literal(b"grpc-status", b"4") not in seen:
+            more = await reader.read(1000)
+            assert more, "the server hung up"
+            seen += more
+        assert waiting.cancelled.is_set()
+        writer.close()
+
+    with_server(test, Wait=Method(waiting))
+
+
 def test_a_client_that_cancels_or_leaves_ends_the_work():
     waiting, left = Waiting(), Waiting()
 
@@ -290,9 +321,6 @@ def test_a_taken_port_is_an_error():
         await server.stop()
 
     asyncio.run(run())
-
-
-HELLO = http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, b"")
 
 
 @pytest.mark.parametrize(
