@@ -147,8 +147,7 @@ class Starter:
         )
 
     def _record(self, task_id: str, ground: Ground) -> None:
-        """Writes down, before the container exists, where each of its variables came from and what its image is
-        made of."""
+        """Writes down, before the container exists, where its variables came from and what its image is."""
         folder = self._home.tasks / task_id
         folder.mkdir(exist_ok=True)
         facts = {
