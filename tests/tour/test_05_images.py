@@ -104,8 +104,12 @@ def test_a_second_run_builds_nothing_and_a_changed_file_only_what_copies_it(moda
     assert (first_now, config, mounted) == (first, "two", "two")
     assert second_now != second
 
+    ignoring, _ = run(env={"MODAL_IGNORE_CACHE": "1"})
+    assert ignoring[0] != first
+    assert run()[0][:2] == [first, second_now], "what ignored the cache takes no place in it"
     forced, _ = run(env={"MODAL_FORCE_BUILD": "1"})
-    assert forced[0] != first
+    assert forced[0] not in (first, ignoring[0])
+    assert run()[0] == forced, "a forced build takes the place of the known one"
 
 
 def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(modal, write, engine):

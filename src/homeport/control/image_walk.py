@@ -173,10 +173,8 @@ class Walk:
         for instruction in instructions:
             if not isinstance(instruction, (From, Run)):
                 state = advance(state, instruction, {})
-        key = layer_key(state.key, "prelude")
-        if self._forced:
-            key = layer_key(key, "forced", self._salt)
-        return replace(result, state=replace(state, key=key))
+        # the same key for a forced build: nothing was run, and the steps that follow have to find their place
+        return replace(result, state=replace(state, key=layer_key(state.key, "prelude")))
 
     async def _take(self, result: Result, instruction: Instruction) -> Result:
         if isinstance(instruction, Run):
