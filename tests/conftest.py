@@ -25,7 +25,9 @@ _FAILED = pytest.StashKey[bool]()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
-        metafunc.parametrize("account", MODES, indirect=True, scope="session")
+        # with xdist the two modes run side by side, each in one process with one engine
+        modes = [pytest.param(mode, marks=pytest.mark.xdist_group(mode)) for mode in MODES]
+        metafunc.parametrize("account", modes, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ def test_an_image_step_that_is_not_served_is_refused_by_name(modal, write):
         """
         import modal
 
-        app = modal.App("tour-not-served", image=modal.Image.debian_slim().apt_install("wget"))
+        app = modal.App("tour-not-served", image=modal.Image.debian_slim().apt_install("nethack-console"))
 
 
         @app.function()
