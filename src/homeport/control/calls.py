@@ -1,8 +1,8 @@
 """Function calls: inputs in, to containers, results back.
 
-Every input and every result is a row before it is acknowledged; what is kept in memory (queues.py) mirrors
-the unfinished rows and is made from them again when the engine starts. Which containers exist is left to
-containers.py: it is told of demand, and it says when a container has died.
+Every input and every result is a row (call_rows.py) before it is acknowledged; what is kept in memory
+(queues.py) mirrors the unfinished rows and is made from them again when the engine starts. Which containers
+exist is left to containers.py: it is told of demand, and it says when a container has died.
 """
 
 import asyncio
@@ -15,20 +15,18 @@ from dataclasses import dataclass
 from modal_proto import api_pb2
 
 from homeport.control import results
+from homeport.control.call_rows import CallRows, Outputs
 from homeport.control.functions import Functions
 from homeport.control.orphans import Orphans
 from homeport.control.queues import Call, Input, Queue
-from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
-from homeport.model.ids import FUNCTION_CALL, INPUT, new_id
+from homeport.model.errors import FailedPreconditionError
+from homeport.model.ids import FUNCTION_CALL, new_id
 from homeport.plan import retries
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
 
-KEPT_S = 7 * 24 * 3600.0  # results, as on Modal
-_CLEARED_KEPT_S = 600.0  # after the caller said that it has them: a lost answer may be asked for again
 _SWEEP_EVERY_S = 24 * 3600.0
-_OUTPUTS_A_POLL = 500
 _CLEAR_EVERY_S = 2.0
 _BATCHING_FROM = 32  # unfinished inputs from which results are gathered for a moment
 _BATCHING_S = 0.03  # an answer costs client and engine as much as an input does
@@ -45,20 +43,11 @@ class Claimed:
     payload: bytes  # serialised api_pb2.FunctionInput
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """An answer to a poll: serialised api_pb2.FunctionGetOutputsItem, and the cursor behind the last one."""
-
-    items: list[bytes]
-    last_entry: int
-    unfinished: int
-
-
 class Calls:
     """All function calls of one engine."""
 
     def __init__(self, db: Database, functions: Functions) -> None:
-        self._db = db
+        self._rows = CallRows(db)
         self._functions = functions
         self._calls: dict[str, Call] = {}
         self._inputs: dict[str, Input] = {}
@@ -80,30 +69,8 @@ class Calls:
     def load(self) -> None:
         """Takes up the unfinished inputs of an earlier engine. Those that a task had stay with it until
         release_task says that it is gone."""
-        for row in self._db.all("inputs_unfinished_with_calls"):
-            call = self._calls.get(row["call_id"]) or self._remember(
-                Call(
-                    call_id=row["call_id"],
-                    function_id=row["function_id"],
-                    app_id=row["app_id"],
-                    kind=row["kind"],
-                    invocation=row["invocation"],
-                    created_at=row["created_at"],
-                    total=row["total_inputs"],
-                    is_nested=bool(row["parent_input_id"]),
-                    cancelled=row["cancelled_at"] is not None,
-                )
-            )
-            entry = Input(
-                input_id=row["input_id"],
-                call=call,
-                idx=row["idx"],
-                attempt=row["attempt"],
-                crashes=row["crashes"],
-                task_id=row["task_id"] if row["state"] == 1 else None,
-                started_at=row["started_at"] or 0.0,
-                not_before=row["not_before"] or 0.0,
-            )
+        for entry in self._rows.unfinished():
+            call = self._remember(entry.call)
             self._track(entry)
             if entry.task_id is None:
                 self._queue(call.function_id).add(entry)
@@ -114,11 +81,7 @@ class Calls:
 
     def start_sweeping(self) -> None:
         """Deletes results that are no longer kept, now and once a day."""
-        now = time.time()
-        bounds = {"cleared_before": now - _CLEARED_KEPT_S, "created_before": now - KEPT_S}
-        with self._db.transaction():
-            for query in ("sweep_outputs", "sweep_chunks", "sweep_payloads"):
-                self._db.run(query, **bounds)
+        self._rows.sweep()
         self._sweep_timer = asyncio.get_running_loop().call_later(_SWEEP_EVERY_S, self.start_sweeping)
 
     def close(self) -> None:
@@ -158,19 +121,9 @@ class Calls:
             created_at=time.time(),
             is_nested=bool(parent_input_id),
         )
-        with self._db.transaction():
-            self._db.run(
-                "call_insert",
-                call_id=call.call_id,
-                function_id=function_id,
-                app_id=call.app_id,
-                kind=kind,
-                invocation=invocation,
-                parent_input_id=parent_input_id,
-                total_inputs=len(items),
-                created_at=call.created_at,
-            )
-            added = self._insert_inputs(call, items)
+        with self._rows.transaction():
+            self._rows.insert_call(call, parent_input_id, total_inputs=len(items))
+            added = self._rows.insert_inputs(call, items)
         self._remember(call)
         if invocation == _SYNC:
             self._orphans.add(call.call_id)
@@ -182,12 +135,12 @@ class Calls:
         call = self._call(call_id)
         if call.cancelled:
             raise FailedPreconditionError(f"Function call {call_id} was cancelled; it takes no more inputs.")
-        with self._db.transaction():
-            added = self._insert_inputs(call, items)
+        with self._rows.transaction():
+            added = self._rows.insert_inputs(call, items)
             if added:
-                self._db.run("call_count_inputs", call_id=call_id, added=len(added))
+                self._rows.count_inputs(call, len(added))
         placed = dict(self._enqueue(call, added))
-        return [(item.idx, placed.get(item.idx) or self._input_at(call_id, item.idx)) for item in items]
+        return [(item.idx, placed.get(item.idx) or self._rows.input_at(call_id, item.idx)) for item in items]
 
     async def outputs(
         self,
@@ -209,7 +162,7 @@ class Calls:
             if call.kind == _UNARY and call.unfinished:
                 await self._wait_for_output(call, deadline)  # its only result is not there yet
             while True:
-                found = self._outputs_now(call, after, indices)
+                found = self._rows.outputs(call, after, indices)
                 if found.items or time.monotonic() >= deadline:
                     return found
                 if found.unfinished == 0 and self._is_gone(call, indices):
@@ -233,15 +186,14 @@ class Calls:
     def _write_cleared(self) -> None:
         """Many at once: one that is lost with a killed engine is only kept its whole week."""
         self._clear_timer = None
-        now = time.time()
-        self._db.run_many("call_clear", [{"call_id": call_id, "now": now} for call_id in self._cleared])
+        self._rows.write_cleared(self._cleared)
         self._cleared.clear()
 
     def cancel(self, call_id: str, *, reason: str = "", terminate: bool = False) -> None:
         """Ends all unfinished inputs of a call, without retries."""
         call = self._call(call_id)
         call.cancelled = True
-        self._db.run("call_cancel", call_id=call_id, now=time.time())
+        self._rows.write_cancelled(call)
         self._terminate(call, reason or f"Function call {call_id} was cancelled.", terminate=terminate)
 
     def stop_app(self, app_id: str, reason: str) -> None:
@@ -283,12 +235,9 @@ class Calls:
         entries = self._queue(function_id).take(limit)
         now = time.time()
         claimed: list[Claimed] = []
-        with self._db.transaction():
+        with self._rows.transaction():
             for entry in entries:
-                row = self._db.one("input_claim", input_id=entry.input_id, task_id=task_id, now=now)
-                assert row is not None
-                entry.task_id, entry.started_at = task_id, now
-                claimed.append(Claimed(entry, row["input"]))
+                claimed.append(Claimed(entry, self._rows.write_claimed(entry, task_id, now)))
         for entry in entries:
             self._start_timer(entry)
         return claimed
@@ -297,16 +246,16 @@ class Calls:
         """What was claimed before, for a container that did not get the answer."""
         found: list[Claimed] = []
         for entry in entries:
-            row = None if entry.finished else self._db.one("input_payload", input_id=entry.input_id)
-            if row is not None:
-                found.append(Claimed(entry, row["input"]))
+            payload = None if entry.finished else self._rows.payload(entry)
+            if payload is not None:
+                found.append(Claimed(entry, payload))
         return found
 
     def complete(self, task_id: str, items: Sequence[api_pb2.FunctionPutOutputsItem]) -> None:
         """Takes results from a task. Those of inputs that it does not have any more change nothing."""
         finished: list[Input] = []
         repeated: list[tuple[Input, float]] = []
-        with self._db.transaction():
+        with self._rows.transaction():
             for item in items:
                 entry = self._inputs.get(item.input_id)
                 if entry is None or entry.task_id != task_id or item.retry_count != entry.attempt:
@@ -316,7 +265,7 @@ class Calls:
                 if delay is not None:
                     repeated.append((entry, delay))
                     continue
-                self._write_output(
+                self._rows.write_output(
                     entry,
                     item.result,
                     data_format=item.data_format,
@@ -325,14 +274,14 @@ class Calls:
                 )
                 finished.append(entry)
             for entry, delay in repeated:
-                self._write_requeue(entry, delay, failed=True, crashed=False)
+                self._rows.write_requeue(entry, delay, failed=True, crashed=False)
         self._settle(finished, repeated)
 
     def fail(self, entry: Input, result: api_pb2.GenericResult) -> None:
         """Ends one input with a result of the engine's own."""
         if not entry.finished:
-            with self._db.transaction():
-                self._write_output(entry, result)
+            with self._rows.transaction():
+                self._rows.write_output(entry, result)
             self._settle([entry], [])
 
     def fail_waiting(self, function_id: str, result: api_pb2.GenericResult) -> None:
@@ -342,9 +291,9 @@ class Calls:
             for entry in self._inputs.values()
             if entry.call.function_id == function_id and entry.task_id is None
         ]
-        with self._db.transaction():
+        with self._rows.transaction():
             for entry in entries:
-                self._write_output(entry, result)
+                self._rows.write_output(entry, result)
         self._settle(entries, [])
 
     def crashed(self, entry: Input, result: api_pb2.GenericResult, *, out_of_memory: bool) -> None:
@@ -362,16 +311,16 @@ class Calls:
         if delay is None or entry.call.cancelled:
             self.fail(entry, result)
             return
-        with self._db.transaction():
-            self._write_requeue(entry, delay, failed=True, crashed=True)
+        with self._rows.transaction():
+            self._rows.write_requeue(entry, delay, failed=True, crashed=True)
         self._settle([], [(entry, delay)])
 
     def release(self, entry: Input) -> None:
         """Takes an input from a container that will not work on it, without counting an attempt."""
         if entry.finished:
             return
-        with self._db.transaction():
-            self._write_requeue(entry, 0.0, failed=False, crashed=False)
+        with self._rows.transaction():
+            self._rows.write_requeue(entry, 0.0, failed=False, crashed=False)
         self._settle([], [(entry, 0.0)])
 
     def held_by(self, task_id: str) -> list[Input]:
@@ -388,20 +337,7 @@ class Calls:
         known = self._calls.get(call_id)
         if known is not None:
             return known
-        row = self._db.one("call_by_id", call_id=call_id)
-        if row is None:
-            raise NotFoundError(f"Function call {call_id} does not exist on this engine.")
-        call = Call(
-            call_id=call_id,
-            function_id=row["function_id"],
-            app_id=row["app_id"],
-            kind=row["kind"],
-            invocation=row["invocation"],
-            created_at=row["created_at"],
-            total=row["total_inputs"],
-            is_nested=bool(row["parent_input_id"]),
-            cancelled=row["cancelled_at"] is not None,
-        )
+        call = self._rows.call(call_id)
         return call if call.kind == _UNARY else self._remember(call)
 
     def _remember(self, call: Call) -> Call:
@@ -417,32 +353,6 @@ class Calls:
         if queue is None:
             queue = self._queues[function_id] = Queue(lambda: self._tell_demand(function_id))
         return queue
-
-    def _insert_inputs(
-        self, call: Call, items: Sequence[api_pb2.FunctionPutInputsItem]
-    ) -> list[tuple[int, str]]:
-        added: list[tuple[int, str]] = []
-        for item in items:
-            if not item.HasField("input"):
-                raise InvalidError(
-                    f"Input {item.idx} of function call {call.call_id} came without its arguments."
-                )
-            input_id = new_id(INPUT)
-            cursor = self._db.run(
-                "input_insert",
-                input_id=input_id,
-                call_id=call.call_id,
-                idx=item.idx,
-                input=item.input.SerializeToString(),
-            )
-            if cursor.rowcount:
-                added.append((item.idx, input_id))
-        return added
-
-    def _input_at(self, call_id: str, idx: int) -> str:
-        row = self._db.one("input_at", call_id=call_id, idx=idx)
-        assert row is not None
-        return str(row["input_id"])
 
     def _enqueue(self, call: Call, added: list[tuple[int, str]]) -> list[tuple[int, str]]:
         queue = self._queue(call.function_id)
@@ -466,14 +376,6 @@ class Calls:
     def _tell_demand(self, function_id: str) -> None:
         for hook in self.on_demand:
             hook(function_id)
-
-    def _outputs_now(self, call: Call, after: int, indices: tuple[int, int] | None) -> Outputs:
-        if indices is None:
-            rows = self._db.all("outputs_after", call_id=call.call_id, entry=after, limit=_OUTPUTS_A_POLL)
-        else:
-            rows = self._db.all("outputs_between", call_id=call.call_id, start=indices[0], end=indices[1])
-        last = max((row["entry"] for row in rows), default=after)
-        return Outputs([row["output"] for row in rows], last, len(call.unfinished))
 
     def _is_gone(self, call: Call, indices: tuple[int, int] | None) -> bool:
         """Whether results that are asked for existed and are not kept any more."""
@@ -516,9 +418,9 @@ class Calls:
             if entry.task_id is not None:
                 by_task.setdefault(entry.task_id, []).append(entry.input_id)
         result = results.terminated(reason)
-        with self._db.transaction():
+        with self._rows.transaction():
             for entry in entries:
-                self._write_output(entry, result)
+                self._rows.write_output(entry, result)
         self._settle(entries, [])
         self._queue(call.function_id).forget()
         for task_id, input_ids in by_task.items():
@@ -540,11 +442,11 @@ class Calls:
         for hook in self.on_timeout:
             hook(task_id, entry)
         delay = self._retry_delay(entry, result)
-        with self._db.transaction():
+        with self._rows.transaction():
             if delay is None:
-                self._write_output(entry, result)
+                self._rows.write_output(entry, result)
             else:
-                self._write_requeue(entry, delay, failed=True, crashed=False)
+                self._rows.write_requeue(entry, delay, failed=True, crashed=False)
         self._settle([entry] if delay is None else [], [] if delay is None else [(entry, delay)])
 
     def _retry_delay(self, entry: Input, result: api_pb2.GenericResult) -> float | None:
@@ -552,54 +454,6 @@ class Calls:
             return None
         definition = self._functions.get(entry.call.function_id)
         return retries.after_failure(definition.policy, entry.attempt + 1)
-
-    def _write_output(
-        self,
-        entry: Input,
-        result: api_pb2.GenericResult,
-        *,
-        data_format: int = 0,
-        started_at: float = 0.0,
-        created_at: float = 0.0,
-    ) -> None:
-        now = time.time()
-        item = api_pb2.FunctionGetOutputsItem(
-            result=result,
-            idx=entry.idx,
-            input_id=entry.input_id,
-            data_format=data_format,  # type: ignore[arg-type]
-            task_id=entry.task_id or "",
-            input_started_at=started_at or entry.started_at,
-            output_created_at=created_at or now,
-            # retries are the engine's business: the client takes a count of its own for a stale result
-            retry_count=0,
-        )
-        self._db.run(
-            "output_insert",
-            call_id=entry.call.call_id,
-            input_id=entry.input_id,
-            idx=entry.idx,
-            output=item.SerializeToString(),
-        )
-        self._db.run(
-            "input_finish",
-            input_id=entry.input_id,
-            status=result.status,
-            now=now,
-            task_id=entry.task_id,
-        )
-
-    def _write_requeue(self, entry: Input, delay: float, *, failed: bool, crashed: bool) -> None:
-        entry.attempt += failed
-        entry.crashes += crashed
-        entry.not_before = time.time() + delay if delay else 0.0
-        self._db.run(
-            "input_requeue",
-            input_id=entry.input_id,
-            attempt=entry.attempt,
-            crashes=entry.crashes,
-            not_before=entry.not_before or None,
-        )
 
     def _settle(self, finished: Sequence[Input], repeated: Sequence[tuple[Input, float]]) -> None:
         """After the rows: memory, those who wait, and the other parts."""
