@@ -56,6 +56,7 @@ from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
+from homeport.control.sweep import Sweep
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import EngineUnavailableError, HomeportError
 from homeport.model.home import Home
@@ -82,6 +83,8 @@ class ImageParts(ImageSource, Protocol):
     def env_origins(self, image_id: str) -> dict[str, str]: ...
 
     def record(self, image_id: str) -> dict[str, object]: ...
+
+    async def sweep(self, before: float, named: frozenset[str]) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Engine:
     gateway: Gateway
     volumes: VolumeService
     images: ImageParts
+    sweep: Sweep
 
 
 def build(
@@ -188,6 +192,7 @@ def build(
         gateway=gateway,
         volumes=volumes,
         images=images,
+        sweep=Sweep(home, db, (images, mounts)),
     )
 
 
@@ -231,6 +236,8 @@ async def serve(
         bound = _bind(server, port)
         await server.start()
         engine.calls.start_sweeping()
+        engine.sweep.open()
+        stack.push_async_callback(engine.sweep.close)
         endpoint = {
             "pid": os.getpid(),
             "server_url": f"http://127.0.0.1:{bound}",

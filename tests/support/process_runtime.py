@@ -145,6 +145,9 @@ class FakeImages:
     def env_origins(self, image_id: str) -> dict[str, str]:
         return {}
 
+    async def sweep(self, before: float, named: frozenset[str]) -> int | None:
+        return 0
+
     def record(self, image_id: str) -> dict[str, object]:
         return {"image_id": image_id}
 

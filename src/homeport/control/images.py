@@ -25,7 +25,7 @@ from homeport.control.image_definition import (
     check_definition,
 )
 from homeport.control.image_facts import describe_image, find_python, image_metadata
-from homeport.control.image_logs import ImageLog, read_log
+from homeport.control.image_logs import ImageLog, log_path, read_log
 from homeport.control.image_recipes import Recipes
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
 from homeport.model.home import Home
@@ -34,6 +34,7 @@ from homeport.plan.log_records import Record
 from homeport.runtime.base_tree import base_key
 from homeport.runtime.client_bundle import ensure_client_bundle
 from homeport.runtime.engine import ImageView
+from homeport.runtime.identity import remove_tree
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.pythons import PythonLayer, ensure_python
@@ -75,6 +76,8 @@ class Images:
         self._builds: dict[str, _Build] = {}  # by image id
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
         self._views: dict[str, ImageView] = {}
+        self._asked: dict[str, float] = {}  # when an image was last asked for
+        self._resolving = 0
         self._records: dict[str, dict[str, object]] = {}
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
         self._base = Path()
@@ -98,6 +101,15 @@ class Images:
 
         Raises NotServedError by name, InvalidError, NotFoundError before anything runs.
         """
+        self._resolving += 1
+        try:
+            image = await self._find_or_start(definition)
+        finally:
+            self._resolving -= 1
+        self._asked[image.image_id] = time.time()
+        return image
+
+    async def _find_or_start(self, definition: ImageDefinition) -> Image:
         check_definition(definition)
         digest = self._recipes.digest(definition)
         is_forced = definition.force_build or definition.ignore_cache
@@ -143,6 +155,7 @@ class Images:
 
     def view(self, image_id: str) -> ImageView:
         """Raises NotFoundError, or FailedPreconditionError while it is not built."""
+        self._asked[image_id] = time.time()
         view = self._views.get(image_id)
         if view is None:
             view = self._views[image_id] = self._make_view(image_id)
@@ -186,6 +199,39 @@ class Images:
             )
             self._bundles[image_id, client_version] = known
         return known
+
+    async def sweep(self, before: float, named: frozenset[str]) -> int | None:
+        """Removes images that nothing used since `before`, with their logs, and steps' layers that no image
+        has. Returns how many images; None while something is being built."""
+        old_layers = await asyncio.to_thread(self._store.steps_before, before)
+        if self._builds or self._resolving:
+            return None
+        # from here on nothing else runs until rows and folders are gone, whole
+        kept = named | {image_id for image_id, at in self._asked.items() if at >= before}
+        rows = self._db.all("images_unused_since", before=before)
+        unused = [row["image_id"] for row in rows if row["image_id"] not in kept]
+        layers = {row["image_id"]: json.loads(row["layers"]) for row in self._db.all("all_image_layers")}
+        held = {name for image_id in layers.keys() - set(unused) for name in layers[image_id]}
+        doomed = [name for name in old_layers if name not in held]
+        trees = self._store.take_out(doomed)
+        with self._db.transaction():
+            for name in doomed:
+                self._db.run("delete_steps_of_layer", layer=name)
+            for image_id in unused:
+                self._db.run("delete_image", image_id=image_id)
+        for image_id in unused:
+            self._forget(image_id)
+        for tree in trees:
+            await asyncio.to_thread(remove_tree, tree)
+        return len(unused)
+
+    def _forget(self, image_id: str) -> None:
+        self._views.pop(image_id, None)
+        self._records.pop(image_id, None)
+        self._asked.pop(image_id, None)
+        for key in [key for key in self._bundles if key[0] == image_id]:
+            del self._bundles[key]
+        log_path(self._home, image_id).unlink(missing_ok=True)
 
     async def _bundle(
         self, series: str, client_version: str, builder_version: str, log: Log

@@ -46,6 +46,8 @@ class Mounts:
         self._home = home
         self._store = store
         self._owner = container_owner() if owner_uid is None else owner_uid
+        self._asked: dict[str, float] = {}  # when a mount was last asked for
+        self._making = 0
         self._building = asyncio.Lock()  # the same files asked for twice at once are one tree
         _sweep(home.mounts, {row["folder"] for row in database.all("mount_tree_folders")})
 
@@ -89,6 +91,17 @@ class Mounts:
         Raises AlreadyExistsError, InvalidError for paths that cannot be, FailedPreconditionError where
         content has not been uploaded.
         """
+        self._making += 1
+        try:
+            mount = await self._create(files, name, environment, fail_if_exists)
+        finally:
+            self._making -= 1
+        self._asked[mount.mount_id] = time.time()
+        return mount
+
+    async def _create(
+        self, files: list[TreeFile], name: str | None, environment: str, fail_if_exists: bool
+    ) -> Mount:
         known = self._db.one("mount_by_name", environment=environment, name=name) if name else None
         if known is not None and fail_if_exists:
             raise AlreadyExistsError(f"There is a mount named {name!r} already.")
@@ -108,6 +121,7 @@ class Mounts:
         row = self._db.one("mount_by_id", mount_id=mount_id)
         if row is None:
             raise NotFoundError(f"There is no mount {mount_id}. Run the app again, which makes it.")
+        self._asked[mount_id] = time.time()
         return _mount(row)
 
     def tree(self, mount_id: str) -> Path | None:
@@ -129,6 +143,27 @@ class Mounts:
         """A hash of the mount's files, their places and modes: a part of the keys of image layers."""
         mount = self.get(mount_id)
         return mount.checksum or hashlib.sha256(mount.name.encode()).hexdigest()
+
+    async def sweep(self, before: float, named: frozenset[str]) -> int | None:
+        """Removes unnamed mounts that nothing used since `before`, and trees that no mount has.
+
+        Returns how many mounts; None while one is being made."""
+        if self._making:
+            return None
+        kept = named | {mount_id for mount_id, at in self._asked.items() if at >= before}
+        rows = self._db.all("unnamed_mounts_before", before=before)
+        unused = [row["mount_id"] for row in rows if row["mount_id"] not in kept]
+        with self._db.transaction():
+            for mount_id in unused:
+                self._db.run("delete_mount", mount_id=mount_id)
+                self._asked.pop(mount_id, None)
+            folders = [row["folder"] for row in self._db.all("unused_mount_trees")]
+            for folder in folders:
+                self._db.run("delete_mount_tree", folder=folder)
+        # a number is never used twice, so nobody makes these folders again
+        for folder in folders:
+            await asyncio.to_thread(shutil.rmtree, self._folder(folder), ignore_errors=True)
+        return len(unused)
 
     async def _materialise(self, files: list[TreeFile]) -> str:
         unique = sorted({file.path: file for file in files}.values(), key=lambda file: str(file.path))

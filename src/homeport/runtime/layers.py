@@ -103,6 +103,26 @@ class LayerStore:
             if not final.is_dir():  # else another build of the same key was first: the same content
                 raise
 
+    def steps_before(self, before: float) -> list[str]:
+        """Names of steps' layers that are older than a time in seconds since the epoch. For a thread."""
+        return [folder.name for folder in self._root.iterdir() if self._is_step_before(folder, before)]
+
+    def _is_step_before(self, folder: Path, before: float) -> bool:
+        try:
+            is_old = folder.stat().st_ctime < before
+        except FileNotFoundError:  # renamed meanwhile
+            return False
+        return is_old and folder.is_dir() and self.facts(folder).get("kind") == "step"
+
+    def take_out(self, names: list[str]) -> list[Path]:
+        """Gives layers temporary names: at once they are there no more, and may be removed."""
+        taken = []
+        for name in names:
+            folder = self._root / name
+            taken.append(folder.rename(self._root / f"tmp-{name}-{secrets.token_hex(4)}"))
+            self._facts_file(folder).unlink(missing_ok=True)
+        return taken
+
     async def close(self) -> None:
         """Stops what is being made."""
         tasks = list(self._building.values())

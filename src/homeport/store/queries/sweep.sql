@@ -1,0 +1,36 @@
+-- What is in use, for the sweep of what is not. Times are seconds since the epoch.
+
+-- Functions of apps that are there, or were there since :before.
+-- name: definitions_in_use
+SELECT functions.definition FROM functions JOIN apps USING (app_id)
+WHERE apps.stopped_at IS NULL OR apps.stopped_at >= :before OR functions.created_at >= :before
+
+-- Tasks and apps to whose logs something may still be written.
+-- name: ids_with_open_logs
+SELECT task_id AS id FROM tasks WHERE finished_at IS NULL OR finished_at >= :before
+UNION ALL
+SELECT app_id FROM apps WHERE stopped_at IS NULL OR stopped_at >= :before
+
+-- Images that ended as they are before :before, and that no task had since.
+-- name: images_unused_since
+SELECT image_id FROM images
+WHERE state != 0 AND created_at < :before AND COALESCE(finished_at, 0) < :before
+    AND image_id NOT IN (SELECT image_id FROM tasks WHERE finished_at IS NULL OR finished_at >= :before)
+
+-- name: delete_image
+DELETE FROM images WHERE image_id = :image_id
+
+-- name: all_image_layers
+SELECT image_id, layers FROM images
+
+-- name: delete_steps_of_layer
+DELETE FROM image_steps WHERE layer = :layer
+
+-- name: unnamed_mounts_before
+SELECT mount_id FROM mounts WHERE name IS NULL AND checksum != '' AND created_at < :before
+
+-- name: delete_mount
+DELETE FROM mounts WHERE mount_id = :mount_id
+
+-- name: unused_mount_trees
+SELECT folder FROM mount_trees WHERE checksum NOT IN (SELECT checksum FROM mounts)
