@@ -35,6 +35,7 @@ _IDEMPOTENCY_LIMIT = 4096
 # a call's inputs and an input's results: repeating them changes nothing, and remembering answers costs time
 _KNOWN_BY_INDEX = frozenset({"FunctionPutInputs", "FunctionPutOutputs"})
 _MAX_MESSAGE_BYTES = 100 * 1024 * 1024  # Modal's own limit
+_Key = tuple[str, str | None, str]  # an RPC, the task that asked, and the key that it showed
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Gateway:
 
     def __init__(self, servicers: list[object], token_id: str, token_secret: str) -> None:
         self._token = (token_id.encode(), token_secret.encode())
-        self._answers: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[Any]]] = OrderedDict()
+        self._answers: OrderedDict[_Key, tuple[float, asyncio.Future[Any]]] = OrderedDict()
         self._rpcs = rpcs()
         self.owners = _owners(servicers, self._rpcs)
 
@@ -82,7 +83,9 @@ class Gateway:
                 method = methods[path] = self._method(rpc, task_id)
             return method
 
-        return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES)
+        if task_id is not None:  # whoever reaches a container's socket is that task
+            return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES)
+        return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES, admit=self._admit)
 
     def _method(self, rpc: Rpc, task_id: str | None) -> Method:
         owner = self.owners.get(rpc.name)
@@ -96,12 +99,12 @@ class Gateway:
         remembers = _is_mutating(rpc.name)
 
         async def serve(incoming: Request) -> bytes:
-            caller = self._admit(incoming, task_id)
+            caller = Caller(task_id, incoming.metadata, incoming.peer)
             request = _decode(rpc, incoming)
             key = incoming.metadata.get("x-idempotency-key")
             with _refusals(rpc.name):
                 if key and remembers:
-                    answer = await self._once(rpc.name, key, lambda: owner(request, caller))
+                    answer = await self._once((rpc.name, task_id, key), lambda: owner(request, caller))
                 else:
                     answer = await owner(request, caller)
             if caller.warnings:
@@ -113,7 +116,7 @@ class Gateway:
 
     def _streaming(self, rpc: Rpc, owner: Callable[..., Any], task_id: str | None) -> Streaming:
         async def serve(incoming: Request) -> AsyncIterator[bytes]:
-            caller = self._admit(incoming, task_id)
+            caller = Caller(task_id, incoming.metadata, incoming.peer)
             request = _decode(rpc, incoming)
             with _refusals(rpc.name):
                 async with contextlib.aclosing(owner(request, caller)) as messages:
@@ -124,23 +127,21 @@ class Gateway:
 
         return serve
 
-    def _admit(self, incoming: Request, task_id: str | None) -> Caller:
-        metadata = incoming.metadata
-        if task_id is None:
-            shown = (
-                metadata.get("x-modal-token-id", "").encode(),
-                metadata.get("x-modal-token-secret", "").encode(),
+    def _admit(self, headers: dict[str, str]) -> None:
+        """Raises RpcError where the token is missing or another one."""
+        shown = (
+            headers.get("x-modal-token-id", "").encode(),
+            headers.get("x-modal-token-secret", "").encode(),
+        )
+        known = [hmac.compare_digest(a, b) for a, b in zip(shown, self._token, strict=True)]
+        if not all(known):
+            raise RpcError(
+                Status.UNAUTHENTICATED,
+                'This engine does not know the token that was shown. Run eval "$(homeport env)" in this '
+                "shell, or homeport activate, and try again.",
             )
-            known = [hmac.compare_digest(a, b) for a, b in zip(shown, self._token, strict=True)]
-            if not all(known):
-                raise RpcError(
-                    Status.UNAUTHENTICATED,
-                    'This engine does not know the token that was shown. Run eval "$(homeport env)" in this '
-                    "shell, or homeport activate, and try again.",
-                )
-        return Caller(task_id, metadata, incoming.peer)
 
-    async def _once(self, name: str, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _once(self, key: _Key, call: Callable[[], Awaitable[Any]]) -> Any:
         """The answer of the first call with this key: the client sends a retried request again.
 
         A failure is not remembered: the retry is there to try again.
@@ -151,19 +152,21 @@ class Gateway:
             if len(self._answers) < _IDEMPOTENCY_LIMIT and now - at < _IDEMPOTENCY_KEPT_S:
                 break
             del self._answers[oldest_key]
-        known = self._answers.get((name, key))
+        known = self._answers.get(key)
         if known is not None:
             # shield: one retry that hangs up must not cancel the others' answer
             return await asyncio.shield(known[1])
         future: asyncio.Future[Any] = asyncio.ensure_future(call())
-        self._answers[name, key] = (now, future)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            self._answers.pop((name, key), None)
-            raise
+        self._answers[key] = (now, future)
+
+        def forget_failure(done: asyncio.Future[Any]) -> None:
+            """Also of a call whose client had left before it failed."""
+            known = self._answers.get(key)
+            if (done.cancelled() or done.exception() is not None) and known and known[1] is done:
+                del self._answers[key]
+
+        future.add_done_callback(forget_failure)
+        return await asyncio.shield(future)
 
 
 def _owners(servicers: list[object], known: dict[str, Rpc]) -> dict[str, Callable[..., Any]]:

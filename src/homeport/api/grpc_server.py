@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from homeport.api.http2 import Connection, Exchange, literal
+from homeport.api.http2 import Connection, Exchange, Room, literal
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ _HEAD = b"\x88" + literal(b"content-type", b"application/grpc")  # :status 200 i
 _TAIL_OK = literal(b"grpc-status", b"0")
 _REFUSED_CONTENT = literal(b":status", b"415")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_MAX_SENTENCE = 6000  # bytes as sent: clients refuse longer ones, and the whole answer with them
+_TIMEOUT = re.compile(r"[0-9]{1,8}[HMSmun]")
+_MAX_BODIES = 4  # times the longest message: what is kept of requests on their way
 _PRINTABLE = "".join(chr(number) for number in range(0x20, 0x7F) if chr(number) != "%")
 
 
@@ -77,11 +81,21 @@ Streaming = Callable[[Request], AsyncIterator[bytes]]
 
 
 class GrpcServer:
-    """Serves methods by path on one address. `find` gives the method of a path, or None."""
+    """Serves methods by path on one address. `find` gives the method of a path, or None; `admit` raises
+    RpcError for headers of somebody who may not ask, before anything of the request's body is kept.
+    """
 
-    def __init__(self, find: Callable[[str], Method | None], *, max_message_bytes: int) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], Method | None],
+        *,
+        max_message_bytes: int,
+        admit: Callable[[dict[str, str]], None] = lambda headers: None,
+    ) -> None:
         self._find = find
+        self._admit = admit
         self._max_body_bytes = max_message_bytes + _PREFIX_BYTES
+        self._room = Room(_MAX_BODIES * self._max_body_bytes)
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -131,17 +145,31 @@ class GrpcServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _connection(self) -> Connection:
-        connection = _NamedConnection(self._request, self._oversize, self._max_body_bytes)
+        connection = _NamedConnection(
+            self._look, self._request, self._oversize, self._max_body_bytes, self._room
+        )
         connection.on_lost = self._connections.discard
         self._connections.add(connection)
         return connection
 
     # ---- one request
 
-    def _request(self, connection: Connection, exchange: Exchange) -> None:
-        content = exchange.headers.get("content-type", "")
-        if not content.startswith("application/grpc"):
+    def _look(self, connection: Connection, exchange: Exchange) -> None:
+        """Refuses, by its head, a request that is none or of somebody who may not ask."""
+        if not exchange.headers.get("content-type", "").startswith("application/grpc"):
             connection.finish(exchange, _REFUSED_CONTENT)
+            return
+        try:
+            self._admit(exchange.headers)
+        except RpcError as error:
+            exchange.refusal = error
+            exchange.headers = {}
+        else:
+            connection.welcome()
+
+    def _request(self, connection: Connection, exchange: Exchange) -> None:
+        if isinstance(exchange.refusal, RpcError):
+            _fail(connection, exchange, exchange.refusal.status, str(exchange.refusal))
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection, exchange))
         exchange.task = task
@@ -150,7 +178,10 @@ class GrpcServer:
 
     def _oversize(self, connection: Connection, exchange: Exchange) -> None:
         limit = (self._max_body_bytes - _PREFIX_BYTES) // (1024 * 1024)
-        sentence = f"A message is longer than {limit} MiB; larger data has to go through a blob or a volume."
+        sentence = (
+            f"A message is longer than {limit} MiB, or many at once are longer than {_MAX_BODIES * limit} "
+        )
+        sentence += "MiB together; larger data has to go through a blob or a volume."
         _fail(connection, exchange, Status.RESOURCE_EXHAUSTED, sentence)
 
     async def _serve(self, connection: Connection, exchange: Exchange) -> None:
@@ -161,7 +192,7 @@ class GrpcServer:
             method = self._find(headers.get(":path", ""))
             if method is None:
                 raise RpcError(Status.UNIMPLEMENTED, f"This server has no method {headers.get(':path', '')}.")
-            request.body = _message(exchange)
+            request.body = _message(connection.take_body(exchange))
             if method.streams:
                 await self._stream(method, request, connection, exchange)
             else:
@@ -209,7 +240,7 @@ class _Deadline:
     def __init__(self, timeout: str | None) -> None:
         self.is_over = False
         self._timer: asyncio.TimerHandle | None = None
-        if timeout and timeout[:-1].isdigit() and timeout[-1] in _UNITS:
+        if timeout and _TIMEOUT.fullmatch(timeout):
             seconds = int(timeout[:-1]) * _UNITS[timeout[-1]]
             task = asyncio.current_task()
             self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, task)
@@ -224,15 +255,13 @@ class _Deadline:
             self._timer.cancel()
 
 
-def _message(exchange: Exchange) -> bytes:
-    """The one message of a request. Raises RpcError."""
-    body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
-    exchange.body.clear()
+def _message(body: bytes | bytearray) -> bytes:
+    """The one message of a request's body. Raises RpcError."""
     if len(body) < _PREFIX_BYTES or int.from_bytes(body[1:5], "big") != len(body) - _PREFIX_BYTES:
         raise RpcError(Status.INVALID_ARGUMENT, "The request does not hold exactly one message.")
     if body[0]:
         raise RpcError(Status.UNIMPLEMENTED, "Compressed messages are not served; send them as they are.")
-    return body[_PREFIX_BYTES:]
+    return bytes(memoryview(body)[_PREFIX_BYTES:])
 
 
 def _tail(request: Request) -> bytes:
@@ -243,6 +272,14 @@ def _metadata(pairs: list[tuple[str, str]]) -> bytes:
     return b"".join(literal(name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
 
 
+def _quoted(sentence: str) -> bytes:
+    """A sentence as a header's value, cut where it is longer than clients take."""
+    quoted = urllib.parse.quote(sentence, safe=_PRINTABLE, errors="replace")
+    if len(quoted) > _MAX_SENTENCE:
+        quoted = re.sub("%.?$", "", quoted[: _MAX_SENTENCE - 4]) + " ..."
+    return quoted.encode("ascii")
+
+
 def _fail(
     connection: Connection,
     exchange: Exchange,
@@ -251,6 +288,6 @@ def _fail(
     trailing: list[tuple[str, str]] | None = None,
 ) -> None:
     tail = literal(b"grpc-status", str(int(status)).encode())
-    tail += literal(b"grpc-message", urllib.parse.quote(sentence, safe=_PRINTABLE).encode("ascii"))
+    tail += literal(b"grpc-message", _quoted(sentence))
     tail += _metadata(trailing or [])
     connection.finish(exchange, tail if exchange.has_begun else _HEAD + tail)

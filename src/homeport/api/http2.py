@@ -9,7 +9,7 @@ grpc_server.py. RFC 9113 is followed where a client can tell; a client that brea
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from homeport.api.header_decoder import HeaderDecoder, HeaderError
 
@@ -19,7 +19,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS, PADDED, HAS_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR = 0x0, 0x1, 0x3, 0x6
-REFUSED_STREAM, COMPRESSION_ERROR = 0x7, 0x9
+STREAM_CLOSED, REFUSED_STREAM, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 0x5, 0x7, 0x9, 0xB
 
 _DEFAULT_WINDOW = 65_535
 _MAX_WINDOW = 2**31 - 1
@@ -28,6 +28,10 @@ _STREAM_WINDOW = 8 * 1024 * 1024  # what a client may send before it is told to 
 _CONNECTION_WINDOW = 32 * 1024 * 1024
 _MAX_STREAMS = 10_000
 _MAX_HEADERS = 64 * 1024
+_MAX_CONTINUATIONS = 64
+_MAX_UNREAD = 8 * 1024 * 1024  # of short answers to a client that reads none
+_GREETING_S = 20.0  # in which a client has to ask for something that it may
+_GOODBYE_S = 5.0  # in which one that is hung up on may read what was written
 
 _SETTING_INITIAL_WINDOW, _SETTING_MAX_FRAME = 0x4, 0x5
 
@@ -69,37 +73,45 @@ class Exchange:
     stream_id: int
     headers: dict[str, str]
     send_window: int
-    body: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
+    body: bytes | bytearray = b""
     unacknowledged: int = 0
     is_complete: bool = False
     is_open: bool = True  # as long as something may be answered
     has_begun: bool = False  # the answer's head was sent
+    refusal: Exception | None = None  # told once the request is complete: clients may trip over it earlier
     task: asyncio.Task[None] | None = None
 
 
 class Connection(asyncio.Protocol):
     """One client's connection.
 
-    `on_request` is called with each request once all of it is there; `on_oversize` with one whose body grows
-    beyond `max_body_bytes`, of which nothing more is kept.
+    `on_headers` is called with each request's head, and may answer or refuse it: of a refused one's body
+    nothing is kept. `on_request` is called once all of a request is there; `on_oversize` with one whose body
+    grows beyond `max_body_bytes`, or is one too many for `room`, of which nothing more is kept.
     """
 
     def __init__(
         self,
+        on_headers: Callable[["Connection", Exchange], None],
         on_request: Callable[["Connection", Exchange], None],
         on_oversize: Callable[["Connection", Exchange], None],
         max_body_bytes: int,
+        room: "Room",
     ) -> None:
+        self._on_headers = on_headers
         self._on_request = on_request
         self._on_oversize = on_oversize
         self._max_body_bytes = max_body_bytes
+        self._bodies = room
         self._transport: asyncio.Transport
         self._decoder = HeaderDecoder(max_block_bytes=_MAX_HEADERS)
         self._buffer = bytearray()
         self._is_greeted = False
         self._last_id = 0
         self._block: tuple[int, int, bytearray] | None = None  # headers that go on in CONTINUATION
+        self._continuations = 0
+        self._unread = 0  # bytes written although the client does not read
+        self._greeting: asyncio.TimerHandle | None = None
         self._unacknowledged = 0
         self._send_window = _DEFAULT_WINDOW
         self._initial_window = _DEFAULT_WINDOW
@@ -126,8 +138,16 @@ class Connection(asyncio.Protocol):
         )
         more = (_CONNECTION_WINDOW - _DEFAULT_WINDOW).to_bytes(4, "big")
         transport.write(frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, more))
+        self._greeting = asyncio.get_running_loop().call_later(_GREETING_S, self.close)
+
+    def welcome(self) -> None:
+        """The client may ask what it asks: its connection may stay, also without a request."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.welcome()
         for exchange in list(self.exchanges.values()):
             self._abandon(exchange)
         self._make_room()
@@ -138,6 +158,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_paused = False
+        self._unread = 0
         self._make_room()
 
     def data_received(self, data: bytes) -> None:
@@ -153,6 +174,7 @@ class Connection(asyncio.Protocol):
             goodbye = self._last_id.to_bytes(4, "big") + code.to_bytes(4, "big")
             self._transport.write(frame(GOAWAY, 0, 0, goodbye))
             self._transport.close()
+            asyncio.get_running_loop().call_later(_GOODBYE_S, self._transport.abort)
 
     # ---- reading
 
@@ -165,7 +187,7 @@ class Connection(asyncio.Protocol):
             if not PREFACE.startswith(data[: len(PREFACE)]):
                 raise BrokenProtocolError(PROTOCOL_ERROR, "it does not speak HTTP/2")
             if end < len(PREFACE):
-                self._buffer = bytearray(data)
+                self._keep(data, 0)
                 return
             self._is_greeted, position = True, len(PREFACE)
         while end - position >= 9:
@@ -179,11 +201,23 @@ class Connection(asyncio.Protocol):
             stream_id = int.from_bytes(data[position + 5 : start], "big") & _MAX_WINDOW
             position = start + length
             self._take(kind, flags, stream_id, bytes(data[start:position]))
-        self._buffer = bytearray(data[position:]) if position < end else bytearray()
+        self._keep(data, position)
+
+    def _keep(self, data: bytes | bytearray, position: int) -> None:
+        """Keeps what has not been read. Moves nothing while a frame is incomplete: a frame that comes byte by
+        byte would cost a copy of it for each."""
+        if data is self._buffer:
+            del self._buffer[:position]
+        else:
+            self._buffer = bytearray(data[position:])
 
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._block is not None and (kind != CONTINUATION or stream_id != self._block[0]):
             raise BrokenProtocolError(PROTOCOL_ERROR, "a header block was interrupted")
+        if not stream_id and kind in (DATA, HEADERS, RST_STREAM, CONTINUATION):
+            raise BrokenProtocolError(PROTOCOL_ERROR, "a request on stream 0")
+        if stream_id and kind in (SETTINGS, PING, GOAWAY):
+            raise BrokenProtocolError(PROTOCOL_ERROR, "the connection's matters on a stream")
         if kind == DATA:
             self._take_data(flags, stream_id, payload)
         elif kind == HEADERS:
@@ -197,8 +231,11 @@ class Connection(asyncio.Protocol):
             if len(payload) != 8:
                 raise BrokenProtocolError(FRAME_SIZE_ERROR, "a ping that has not 8 bytes")
             if not flags & ACK:
-                self._transport.write(frame(PING, ACK, 0, payload))
+                self._say(frame(PING, ACK, 0, payload))
         elif kind == RST_STREAM:
+            if len(payload) != 4:
+                raise BrokenProtocolError(FRAME_SIZE_ERROR, "a reset that has not 4 bytes")
+            self._check_begun(stream_id)
             exchange = self.exchanges.get(stream_id)
             if exchange is not None:
                 self._abandon(exchange)
@@ -215,13 +252,15 @@ class Connection(asyncio.Protocol):
             self._take_block(flags, stream_id, block)
         else:
             self._block = (stream_id, flags, bytearray(block))
+            self._continuations = 0
 
     def _take_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         if self._block is None:
             raise BrokenProtocolError(PROTOCOL_ERROR, "headers go on that never began")
         _, first_flags, block = self._block
         block += payload
-        if len(block) > _MAX_HEADERS:
+        self._continuations += 1
+        if len(block) > _MAX_HEADERS or self._continuations > _MAX_CONTINUATIONS:
             raise BrokenProtocolError(PROTOCOL_ERROR, "headers are too long")
         if flags & END_HEADERS:
             self._block = None
@@ -242,33 +281,60 @@ class Connection(asyncio.Protocol):
                 self._reset(stream_id, REFUSED_STREAM)
                 return
             self.exchanges[stream_id] = exchange
-        if flags & END_STREAM:
+            exchange.is_complete = bool(flags & END_STREAM)
+            self._on_headers(self, exchange)
+            if exchange.is_complete and exchange.is_open:
+                self._on_request(self, exchange)
+        elif exchange.is_complete:
+            raise BrokenProtocolError(STREAM_CLOSED, f"headers on stream {stream_id} after its end")
+        elif flags & END_STREAM:
             self._complete(exchange)
 
     def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._unacknowledged += len(payload)
         if self._unacknowledged >= _CONNECTION_WINDOW // 2:
-            self._transport.write(frame(WINDOW_UPDATE, 0, 0, self._unacknowledged.to_bytes(4, "big")))
+            self._say(frame(WINDOW_UPDATE, 0, 0, self._unacknowledged.to_bytes(4, "big")))
             self._unacknowledged = 0
+        self._check_begun(stream_id)
         exchange = self.exchanges.get(stream_id)
-        if exchange is None or exchange.is_complete:
-            if stream_id > self._last_id:
-                raise BrokenProtocolError(PROTOCOL_ERROR, f"data on stream {stream_id}, which is not open")
+        if exchange is None:
             return  # of a stream that was answered already
+        if exchange.is_complete:
+            raise BrokenProtocolError(STREAM_CLOSED, f"data on stream {stream_id} after its end")
         exchange.unacknowledged += len(payload)
-        if flags & PADDED:
-            payload = _unpad(flags, payload)
-        exchange.body.append(payload)
-        exchange.size_bytes += len(payload)
-        if exchange.size_bytes > self._max_body_bytes:
-            exchange.body.clear()
+        if exchange.unacknowledged > _STREAM_WINDOW:
+            raise BrokenProtocolError(FLOW_CONTROL_ERROR, f"more data on stream {stream_id} than its window")
+        if not self._add_to_body(exchange, _unpad(flags, payload)):
             self._on_oversize(self, exchange)
         elif flags & END_STREAM:
             self._complete(exchange)
         elif exchange.unacknowledged >= _STREAM_WINDOW // 2:
-            more = exchange.unacknowledged.to_bytes(4, "big")
-            self._transport.write(frame(WINDOW_UPDATE, 0, stream_id, more))
+            self._say(frame(WINDOW_UPDATE, 0, stream_id, exchange.unacknowledged.to_bytes(4, "big")))
             exchange.unacknowledged = 0
+
+    def _add_to_body(self, exchange: Exchange, payload: bytes) -> bool:
+        """Whether there is room for it."""
+        if exchange.refusal is not None:
+            return True
+        if len(exchange.body) + len(payload) > self._max_body_bytes or not self._bodies.take(len(payload)):
+            return False
+        if not exchange.body:
+            exchange.body = payload
+        else:
+            if isinstance(exchange.body, bytes):
+                exchange.body = bytearray(exchange.body)
+            exchange.body += payload
+        return True
+
+    def take_body(self, exchange: Exchange) -> bytes | bytearray:
+        """A request's body, of which this keeps nothing."""
+        body, exchange.body = exchange.body, b""
+        self._bodies.give(len(body))
+        return body
+
+    def _check_begun(self, stream_id: int) -> None:
+        if stream_id > self._last_id or not stream_id % 2:
+            raise BrokenProtocolError(PROTOCOL_ERROR, f"stream {stream_id} is not open")
 
     def _complete(self, exchange: Exchange) -> None:
         if not exchange.is_complete:
@@ -285,12 +351,21 @@ class Connection(asyncio.Protocol):
             self._send_window += more
             if self._send_window > _MAX_WINDOW:
                 raise BrokenProtocolError(FLOW_CONTROL_ERROR, "the connection's window is too large")
-        elif (exchange := self.exchanges.get(stream_id)) is not None:
-            exchange.send_window += more
+        else:
+            self._check_begun(stream_id)
+            if (exchange := self.exchanges.get(stream_id)) is not None:
+                self._widen(exchange, more)
         self._make_room()
+
+    def _widen(self, exchange: Exchange, more: int) -> None:
+        exchange.send_window += more
+        if exchange.send_window > _MAX_WINDOW:
+            raise BrokenProtocolError(FLOW_CONTROL_ERROR, "a stream's window is too large")
 
     def _take_settings(self, flags: int, payload: bytes) -> None:
         if flags & ACK:
+            if payload:
+                raise BrokenProtocolError(FRAME_SIZE_ERROR, "an acknowledgement that says more")
             return
         if len(payload) % 6:
             raise BrokenProtocolError(FRAME_SIZE_ERROR, "settings of an odd length")
@@ -301,13 +376,13 @@ class Connection(asyncio.Protocol):
                 if value > _MAX_WINDOW:
                     raise BrokenProtocolError(FLOW_CONTROL_ERROR, "the initial window is too large")
                 for exchange in self.exchanges.values():
-                    exchange.send_window += value - self._initial_window
+                    self._widen(exchange, value - self._initial_window)
                 self._initial_window = value
             elif number == _SETTING_MAX_FRAME:
                 if not 16_384 <= value <= 2**24 - 1:
                     raise BrokenProtocolError(PROTOCOL_ERROR, f"frames of {value} bytes")
                 self._max_frame = value
-        self._transport.write(frame(SETTINGS, ACK, 0, b""))
+        self._say(frame(SETTINGS, ACK, 0, b""))
         self._make_room()
 
     # ---- answering
@@ -325,7 +400,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(
             frame(HEADERS, END_HEADERS, number, head)
             + frame(DATA, 0, number, body)
-            + frame(HEADERS, END_HEADERS | END_STREAM, number, tail)
+            + _headers(END_STREAM, number, tail)
         )
         self._close(exchange)
         return True
@@ -334,7 +409,7 @@ class Connection(asyncio.Protocol):
         """Sends an answer's head, once."""
         if not exchange.has_begun:
             exchange.has_begun = True
-            self._transport.write(frame(HEADERS, END_HEADERS, exchange.stream_id, head))
+            self._say(frame(HEADERS, END_HEADERS, exchange.stream_id, head))
 
     async def send(self, exchange: Exchange, body: bytes) -> None:
         """Sends a part of an answer, as fast as the client takes it."""
@@ -353,7 +428,7 @@ class Connection(asyncio.Protocol):
     def finish(self, exchange: Exchange, tail: bytes) -> None:
         """Sends an answer's last header block; nothing where the client is gone."""
         if exchange.is_open:
-            self._transport.write(frame(HEADERS, END_HEADERS | END_STREAM, exchange.stream_id, tail))
+            self._say(_headers(END_STREAM, exchange.stream_id, tail))
             self._close(exchange)
 
     def _close(self, exchange: Exchange) -> None:
@@ -361,16 +436,28 @@ class Connection(asyncio.Protocol):
         if not exchange.is_complete:  # the client may stop sending
             self._reset(exchange.stream_id, NO_ERROR)
         self.exchanges.pop(exchange.stream_id, None)
+        self.take_body(exchange)
 
     def _abandon(self, exchange: Exchange) -> None:
         """The client does not want the answer any more."""
         exchange.is_open = False
         self.exchanges.pop(exchange.stream_id, None)
+        self.take_body(exchange)
         if exchange.task is not None:
             exchange.task.cancel()
 
     def _reset(self, stream_id: int, code: int) -> None:
-        self._transport.write(frame(RST_STREAM, 0, stream_id, code.to_bytes(4, "big")))
+        self._say(frame(RST_STREAM, 0, stream_id, code.to_bytes(4, "big")))
+
+    def _say(self, frames: bytes) -> None:
+        """Writes without waiting for the client to read: only so much, since it is kept until then."""
+        if self._is_paused:
+            self._unread += len(frames)
+            if self._unread > _MAX_UNREAD:
+                logger.info("a client at %s asks without reading the answers", self.peer or "a socket")
+                self.close(ENHANCE_YOUR_CALM)
+                return
+        self._transport.write(frames)
 
     def _make_room(self) -> None:
         for waiter in self._room:
@@ -385,6 +472,35 @@ class Connection(asyncio.Protocol):
             await waiter
         finally:
             self._room.discard(waiter)
+
+
+class Room:
+    """How much may be kept of requests that have not arrived completely, by all connections of a server."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = size_bytes
+
+    def take(self, size_bytes: int) -> bool:
+        if size_bytes > self._left:
+            return False
+        self._left -= size_bytes
+        return True
+
+    def give(self, size_bytes: int) -> None:
+        self._left += size_bytes
+
+
+def _headers(flags: int, stream_id: int, block: bytes) -> bytes:
+    """A header block in as many frames as it needs: those of 16 KiB every client takes."""
+    parts = [block[start : start + 16_384] for start in range(0, len(block), 16_384)]
+    if len(parts) == 1:
+        return frame(HEADERS, flags | END_HEADERS, stream_id, block)
+    between = b"".join(frame(CONTINUATION, 0, stream_id, part) for part in parts[1:-1])
+    return (
+        frame(HEADERS, flags, stream_id, parts[0])
+        + between
+        + frame(CONTINUATION, END_HEADERS, stream_id, parts[-1])
+    )
 
 
 def _unpad(flags: int, payload: bytes) -> bytes:
