@@ -19,7 +19,7 @@ run: setup  ## set up, start the engine, run the example app through the real mo
 	@$(BIN)/python scripts/first_run.py
 
 test: setup-dev  ## set up, run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: setup-dev  ## format and lint, without changing anything
 	@$(BIN)/ruff format --check $(CODE)

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,20 @@ _FAILED = pytest.StashKey[bool]()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
-        # with xdist the two modes run side by side, each in one process with one engine
-        modes = [pytest.param(mode, marks=pytest.mark.xdist_group(mode)) for mode in MODES]
-        metafunc.parametrize("account", modes, indirect=True, scope="session")
+        metafunc.parametrize("account", MODES, indirect=True, scope="session")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `pytest -n 2` the modes run side by side, each in one process with one engine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByMode(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            parameters = nodeid.partition("[")[2]
+            return next((mode for mode in MODES if parameters.startswith(mode)), nodeid)
+
+    return ByMode(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import re
 
+from tests.support.commands import interrupt
+
 
 def test_a_file_with_one_function_runs(modal, write):
     write(
@@ -155,12 +157,13 @@ def test_an_app_runs_from_python(python, write):
     assert re.search(r"result 42 ap-[A-Za-z0-9]{22}$", said.out, re.MULTILINE)
 
 
-def test_standard_output_and_error_arrive_in_order_and_unbuffered(modal, write):
+def test_each_stream_arrives_in_order_and_while_the_function_runs(modal, write):
     write(
         "app.py",
         """
         import subprocess
         import sys
+        import time
 
         import modal
 
@@ -174,10 +177,15 @@ def test_standard_output_and_error_arrive_in_order_and_unbuffered(modal, write):
             subprocess.run([sys.executable, "-c", "print('three, from a child')"], check=True)
             subprocess.run("echo four, from a shell", shell=True, check=True)
             print("f\\u00fcnf \\N{CAT}")
+            print("two again", file=sys.stderr)
+            time.sleep(600)
         """,
     )
-    said = modal("run", "app.py")
-    shown = [line for line in said.text.splitlines() if re.match("(one|two|three|four|fünf)", line)]
-    assert sorted(shown) == sorted(
-        ["one", "two", "three, from a child", "four, from a shell", "fünf \N{CAT}"]
-    )
+    running = modal.start("run", "app.py")
+    running.wait_for("two again")
+    running.wait_for("fünf")
+    interrupt(running)
+    running.wait(20)
+    shown = [line for line in running.text.splitlines() if re.match("(one|three|four|fünf)", line)]
+    assert shown == ["one", "three, from a child", "four, from a shell", "fünf \N{CAT}"]
+    assert re.findall("^two.*", running.text, re.MULTILINE) == ["two", "two again"]

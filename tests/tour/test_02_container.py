@@ -109,6 +109,10 @@ def test_no_variable_of_the_shell_that_started_engine_or_client_gets_in(engine, 
         assert "WANDB_API_KEY" not in environment
         assert environment["ASKED_FOR"] == "yes"
         assert not [name for name, value in environment.items() if str(folder) in value]
+        own = {name for name in environment if not name.startswith("MODAL_")}
+        assert own - {"ASKED_FOR", "SET_BY_INPUT"} == {
+            "HOME", "LANG", "PATH", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHON_VERSION"
+        }  # fmt: skip
     platform = {name for name in environments[0] if name.startswith("MODAL_")}
     assert {"MODAL_TASK_ID", "MODAL_IS_REMOTE", "MODAL_ENVIRONMENT", "MODAL_IMAGE_ID"} <= platform
     assert not platform & {"MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"}

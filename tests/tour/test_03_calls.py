@@ -20,6 +20,11 @@ def test_map_starmap_for_each_and_gather(modal, write):
 
 
         @app.function()
+        def note(n):
+            print("noted", n)
+
+
+        @app.function()
         def power(base, exponent=2):
             return base**exponent
 
@@ -37,7 +42,7 @@ def test_map_starmap_for_each_and_gather(modal, write):
             print("any order", sorted(square.map(range(5), order_outputs=False)))
             print("starmap", list(power.starmap([(2, 3), (3, 2)], kwargs={})))
             print("kwargs", list(power.map([1, 2, 3], kwargs={"exponent": 3})))
-            square.for_each(range(3))
+            note.for_each(range(3))
             print("exceptions", [type(r).__name__ for r in odd_fails.map(range(4), return_exceptions=True)])
             calls = [square.spawn(7), power.spawn(2, 5)]
             print("gather", modal.FunctionCall.gather(*calls))
@@ -48,6 +53,7 @@ def test_map_starmap_for_each_and_gather(modal, write):
     assert "any order [0, 1, 4, 9, 16]" in said.lines
     assert "starmap [8, 9]" in said.lines
     assert "kwargs [1, 8, 27]" in said.lines
+    assert {"noted 0", "noted 1", "noted 2"} <= set(said.lines)
     assert "exceptions ['int', 'ValueError', 'int', 'ValueError']" in said.lines
     assert "gather [49, 32]" in said.lines
 
@@ -92,6 +98,10 @@ def test_async_functions_generators_and_async_calls(modal, write):
             print("aio", await slow_double.remote.aio(4))
             print("together", await asyncio.gather(*[slow_double.remote.aio(n) for n in range(5)]))
             print("async map", [r async for r in slow_double.map.aio(range(4))])
+            print("async starmap", [r async for r in slow_double.starmap.aio([(5,), (6,)])])
+            await slow_double.for_each.aio([7])
+            calls = [await slow_double.spawn.aio(n) for n in (8, 9)]
+            print("spawned", await calls[0].get.aio(), await modal.FunctionCall.gather.aio(*calls))
             print("generator", [i async for i in count.remote_gen.aio(5)])
             print("async generator", [c async for c in letters.remote_gen.aio("cat")])
             print("local", list(count.local(2)), await slow_double.local(1))
@@ -106,6 +116,8 @@ def test_async_functions_generators_and_async_calls(modal, write):
     assert "aio 8" in said.lines
     assert "together [0, 2, 4, 6, 8]" in said.lines
     assert "async map [0, 2, 4, 6]" in said.lines
+    assert "async starmap [10, 12]" in said.lines
+    assert "spawned 16 [16, 18]" in said.lines
     assert "generator [0, 1, 2, 3, 4]" in said.lines
     assert "async generator ['c', 'a', 't']" in said.lines
     assert "local [0, 1] 2" in said.lines

@@ -154,7 +154,7 @@ def test_an_image_step_that_is_not_served_is_refused_by_name(modal, write):
     )
     said = modal("run", "app.py", fails=True)
     assert "apt-get" in said.text
-    assert "Homeport" in said.text
+    assert "nethack-console" in said.text
     assert "never" not in said.out
 
 

@@ -108,6 +108,60 @@ def test_a_container_sees_commits_after_reload_and_its_own_writes_at_once(modal,
     modal("volume", "delete", "--yes", "tour-shared")
 
 
+def test_a_container_uses_the_library_too_on_a_volume_that_it_has_mounted_or_not(modal, write):
+    write(
+        "app.py",
+        """
+        import io
+        import os
+
+        import modal
+
+        app = modal.App("tour-volume-inside")
+        volume = modal.Volume.from_name("tour-inside", create_if_missing=True)
+
+
+        @app.function(volumes={"/data": volume})
+        def mounted():
+            with open("/data/a.txt", "w") as file:
+                file.write("written")
+            volume.commit()
+            print("listed", [(entry.path, entry.size) for entry in volume.listdir("/")])
+            with volume.batch_upload() as batch:
+                batch.put_file(io.BytesIO(b"uploaded"), "/b.txt")
+            print("before", os.listdir("/data"))
+            volume.reload()
+            print("after", open("/data/b.txt").read())
+            volume.remove_file("a.txt")
+            volume.reload()
+            print("left", os.listdir("/data"))
+
+
+        @app.function()
+        def not_mounted():
+            print("read", b"".join(volume.read_file("b.txt")))
+            try:
+                volume.commit()
+            except Exception as error:
+                print("refused", error)
+
+
+        @app.local_entrypoint()
+        def main():
+            mounted.remote()
+            not_mounted.remote()
+        """,
+    )
+    said = modal("run", "app.py")
+    assert "listed [('a.txt', 7)]" in said.lines
+    assert "before ['a.txt']" in said.lines
+    assert "after uploaded" in said.lines
+    assert "left ['b.txt']" in said.lines
+    assert "read b'uploaded'" in said.lines
+    assert "volumes=" in next(line for line in said.lines if line.startswith("refused "))
+    modal("volume", "delete", "--yes", "tour-inside")
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_python_library_uploads_lists_reads_and_removes(python, write, version):
     write("local.txt", "from a file")

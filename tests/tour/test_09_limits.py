@@ -144,7 +144,10 @@ def test_more_than_the_machine_has_is_cut_with_a_warning(modal, write):
     )
     said = modal("run", "app.py")
     assert "it runs" in said.lines
-    assert "200" in said.text, said
+    words = " ".join(said.text.replace("│", " ").split())
+    assert "cpu=200 asked for by train: this machine has" in words
+    assert f"memory={64 << 20} MiB asked for by train: this machine has" in words
+    assert "ephemeral_disk= is not enforced" in words
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine has a GPU")
