@@ -25,6 +25,7 @@ _PIECE_BYTES = 1 << 20
 _PIECES = 16  # large buffers at most
 _SMALL_BYTES = 64 << 10  # up to here a piece is copied: it may then be kept as long as one likes
 _DRAIN_BYTES = 16 << 20  # of a refused body, read so that the client gets to see the answer
+_DRAIN_S = 5.0  # and for no longer: a client that says nothing more would keep its connection
 _IDLE_S = 75.0
 
 Message = MutableMapping[str, Any]
@@ -160,14 +161,16 @@ class TransferProtocol(asyncio.BufferedProtocol):
             request = parser.next_event()
         except h11.RemoteProtocolError:
             return self._refuse(HTTPStatus.BAD_REQUEST)
-        assert isinstance(request, h11.Request)
+        # h11 lets a bare line feed end a line, and thus a head before the place where this one ends
+        if not isinstance(request, h11.Request) or b"\n" in head.replace(b"\r\n", b""):
+            return self._refuse(HTTPStatus.BAD_REQUEST)
         headers = dict(request.headers)
         if b"transfer-encoding" in headers:
             return self._refuse(HTTPStatus.LENGTH_REQUIRED)
         self._remaining = int(headers.get(b"content-length", b"0"))
         self._first = bytes(self._head[: min(self._head_filled, self._remaining)])
         self._keep_head(len(self._first))
-        self._keeps_alive = self._keeps_alive and headers.get(b"connection", b"").lower() != b"close"
+        self._keeps_alive = self._keeps_alive and _may_stay(request, headers)
         if headers.get(b"expect", b"").lower() == b"100-continue" and self._remaining > len(self._first):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._remaining > len(self._first):
@@ -259,7 +262,14 @@ class TransferProtocol(asyncio.BufferedProtocol):
         return bytes(view) if len(view) <= _SMALL_BYTES else view
 
     async def _discard(self) -> None:
-        """Reads the rest of a body that was refused."""
+        """Reads the rest of a body that was refused; hangs up on a client that does not send it soon."""
+        late = self._loop.call_later(_DRAIN_S, self._transport.abort)
+        try:
+            await self._read_rest()
+        finally:
+            late.cancel()
+
+    async def _read_rest(self) -> None:
         left = _DRAIN_BYTES
         while self._remaining and left > 0:
             message = await self._receive()
@@ -306,6 +316,12 @@ class TransferProtocol(asyncio.BufferedProtocol):
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         self._transport.write(line.encode("ascii"))
         self._transport.close()
+
+
+def _may_stay(request: h11.Request, headers: dict[bytes, bytes]) -> bool:
+    """Whether the client wants its connection kept."""
+    words = [word.strip() for word in headers.get(b"connection", b"").lower().split(b",")]
+    return b"close" not in words and (request.http_version != b"1.0" or b"keep-alive" in words)
 
 
 class _Answer:

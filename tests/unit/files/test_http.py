@@ -1,5 +1,6 @@
 """The HTTP port: links, ranges, broken transfers, malformed requests, the link command's door."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from homeport.web import protocol
 from tests.unit.files.served import TOKEN, Served
 
 MIB = 1 << 20
@@ -118,6 +120,14 @@ def test_two_requests_sent_at_once_are_answered_in_order(served: Served) -> None
         (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 70_000, 431),
         (b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n", 404),
         (b"DELETE /blobs/x HTTP/1.1\r\nhost: x\r\n\r\n", 405),
+        (b"\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nhost: x\n\nGET /two HTTP/1.1\r\nhost: x\r\n\r\n", 400),  # two heads in one
+        (b"GET / HTTP/1.1\r\nhost: x\nevil: y\r\n\r\n", 400),
+        (b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n", 400),
+        (b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 5, 5\r\ncontent-length : 5\r\n\r\n", 400),
+        (b"GET http://elsewhere/blobs/x HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"GET /blobs/..%2f..%2fstate.db HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"GET /blobs/x?e=%ff&s=%ff HTTP/1.1\r\nhost: x\r\n\r\n", 403),
     ],
 )
 def test_malformed_requests(served: Served, request_bytes: bytes, status: int) -> None:
@@ -125,6 +135,40 @@ def test_malformed_requests(served: Served, request_bytes: bytes, status: int) -
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(request_bytes)
         assert connection.recv(65536).split(b" ")[1] == str(status).encode()
+
+
+def test_who_is_refused_and_says_no_more_is_hung_up_on(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_DRAIN_S", 0.3)
+    address = urllib.parse.urlsplit(served.http_url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /homeport/volumes/link HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx")
+        got = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                got += piece
+        assert got.startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    ("head", "stays"),
+    [
+        (b"GET /x HTTP/1.0\r\n", False),
+        (b"GET /x HTTP/1.1\r\nhost: x\r\nconnection: TE, close\r\n", False),
+        (b"GET /x HTTP/1.1\r\nhost: x\r\n", True),
+    ],
+)
+def test_a_connection_is_kept_for_who_wants_it(served: Served, head: bytes, stays: bool) -> None:
+    address = urllib.parse.urlsplit(served.http_url)
+    with socket.create_connection((address.hostname, address.port), timeout=1) as connection:
+        connection.sendall(head + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        if stays:
+            connection.sendall(head + b"\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        else:
+            assert connection.recv(65536) == b""
 
 
 def test_many_slow_uploads_at_once_do_not_block_each_other(served: Served) -> None:
