@@ -6,8 +6,11 @@ hold 4 KiB.
 """
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from homeport.model.errors import EngineUnavailableError
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ class Home:
         return self.tasks / "n.sock"
 
     def create(self) -> None:
+        """Raises EngineUnavailableError for a folder that is somebody else's, or holds something else."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._close_to_others()
         for folder in (
             self.blobs,
             self.layers,
@@ -96,6 +101,25 @@ class Home:
             self.logs,
         ):
             folder.mkdir(exist_ok=True)
+
+    def _close_to_others(self) -> None:
+        """Nobody else on this machine gets past the root: below it lie sockets by which a caller counts as a
+        container, logs, and files that everybody could read."""
+        if not stat.S_IMODE(self.root.stat().st_mode) & 0o077:
+            return
+        is_ours = self.lock_file.exists() or self.database.exists()
+        if not is_ours and any(entry.name != "start.lock" for entry in self.root.iterdir()):
+            raise EngineUnavailableError(
+                f"The folder {self.root} cannot be Homeport's home: others may enter it, and it holds other "
+                "files. Set HOMEPORT_HOME to a folder of its own."
+            )
+        try:
+            self.root.chmod(0o700)
+        except PermissionError:
+            raise EngineUnavailableError(
+                f"The folder {self.root} cannot be Homeport's home: it belongs to another user, and others "
+                "may enter it. Set HOMEPORT_HOME to a folder of your own."
+            ) from None
 
 
 def default_home() -> Home:
