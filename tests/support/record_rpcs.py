@@ -1,6 +1,6 @@
 """A pytest plugin that writes down which RPCs the official client made in each test that passed.
 
-    .venv/bin/pytest tests/wire tests/tour -p tests.support.record_rpcs
+    .venv/bin/python -m pytest tests/wire tests/tour -p tests.support.record_rpcs
 
 It adds to tests/rpcs.json, from which docs/coverage.md says how each RPC was verified. Tests that were not
 run keep what was written for them; tests that are gone are left out.

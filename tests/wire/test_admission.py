@@ -25,6 +25,14 @@ def test_a_wrong_token_is_refused_with_the_cure(modal, write):
     assert "Traceback" not in said.err
 
 
+def test_without_a_token_the_client_says_so_and_runs_nothing(modal, write):
+    write("app.py", HELLO)
+    said = modal("run", "app.py", env={"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, fails=True)
+    assert "Token missing" in said.err
+    assert "Traceback" not in said.err
+    assert "hello" not in said.out
+
+
 def test_a_request_without_a_token_is_refused(engine):
     request = api_pb2.AppListRequest().SerializeToString()
     with pytest.raises(grpc.RpcError) as refusal:
