@@ -44,6 +44,7 @@ from homeport.store.database import Database
 logger = logging.getLogger(__name__)
 
 BUILDING, BUILT, FAILED, INTERRUPTED = range(4)
+_LATELY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,12 @@ class Images:
     ) -> AsyncIterator[list[Record] | Image]:
         """Records of the build's log from an offset on, then how it ended; without that at the timeout.
 
-        `replay` gives the log of a build that has ended, too. Raises NotFoundError.
+        `replay` gives the log of a build that ended long ago, too. Raises NotFoundError.
         """
         deadline = time.monotonic() + timeout_s
-        image = self.get(image_id)
-        shows_log = replay or image.state == BUILDING
+        finished_at = self._row(image_id)["finished_at"]
+        # whoever was told of a build may come a moment after its end, or come back to the rest of its log
+        shows_log = replay or offset > 0 or finished_at is None or finished_at > time.time() - _LATELY_S
         while True:
             image = self.get(image_id)  # before reading: what it ended with is in the log then
             while shows_log and (records := list(read_log(self._home, image_id, offset))):

@@ -43,10 +43,21 @@ def test_packages_that_this_machine_has_meet_an_apt_step(workshop: Workshop) -> 
         assert record["image_id"] == image.image_id
         assert record["notes"] == shop.images.notes(image.image_id)
         assert record["base"] == describe_userland()["PRETTY_NAME"]
+        assert await _text(shop, image.image_id, replay=False) == shop.output  # as if it were built still
+        shop.db.run("image_ended", image_id=image.image_id, state=1, error="", exit_status=0, finished_at=1.0)
+        assert await _text(shop, image.image_id, replay=False) == ""
+        assert await _text(shop, image.image_id, replay=True) == shop.output
         again = await shop.derive("RUN apt-get update", "RUN apt-get install -y tar", base=base)
         assert again.image_id == image.image_id
 
     workshop.run(use)
+
+
+async def _text(shop: Shop, image_id: str, *, replay: bool) -> str:
+    followed = shop.images.follow(image_id, 0, 5, replay=replay)
+    return "".join(
+        [r.data.decode() async for records in followed if isinstance(records, list) for r in records]
+    )
 
 
 def test_the_rest_of_a_step_with_apt_is_run(workshop: Workshop) -> None:
