@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.support.account import open_account
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MOUNTS = """
@@ -20,13 +23,17 @@ exec "$@"
 SCRIPT = """
 import asyncio, sys
 from pathlib import Path
-from tests.support.leaks import adopt_orphans
+from homeport.runtime.identity import own
 from tests.unit.runtime.box import make_place
 
 place = make_place(Path(sys.argv[1]))
 python = place.home.layers / "base/usr/lib/python3"
 python.mkdir(parents=True)
 (python / "mine.txt").write_text("mine")
+if sys.argv[2:]:  # only root can put files beside the mounts
+    (place.home.layers / "base/usr/share").mkdir()
+    (place.home.layers / "base/usr/share/words").write_text("words")
+    own(place.home.layers / "base")
 
 async def check(box):
     source = '''
@@ -36,6 +43,8 @@ os.mkdir("/usr/local/lib")
 try: open("/usr/share/doc/driver", "w")
 except OSError as error: print(error.strerror)
 '''
+    if sys.argv[2:]:
+        source += 'print(open("/usr/share/words").read(), open("/usr/share/new", "w").write("new"))'
     for _ in range(2):
         print(await box.run(source))
 
@@ -43,18 +52,40 @@ place.run(check)
 """
 
 
-@pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, to mount below /usr"
 )
+SEEN = "driver\\nmine []\\nRead-only file system\\n"
+
+
 def test_containers_start_and_see_what_is_mounted(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", MOUNTS, "sh", sys.executable, "-c", SCRIPT, str(home)],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/src"},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "home"), "as root"]
+    env = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/src"}
+    output = _run(command, cwd=REPOSITORY, env=env)
+    assert output.count("exit_code=0") == 2
+    assert output.count(f"'{SEEN}words 3\\n'") == 2
+
+
+def test_the_same_as_an_ordinary_user() -> None:
+    try:
+        account = open_account("user")
+    except LookupError as error:
+        pytest.skip(str(error))
+    try:
+        home = account.make_folder(account.tmp / "home").relative_to("/")
+        launch = account.launch([sys.executable, "-c", SCRIPT, f"/{home}"], cwd=REPOSITORY)
+        env = {**account.environment(), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/src"}
+        change = ["setpriv", f"--reuid={account.uid}", f"--regid={account.uid}", "--clear-groups"]
+        as_user = change if "user" in launch else []
+        output = _run([*as_user, *launch["args"]], cwd=launch.get("cwd"), env=env)
+        assert output.count("exit_code=0") == 2
+        assert output.count(f"'{SEEN}'") == 2
+    finally:
+        account.remove()
+
+
+def _run(command: list[str], **started: Any) -> str:
+    made = ["unshare", "-m", "--propagation", "private", "sh", "-c", MOUNTS, "sh"]
+    done = subprocess.run([*made, *command], **started, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("exit_code=0") == 2
-    assert done.stdout.count(r"'driver\nmine []\nRead-only file system\n'") == 2
+    return str(done.stdout)

@@ -17,6 +17,7 @@ STAGE = "dev/shm"  # exists everywhere, and Homeport has no other use for it
 NEW_ROOT = STAGE + "/r"
 SCRATCH = STAGE + "/s"
 SKELETON = STAGE + "/k"  # mount points for a root that is read-only
+PLAIN_USR = STAGE + "/u"  # /usr without what is mounted below it; not there where the kernel refuses that
 
 Staged = "list[list[str]]"
 
@@ -68,6 +69,7 @@ def _make_stage(staged: list[str]) -> None:
     mounts.attach(mounts.tmpfs(size="1m", mode="755"), STAGE)
     for folder in (NEW_ROOT, SCRATCH, SKELETON, *(SKELETON + part for part in ("/proc", "/dev", "/usr"))):
         os.mkdir(folder)
+    _show_plain_usr()
     for index, source in enumerate(opened):
         path = "/proc/self/fd/{}".format(source)
         target = "{}/{}".format(STAGE, index)
@@ -77,6 +79,16 @@ def _make_stage(staged: list[str]) -> None:
             mounts.ensure_file(target)
         mounts.attach(mounts.bind(path), target)
         os.close(source)
+
+
+def _show_plain_usr() -> None:
+    """An ordinary user has no right to look below this machine's mounts."""
+    try:
+        plain = mounts.bind("usr", recursive=False)
+    except OSError:
+        return
+    os.mkdir(PLAIN_USR)
+    mounts.attach(plain, PLAIN_USR)
 
 
 def _write(path: str, text: str) -> None:

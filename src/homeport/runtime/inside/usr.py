@@ -1,8 +1,9 @@
 """A container's /usr: the `usr/` parts of its trees over this machine's /usr.
 
 One overlay, as a rule. The kernel lays none over a folder in which something else is mounted, as WSL and
-NVIDIA's container toolkit mount libraries below /usr. Such a folder is shown as it is, read-only with what is
-mounted in it, and the trees' parts of the folders beside those mounts are overlays of their own.
+NVIDIA's container toolkit mount libraries below /usr. Root can have /usr without those mounts as the lower
+layer, and put them over it, read-only. For an ordinary user such a folder is shown as it is, read-only with
+what is mounted in it, and the trees' parts of the folders beside those mounts are overlays of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import stat
 from typing import Any
 
 from . import mounts
-from .host import SCRATCH, HostPaths
+from .host import PLAIN_USR, SCRATCH, HostPaths
 
 
 def mount_usr(view: dict[str, Any], host: HostPaths) -> None:
@@ -20,7 +21,10 @@ def mount_usr(view: dict[str, Any], host: HostPaths) -> None:
     if not view["host_usr"]:
         return
     mounts.ensure_folder("/usr")
-    _Usr(view, host).mount("")
+    if view["usr_mounts"] and os.path.isdir(PLAIN_USR):
+        _Usr(view, host).mount_whole()
+    else:
+        _Usr(view, host).mount("")
 
 
 class _Usr:
@@ -30,6 +34,28 @@ class _Usr:
         self.upper = host(view["usr_upper"]) if view.get("usr_upper") else None
         self.work = host(view["usr_work"]) if view.get("usr_work") else None
         self.count = 0
+
+    def mount_whole(self) -> None:
+        """Mounts /usr, then over it what this machine has mounted there and no tree hides."""
+        lowers = self._lowers("")
+        if lowers[-1] == "usr":
+            lowers[-1] = PLAIN_USR
+        mounts.attach(self._overlay("", lowers), "/usr")
+        parts = [path[len("/usr") :] for path in dict.fromkeys(self.view["usr_mounts"])]
+        for part in parts:
+            is_below_another = any(part.startswith(other + "/") for other in parts)
+            if not is_below_another and self._shows(part):
+                mounts.attach(mounts.bind("usr" + part, read_only=True), "/usr" + part)
+
+    def _shows(self, part: str) -> bool:
+        """Whether it is the machine's own that shows at this part."""
+        names = part.split("/")[1:-1]
+        folders = ["", *("/" + "/".join(names[: count + 1]) for count in range(len(names)))]
+        if any(self._lowers(folder)[-1] != "usr" + folder for folder in folders):
+            return False
+        if os.path.islink("/usr" + part) or not os.path.exists("/usr" + part):
+            return False
+        return os.path.isdir("/usr" + part) == os.path.isdir("usr" + part)
 
     def mount(self, part: str) -> None:
         """Mounts /usr`part`, where `part` is empty or begins with a slash."""
