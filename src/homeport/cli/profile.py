@@ -14,6 +14,7 @@ from typing import Any
 
 from homeport.cli.service import Token
 from homeport.model.errors import FailedPreconditionError
+from homeport.model.people import home_folder
 
 NAME = "homeport"
 _PREVIOUS = "previous_profile"  # a key of our own in our own section; the client ignores it
@@ -41,7 +42,7 @@ class Change:
 
 def config_path() -> Path:
     """Where the client reads its profiles: MODAL_CONFIG_PATH, else ~/.modal.toml."""
-    return Path(os.environ.get("MODAL_CONFIG_PATH") or "~/.modal.toml").expanduser()
+    return Path(os.environ.get("MODAL_CONFIG_PATH") or home_folder() / ".modal.toml").expanduser()
 
 
 def add(text: str, token: Token, server_url: str) -> Change:

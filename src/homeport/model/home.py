@@ -123,10 +123,15 @@ class Home:
 
 
 def default_home() -> Home:
-    """HOMEPORT_HOME, else the platform's user data folder."""
+    """HOMEPORT_HOME, else the platform's user data folder. Raises EngineUnavailableError if there is none."""
     named = os.environ.get("HOMEPORT_HOME")
     if named:
         return Home(Path(named).expanduser().absolute())
     import platformdirs  # heavy enough to matter at a command's start
 
-    return Home(Path(platformdirs.user_data_dir("homeport")))
+    try:
+        return Home(Path(platformdirs.user_data_dir("homeport")))
+    except RuntimeError:  # a number without an account, and HOME is not set
+        raise EngineUnavailableError(
+            "This user has no home folder. Set HOMEPORT_HOME to a folder for Homeport."
+        ) from None

@@ -1,8 +1,9 @@
-"""Who runs this engine, as lists of objects show it."""
+"""Who runs this engine: the name that lists of objects show, and the folder of their own."""
 
 import functools
 import os
 import pwd
+from pathlib import Path
 
 
 @functools.cache
@@ -12,3 +13,11 @@ def user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+def home_folder() -> Path:
+    """The user's own folder: HOME, else the account's; `/nonexistent` for a number without an account."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")

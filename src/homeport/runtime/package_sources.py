@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from homeport.model.people import home_folder
+
 _PASSED_ON = [
     "UV_DEFAULT_INDEX",
     "UV_INDEX",
@@ -108,7 +110,7 @@ def read_package_sources(
 ) -> PackageSources:
     """This machine's package configuration; a variable wins over a file, as with pip and uv."""
     environ = os.environ if environ is None else environ
-    home = Path.home() if home is None else home
+    home = home_folder() if home is None else home
     env = _from_pip_files(environ, home)
     for name, value in environ.items():
         if value and (name in _PASSED_ON or _INDEX_CREDENTIALS.match(name)):

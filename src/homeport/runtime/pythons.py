@@ -20,6 +20,7 @@ from typing import Any
 
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
+from homeport.model.people import home_folder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.uv import Log, run_tool, run_uv
 
@@ -157,11 +158,11 @@ def _candidates(home: Home, series: str) -> Iterator[Path]:
 
 def _collections(home: Home) -> Iterator[Path]:
     """Folders that hold one Python in each subfolder."""
-    yield Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield Path(os.environ.get("PYENV_ROOT") or home_folder() / ".pyenv") / "versions"
     named = os.environ.get("UV_PYTHON_INSTALL_DIR")
     if named:
         yield Path(named)
-    yield Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "uv/python"
+    yield Path(os.environ.get("XDG_DATA_HOME") or home_folder() / ".local/share") / "uv/python"
     yield _fetched(home)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
+from homeport.model.people import home_folder
 from homeport.runtime.package_sources import read_package_sources
 
 Log = Callable[[str], None]  # takes whole lines, newline included
@@ -30,7 +31,7 @@ def uv_environment(home: Home) -> dict[str, str]:
     sources = read_package_sources()
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(Path.home()),
+        "HOME": str(home_folder()),
         "LANG": "C.UTF-8",
         **sources.env,
         "UV_CACHE_DIR": str(home.cache / "uv-own"),

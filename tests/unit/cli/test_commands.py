@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shlex
 import signal
 import stat
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -221,6 +223,19 @@ def test_a_home_that_cannot_be_written(home: Home, capsys: pytest.CaptureFixture
     home.root.chmod(0o500)
     assert root.run(["up"]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_user_without_any_home_folder_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_account(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    for name in ("HOMEPORT_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", no_account)
+    assert root.run(["status"]) == 1
+    assert "Set HOMEPORT_HOME" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_a_sentence(

@@ -1,7 +1,12 @@
 """This machine's package configuration."""
 
+import pwd
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
+
+from homeport.model.people import home_folder
 from homeport.runtime.package_sources import read_package_sources
 
 
@@ -44,3 +49,15 @@ def test_a_note_shows_no_credentials(tmp_path: Path) -> None:
     assert "secret" not in note
     assert "hidden" not in note
     assert "host/simple" in note
+
+
+def test_a_user_without_account_and_home_has_this_machines_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_account(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", no_account)
+    assert read_package_sources({"PIP_INDEX_URL": "https://env/simple"}).env["UV_DEFAULT_INDEX"]
+    assert home_folder() == Path("/nonexistent")
