@@ -1,7 +1,9 @@
 """What a container is from the inside, and how its end comes out."""
 
+import ctypes
 import json
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -306,5 +308,25 @@ def test_secrets_are_on_no_disk(place: Place) -> None:
             for name in files:
                 path = Path(folder) / name
                 assert not path.is_file() or b"very-secret-value" not in path.read_bytes()
+
+    place.run(check)
+
+
+def test_the_session_keyring_of_who_started_the_engine_stays_outside(place: Place) -> None:
+    """By number: a container that inherited the keyring could read the keys in it."""
+    if platform.machine() != "x86_64":
+        pytest.skip("knows the number of keyctl(2) for x86_64 only")
+    keyctl, get_keyring, session_keyring = 250, 0, -3
+    libc = ctypes.CDLL(None, use_errno=True)
+    ours = libc.syscall(keyctl, get_keyring, session_keyring, 1)
+    if ours < 0:
+        pytest.skip("this kernel has no keyrings")
+
+    async def check(box: Box) -> None:
+        _, output = await box.run(
+            "import ctypes; print(ctypes.CDLL(None)"
+            f".syscall({keyctl}, {get_keyring}, ctypes.c_long({session_keyring}), 1))"
+        )
+        assert int(output) > 0 and int(output) != ours
 
     place.run(check)

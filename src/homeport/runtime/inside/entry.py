@@ -53,6 +53,10 @@ def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> Non
     """Called in the user's process, a child of PID 1. The container's root has no capability over the mounts:
     those belong to the user namespace around its own."""
     os.setsid()
+    try:
+        kernel.leave_session_keyring()
+    except OSError:
+        pass  # a kernel without keyrings has none to leave
     kernel.unshare(kernel.CLONE_NEWUSER)
     host.become_root(0, 0)
     nothing = os.open("/dev/null", os.O_RDONLY)

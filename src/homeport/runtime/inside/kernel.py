@@ -44,6 +44,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}.get(platform.machine(), 155)
+_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}.get(platform.machine(), 250)
+_KEYCTL_JOIN_SESSION_KEYRING = 1
 # numbers above 424 are the same on every architecture
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
@@ -202,3 +204,8 @@ def die_with_parent() -> None:
 def set_dumpable() -> None:
     """Makes /proc/self belong to this process's own uid again after a change of uid."""
     _checked("prctl", _libc.prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(1), 0, 0, 0))
+
+
+def leave_session_keyring() -> None:
+    """A new, empty session keyring: the inherited one may hold the keys of whoever started the engine."""
+    _call("keyctl", _SYS_KEYCTL, ctypes.c_ulong(_KEYCTL_JOIN_SESSION_KEYRING), None)
