@@ -132,7 +132,7 @@ class Apps:
         if row is None:
             raise NotFoundError(
                 f"App '{name}' is not deployed in environment '{environment}'; "
-                f"deploy it with `modal deploy <file>`."
+                f"deploy it with: modal deploy FILE"
             )
         return row
 
@@ -296,7 +296,7 @@ class Apps:
             names = ", ".join(sorted({**layout.function_ids, **layout.class_ids})) or "nothing"
             raise NotFoundError(
                 f"{kind} '{tag}' is not in the deployed app '{app_name}' (it has {names}); "
-                f"deploy a version that has it with `modal deploy <file>`."
+                f"deploy a version that has it with: modal deploy FILE"
             )
         return found
 

@@ -16,7 +16,6 @@ from homeport.model.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
     InvalidError,
-    NotFoundError,
 )
 from homeport.model.volume_paths import split_volume_path
 from homeport.store.deltas import Delta
@@ -68,9 +67,10 @@ class VolumeEdits:
         self, volume_id: str, sources: Sequence[str], destination: str, *, recursive: bool
     ) -> None:
         """As `cp` does. Raises NotFoundError, InvalidError."""
+        volume = self._states.get(volume_id)
 
         def build(target: Target, view: Overlay) -> None:
-            copies = _plan_copies(view, sources, destination, recursive=recursive)
+            copies = _plan_copies(volume, view, sources, destination, recursive=recursive)
             for entry, parts in copies:
                 _copy(target, view, entry, parts)
 
@@ -79,13 +79,12 @@ class VolumeEdits:
     async def remove(self, volume_id: str, path: str, *, recursive: bool) -> None:
         """Removes a file, or a folder with `recursive`. Raises NotFoundError, InvalidError."""
         parts = split_volume_path(path)
+        volume = self._states.get(volume_id)
 
         def build(target: Target, view: Overlay) -> None:
             entry = view.lookup(parts)
             if entry is None:
-                raise NotFoundError(
-                    f"There is no {path!r} in the volume. List what there is with: modal volume ls"
-                )
+                raise volume.lacks(path)
             if entry.is_folder and not recursive:
                 raise InvalidError(
                     f"{path!r} is a folder. Remove it with all that it holds with -r (recursive=True)."
@@ -152,7 +151,7 @@ def check_places(view: Overlay, places: Sequence[Parts], *, overwrite: bool) -> 
 
 
 def _plan_copies(
-    view: Overlay, sources: Sequence[str], destination: str, *, recursive: bool
+    volume: Volume, view: Overlay, sources: Sequence[str], destination: str, *, recursive: bool
 ) -> list[tuple[Entry, Parts]]:
     """Each entry to copy and where to, folders first. Raises NotFoundError, InvalidError."""
     into = split_volume_path(destination)
@@ -171,9 +170,7 @@ def _plan_copies(
     for source in sources:
         entry = view.find(split_volume_path(source), follow=True)
         if entry is None:
-            raise NotFoundError(
-                f"There is no {source!r} in the volume. List what there is with: modal volume ls"
-            )
+            raise volume.lacks(source)
         if entry.is_folder and not recursive:
             raise InvalidError(
                 f"{source!r} is a folder. Copy it with all that it holds with -r (recursive=True)."

@@ -44,8 +44,9 @@ class VolumeReads:
         self, volume_id: str, path: str, *, recursive: bool, limit: int | None
     ) -> AsyncIterator[list[Entry]]:
         """Batches of what a folder holds, or the one file. Raises NotFoundError, InvalidError."""
-        view = self._states.view(self._states.get(volume_id))
-        entry = await asyncio.to_thread(_existing, view, path, follow=True)
+        volume = self._states.get(volume_id)
+        view = self._states.view(volume)
+        entry = await asyncio.to_thread(_existing, volume, view, path, follow=True)
         shown = split_volume_path(path)
         below = len(entry.parts)
         entries = (
@@ -113,17 +114,17 @@ class VolumeReads:
 
     async def _file(self, volume: Volume, path: str) -> tuple[Overlay, Entry]:
         view = self._states.view(volume)
-        entry = await asyncio.to_thread(_existing, view, path, follow=True)
+        entry = await asyncio.to_thread(_existing, volume, view, path, follow=True)
         if not stat.S_ISREG(entry.stat.st_mode):
             kind = "a folder" if entry.is_folder else "no regular file"
             raise InvalidError(f"{path!r} in {volume.label} is {kind}, and cannot be read as a file.")
         return view, entry
 
 
-def _existing(view: Overlay, path: str, *, follow: bool = False) -> Entry:
+def _existing(volume: Volume, view: Overlay, path: str, *, follow: bool = False) -> Entry:
     entry = view.find(split_volume_path(path), follow=follow)
     if entry is None:
-        raise NotFoundError(f"There is no {path!r} in the volume. List what there is with: modal volume ls")
+        raise volume.lacks(path)
     return entry
 
 

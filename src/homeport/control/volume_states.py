@@ -50,6 +50,11 @@ class Volume:
         """What messages call it."""
         return f"Volume {self.name!r}" if self.name else f"Volume {self.volume_id}"
 
+    def lacks(self, path: str) -> NotFoundError:
+        """The error to raise where there is no such path in it."""
+        hint = f" To list what there is: modal volume ls {self.name}" if self.name else ""
+        return NotFoundError(f"There is no {path!r} in {self.label}.{hint}")
+
 
 class VolumeStates:
     """Moves volumes' committed states forward and keeps their folders in order."""

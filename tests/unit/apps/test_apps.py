@@ -208,7 +208,7 @@ def test_deploying_again_makes_a_version_and_keeps_the_app(world: World) -> None
         assert published == [app_id, app_id]
         with pytest.raises(NotFoundError, match=r"'h' is not in the deployed app 'shop' \(it has f, g\)"):
             world.apps.deployed_function("main", "shop", "h")
-        with pytest.raises(NotFoundError, match=r"App 'nothing' is not deployed.*`modal deploy"):
+        with pytest.raises(NotFoundError, match=r"App 'nothing' is not deployed.*modal deploy FILE$"):
             world.apps.deployed_function("main", "nothing", "f")
         world.apps.disconnect(app_id, api_pb2.APP_DISCONNECT_REASON_DEPLOYMENT_EXCEPTION, "")
         assert world.apps.state(app_id) == DEPLOYED

@@ -97,7 +97,8 @@ def test_rm_and_cp(served: Served, tree: Path) -> None:
     assert refused.returncode != 0 and "-r" in refused.stderr + refused.stdout
     served.modal("volume", "rm", "-r", "vol", "data")
     missing = served.modal("volume", "rm", "vol", "data/plain.txt", check=False)
-    assert missing.returncode != 0 and "data/plain.txt" in missing.stderr + missing.stdout
+    assert missing.returncode != 0 and "'data/plain.txt' in Volume 'vol'" in missing.stderr + missing.stdout
+    assert "modal volume ls vol" in missing.stderr + missing.stdout
     assert sorted(served.modal("volume", "ls", "vol").stdout.split()) == ["copies", "copy.txt"]
 
 
