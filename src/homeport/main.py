@@ -463,7 +463,3 @@ async def _stop_apps(engine: Engine) -> None:
 
 if __name__ == "__main__":
     main()
-
-
-if __name__ == "__main__":
-    main()

@@ -97,8 +97,11 @@ class Gateway:
 
     def _unary(self, rpc: Rpc, owner: Callable[..., Awaitable[Any]], task_id: str | None) -> Unary:
         remembers = _is_mutating(rpc.name)
+        is_logged = logger.isEnabledFor(logging.DEBUG)  # asked once: this is every request's way
 
         async def serve(incoming: Request) -> bytes:
+            if is_logged:
+                logger.debug("serving %s %s", rpc.name, task_id or "")
             caller = Caller(task_id, incoming.metadata, incoming.peer)
             request = _decode(rpc, incoming)
             key = incoming.metadata.get("x-idempotency-key")
@@ -115,7 +118,11 @@ class Gateway:
         return serve
 
     def _streaming(self, rpc: Rpc, owner: Callable[..., Any], task_id: str | None) -> Streaming:
+        is_logged = logger.isEnabledFor(logging.DEBUG)
+
         async def serve(incoming: Request) -> AsyncIterator[bytes]:
+            if is_logged:
+                logger.debug("serving %s %s", rpc.name, task_id or "")
             caller = Caller(task_id, incoming.metadata, incoming.peer)
             request = _decode(rpc, incoming)
             with _refusals(rpc.name):

@@ -65,3 +65,18 @@ def test_the_door_outside_asks_for_both_parts_of_the_token(shown):
     with pytest.raises(RpcError, match="homeport env"):
         gateway._admit(shown)
     gateway._admit({"x-modal-token-id": "ak", "x-modal-token-secret": "as"})
+
+
+def test_the_debug_log_names_each_request_that_is_served(caplog):
+    """The page of coverage is made from it."""
+
+    async def run() -> None:
+        apps = Apps()
+        apps.go.set()
+        await ask(Gateway([apps], "ak", "as"), None)
+
+    asyncio.run(run())
+    assert "AppCreate" not in caplog.text
+    caplog.set_level("DEBUG", "homeport.api.gateway")
+    asyncio.run(run())
+    assert "serving AppCreate" in caplog.text
