@@ -79,7 +79,9 @@ class Bench:
         home = home or self.new_home()
         command = [sys.executable, "-m", "homeport.main", "--home", str(home), "--port", "0", "--gpu", "auto"]
         with (self.scratch / f"{home.name}.stderr").open("a") as stderr:
-            process = self.start(command, env=env, stdout=subprocess.PIPE, stderr=stderr)
+            process = self.start(
+                command, env=env, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+            )
         try:
             ready = _json_line(process, stderr.name)
             token = json.loads((home / "token.json").read_text())
@@ -91,7 +93,8 @@ class Bench:
     def null(self, *options: str) -> Iterator[Server]:
         """A null server with the options of benchmarks.support.null_server."""
         command = [sys.executable, "-m", "benchmarks.support.null_server", *options]
-        process = self.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # in a session of its own as the engine is: the scheduler shares cores among sessions first
+        process = self.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         try:
             said = _json_line(process, "the terminal")
             yield Server(process, said["server_url"], container_url=said.get("container_url", ""))

@@ -35,6 +35,7 @@ def container(bench: Bench, null: Server) -> Iterator[subprocess.Popen[str]]:
             "PYTHONPATH": str(bench.app("caller.py").parent),
         },
         stdout=subprocess.DEVNULL,
+        start_new_session=True,  # as a real one has
     )
     try:
         yield process
