@@ -1,7 +1,7 @@
 """`homeport up` until it says that the engine is ready: 0.5 s.
 
-The reference is an interpreter that imports asyncio, SQLite and Modal's stubs, without which no engine is.
-Neither engine nor command imports the `modal` client: that alone would take as long as the bar.
+The reference is an interpreter that imports asyncio, SQLite and Modal's stubs, which no engine can do
+without. Neither engine nor command imports the `modal` client: that alone would take as long as the bar.
 """
 
 import subprocess
