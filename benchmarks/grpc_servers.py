@@ -7,6 +7,7 @@ that a busy moment of the machine hits all of them.
 
 import argparse
 import asyncio
+import signal
 import subprocess
 import sys
 import tempfile
@@ -169,8 +170,10 @@ async def _serve(kind: str, address: str) -> None:
             started = time.perf_counter()
             kept.append((await make(f"{folder}/{number}.sock"))[0])
             extra_ms.append((time.perf_counter() - started) * 1e3)
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         print("ready", median(extra_ms), port, flush=True)
-        await asyncio.Event().wait()
+        await ended.wait()
 
 
 async def _homeport(address: str) -> tuple[list[Any], int]:
