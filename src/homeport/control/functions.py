@@ -18,6 +18,7 @@ from homeport.plan.retries import RetryPolicy
 from homeport.store.database import Database
 
 _DEFAULT_TIMEOUT_S = 300.0
+_MAX_TIMEOUT_S = 24 * 3600  # Modal's own bound
 _DEFAULT_SCALEDOWN_S = 60.0
 _DEFINITION = "de"  # the prefix of a definition's id
 _STOPPED = (api_pb2.APP_STATE_STOPPED, api_pb2.APP_STATE_STOPPING)
@@ -112,6 +113,7 @@ class Functions:
         if not data.ranked_functions:
             raise InvalidError("FunctionCreate came without a function.")
         tag = data.function_name
+        _check_timeouts(tag, data)
         warnings = self._judged(tag, data)
         function_id = self._existing(request.existing_function_id, app.app_id) or new_id(FUNCTION)
         definition_id = new_id(_DEFINITION)
@@ -275,6 +277,21 @@ class Functions:
             buffer_containers=settings.buffer_containers,
             scaledown_s=float(settings.scaledown_window) or _DEFAULT_SCALEDOWN_S,
         )
+
+
+def _check_timeouts(tag: str, data: api_pb2.FunctionData) -> None:
+    """Raises InvalidError for what Modal's cloud would not take either."""
+    for ranked in data.ranked_functions:
+        function = ranked.function
+        for option, seconds in (
+            ("timeout", function.timeout_secs),
+            ("startup_timeout", function.startup_timeout_secs),
+        ):
+            if seconds > _MAX_TIMEOUT_S:
+                raise InvalidError(
+                    f"{option}={seconds} of {tag} is over Modal's limit of 24 hours. "
+                    f"Give {option}={_MAX_TIMEOUT_S} at most."
+                )
 
 
 def _data_of(request: api_pb2.FunctionCreateRequest) -> api_pb2.FunctionData:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from modal_proto import api_pb2
 
-from homeport.model.errors import FailedPreconditionError, NotFoundError
+from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
 from tests.support.call_world import (
     APP,
     ASYNC,
@@ -128,6 +128,16 @@ def test_a_timeout_ends_the_attempt_and_its_container(play: Play) -> None:
         assert "hit its timeout of 1s" in output.result.exception
         await asyncio.sleep(0)
         assert task_id in world.runtime.killed
+
+    play(scene)
+
+
+@pytest.mark.parametrize("option", ["timeout", "startup_timeout"])
+def test_a_timeout_over_24_hours_is_refused(play: Play, option: str) -> None:
+    async def scene(world: CallWorld) -> None:
+        world.define(**{f"{option}_secs": 24 * 3600})
+        with pytest.raises(InvalidError, match=f"{option}=86401 of .* over Modal's limit of 24 hours"):
+            world.define(**{f"{option}_secs": 24 * 3600 + 1})
 
     play(scene)
 
