@@ -5,11 +5,12 @@ its log. How a definition becomes layers is image_recipes.py's.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 BUILDING, BUILT, FAILED, INTERRUPTED = range(4)
 _LATELY_S = 60.0
+_JOINED_WITHIN_S = 30.0  # a client that asked for a build and died before it could follow it
+_ABANDONED_S = 5.0  # clients come back to a stream that ended at its time at once
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,37 @@ class Image:
 
 @dataclass
 class _Build:
+    """A build under way. It ends when nobody follows it any more: its clients were stopped."""
+
     image_id: str
     log: ImageLog
     task: asyncio.Task[None]
+    followers: int = 0
+    abandoned: asyncio.TimerHandle | None = None
+
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[None]:
+        self.followers += 1
+        self.keep()
+        try:
+            yield
+        finally:
+            self.followers -= 1
+            if not self.followers:
+                self.end_unless_followed(_ABANDONED_S)
+
+    def keep(self) -> None:
+        if self.abandoned is not None:
+            self.abandoned.cancel()
+            self.abandoned = None
+
+    def end_unless_followed(self, within_s: float) -> None:
+        self.keep()
+        self.abandoned = asyncio.get_running_loop().call_later(within_s, self._abandon)
+
+    def _abandon(self) -> None:
+        logger.info("the build of %s is followed by nobody", self.image_id)
+        self.task.cancel("The clients that asked for this image were stopped.")
 
 
 class Images:
@@ -140,20 +171,21 @@ class Images:
         finished_at = self._row(image_id)["finished_at"]
         # whoever was told of a build may come a moment after its end, or come back to the rest of its log
         shows_log = replay or offset > 0 or finished_at is None or finished_at > time.time() - _LATELY_S
-        while True:
-            image = self.get(image_id)  # before reading: what it ended with is in the log then
-            while shows_log and (records := list(read_log(self._home, image_id, offset))):
-                offset = records[-1].end
-                yield records
-            if image.state != BUILDING:
-                yield image
-                return
-            build = self._builds.get(image_id)
-            remaining = deadline - time.monotonic()
-            if build is None or remaining <= 0:
-                return
-            if self.get(image_id).state == BUILDING:
-                await build.log.wait(remaining)
+        build = self._builds.get(image_id)
+        with build.followed() if build else contextlib.nullcontext():
+            while True:
+                image = self.get(image_id)  # before reading: what it ended with is in the log then
+                while shows_log and (records := list(read_log(self._home, image_id, offset))):
+                    offset = records[-1].end
+                    yield records
+                if image.state != BUILDING:
+                    yield image
+                    return
+                remaining = deadline - time.monotonic()
+                if build is None or remaining <= 0:
+                    return
+                if self.get(image_id).state == BUILDING:
+                    await build.log.wait(remaining)
 
     def view(self, image_id: str) -> ImageView:
         """Raises NotFoundError, or FailedPreconditionError while it is not built."""
@@ -246,12 +278,14 @@ class Images:
         image_id = self._add(definition)
         log = ImageLog(self._home, image_id)
         task = asyncio.create_task(self._run(image_id, definition, log), name=f"build {image_id}")
-        self._builds[image_id] = _Build(image_id, log, task)
+        build = self._builds[image_id] = _Build(image_id, log, task)
+        build.end_unless_followed(_JOINED_WITHIN_S)
         if not is_forced:
             self._recipes_running[digest] = image_id
 
         def ended(_: asyncio.Task[None]) -> None:
             self._builds.pop(image_id, None)
+            build.keep()
             if self._recipes_running.get(digest) == image_id:
                 del self._recipes_running[digest]
             log.close()
@@ -273,8 +307,8 @@ class Images:
         except HomeportError as error:
             log.say(f"{error}\n")
             self._end(image_id, FAILED, str(error), 1)
-        except asyncio.CancelledError:
-            self._end(image_id, INTERRUPTED, "The engine was stopped.", 0)
+        except asyncio.CancelledError as error:
+            self._end(image_id, INTERRUPTED, str(error) or "The engine was stopped.", 0)
             raise
         except Exception as error:
             logger.exception("the build of %s failed", image_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from homeport.control import images
 from homeport.control.images import BUILDING, INTERRUPTED
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.runtime.base_tree import describe_userland
@@ -417,6 +418,27 @@ def test_an_engine_that_ends_stops_its_builds_and_says_so(workshop: Workshop) ->
         return (await shop.wait(image_id)).state
 
     assert workshop.run(after) == INTERRUPTED
+
+
+def test_a_build_ends_with_its_last_client(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_ABANDONED_S", 0.2)
+
+    async def check(shop: Shop) -> None:
+        wanted = definition("FROM base", "RUN sleep 60; echo y", base_images={"base": await shop.base()})
+        image = await shop.images.get_or_create(wanted)
+        first, second = (asyncio.create_task(shop.wait(image.image_id)) for _ in range(2))
+        await asyncio.sleep(0.5)
+        first.cancel()
+        await asyncio.sleep(0.5)
+        assert shop.images.get(image.image_id).state == BUILDING  # the second client still follows it
+        second.cancel()
+        await asyncio.wait([shop.images._builds[image.image_id].task], timeout=10)
+        assert "clients that asked for this image were stopped" in shop.images.get(image.image_id).error
+
+    before = workshop.layers()
+    workshop.run(check)
+    assert workshop.layers() == before
+    assert not [path for path in workshop.home.layers.iterdir() if path.name.startswith("tmp-")]
 
 
 def test_what_a_killed_engine_left_is_swept(workshop: Workshop) -> None:
