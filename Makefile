@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 # this machine's own rather than a version manager's shim, which takes a tenth of a second to start
 PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
-CODE := src tests scripts examples benchmarks
+CODE := src deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint check fix bench docs lock clean setup setup-dev
@@ -42,7 +42,8 @@ docs: setup-dev  ## write the generated docs
 
 lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+		--no-emit-index-url --no-emit-find-links --group seizure \
+		-o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate --group dev \
 		-o requirements-dev.lock pyproject.toml

@@ -1,0 +1,6 @@
+"""One typed configuration a run: what it may say (`schema`), and how it is read, overridden and explained (`resolve`)."""
+
+from seizure.config.resolve import Resolved, load_resolved, resolve
+from seizure.config.schema import Config
+
+__all__ = ["Config", "Resolved", "load_resolved", "resolve"]

@@ -1,0 +1,151 @@
+"""Reads a configuration once, with overrides, and keeps for each value where it came from."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from seizure.config.schema import Config
+from seizure.errors import ConfigError
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A configuration and the origin of each of its values, by dotted key: `default`, FILE:LINE or `--set`."""
+
+    config: Config
+    path: str  # as it was given
+    origins: dict[str, str]
+
+    def lines(self) -> Iterator[str]:
+        """One line a value: `training.steps = 400  (configs/smoke_test.yaml:31)`."""
+        for key, value in flatten(self.config.model_dump(mode="json")).items():
+            yield f"{key} = {json.dumps(value)}  ({self.origins[key]})"
+
+    def save(self, path: Path) -> None:
+        text = {"path": self.path, "config": self.config.model_dump(mode="json"), "origins": self.origins}
+        path.write_text(json.dumps(text, indent=1) + "\n")
+
+
+def load_resolved(path: Path) -> Resolved:
+    """What `Resolved.save` wrote. Raises ConfigError where the file is missing or no such thing."""
+    try:
+        saved = json.loads(path.read_text())
+        return Resolved(Config.model_validate(saved["config"]), saved["path"], saved["origins"])
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; is this a run's folder?") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: not a saved configuration: {error}") from None
+
+
+def resolve(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
+    """Reads the YAML file `path` and applies KEY=VALUE overrides, values in YAML.
+
+    One override may hold several, divided by commas: `a.b=1,c=2`. Raises ConfigError with all that is wrong.
+    """
+    values, origins = _read(Path(path))
+    for key, value in _pairs(overrides):
+        _put(values, key, value)
+        for old in [old for old in origins if old == key or old.startswith(key + ".")]:
+            del origins[old]
+        for below in flatten({key: value}):
+            origins[below] = f"--set {key}"
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error, origins)}") from None
+    complete = {key: origins.get(key, "default") for key in flatten(config.model_dump(mode="json"))}
+    return Resolved(config, str(path), complete)
+
+
+def flatten(values: Values, prefix: str = "") -> Values:
+    """Nested mappings as one, keys joined by dots; an empty mapping is a value."""
+    flat: Values = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + str(key)] = value
+    return flat
+
+
+def _read(path: Path) -> tuple[Values, dict[str, str]]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; the configurations are in configs/") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{path}: should be a mapping of settings")
+    return values, dict(_marks(node, str(path)))
+
+
+def _marks(node: yaml.MappingNode, path: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        if name in seen:
+            raise ConfigError(f"{path}:{key.start_mark.line + 1}: {name} stands twice")
+        seen.add(name)
+        if isinstance(value, yaml.MappingNode) and value.value:
+            yield from _marks(value, path, name + ".")
+        else:
+            yield name, f"{path}:{key.start_mark.line + 1}"
+
+
+def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    for text in overrides:
+        for part in re.split(r",(?=[a-z_0-9]+(?:\.[^=,]+)?=)", text):
+            key, equals, value = part.partition("=")
+            if not equals or not key.strip():
+                raise ConfigError(f"--set {part}: should be KEY=VALUE, such as data.limit_files=3")
+            try:
+                yield key.strip(), yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise ConfigError(f"--set {part}: the value is not YAML") from None
+
+
+def _put(values: Values, key: str, value: Any) -> None:
+    *sections, last = key.split(".") if not key.startswith("expect.") else _expect_path(key)
+    for section in sections:
+        below = values.setdefault(section, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {key}: {section} is a value, not a section")
+        values = below
+    values[last] = value
+
+
+def _expect_path(key: str) -> list[str]:
+    # a release's name may hold dots: expect.tusz-2.0.3.train
+    release, _, last = key.removeprefix("expect.").rpartition(".")
+    return ["expect", release, last] if release else ["expect", last]
+
+
+def _explain(error: ValidationError, origins: dict[str, str]) -> str:
+    return "; ".join(_explain_one(detail, origins) for detail in error.errors())
+
+
+def _explain_one(detail: Any, origins: dict[str, str]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        words = f"{key} is no setting"
+    elif detail["type"] == "missing":
+        words = f"{key} is missing"
+    else:
+        words = f"{key}: {detail['msg']}" if key else detail["msg"]
+        words = words.replace("Value error, ", "")
+    origin = origins.get(key)
+    return f"{words} ({origin})" if origin else words

@@ -1,0 +1,1 @@
+"""Corpora: which recordings there are, what their annotations say, and which split each belongs to."""

@@ -1,0 +1,70 @@
+"""What can go wrong, by name: errors that a user can act on, and the faults of single recordings."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class SeizureError(Exception):
+    """Anything a user can act on. The message says what happened, to what, and what to do next."""
+
+
+class ConfigError(SeizureError):
+    """A configuration, or an override of it, that cannot be used."""
+
+
+class CorpusError(SeizureError):
+    """A corpus as a whole that cannot be used: no recordings, wrong counts, no seizures, patients in two splits."""
+
+
+class CacheError(SeizureError):
+    """A cache that cannot be used as asked."""
+
+
+class CheckpointError(SeizureError):
+    """A checkpoint that is missing, damaged or does not fit."""
+
+
+class Fault(StrEnum):
+    """Why a recording (or its annotations) cannot be used as it stands. The values appear in skipped.tsv."""
+
+    UNREADABLE = "unreadable"  # the operating system refuses it
+    NOT_EDF = "not-edf"  # no EDF header
+    HEADER_LENGTH = "header-length"  # the header lies about its own length
+    HEADER_FIELD = "header-field"  # a field that is no number, or an impossible one
+    TRUNCATED = "truncated"  # fewer data records than the header says
+    NO_RECORDS = "no-records"
+    DUPLICATE_CHANNELS = "duplicate-channels"
+    MISSING_CHANNELS = "missing-channels"  # after interpolation and other names
+    MONTAGE = "montage"  # the montage cannot be made of these channels
+    RATE = "rate"  # a sampling rate that cannot be used
+    MALFORMED_DATE = "malformed-date"
+    FLAT_SIGNAL = "flat-signal"
+    NAN_SIGNAL = "nan-signal"
+    NO_ANNOTATIONS = "no-annotations"  # the file is missing: unlabelled, never "no seizures"
+    MALFORMED_ANNOTATIONS = "malformed-annotations"
+    UNKNOWN_LABEL = "unknown-label"
+    BEYOND_END = "beyond-end"
+    UNSORTED = "unsorted"
+    OVERLAPPING = "overlapping"
+
+
+class RecordingError(SeizureError):
+    """A recording that cannot be used. `fault` names why, `detail` says it in words."""
+
+    def __init__(self, path: Path, fault: Fault, detail: str) -> None:
+        super().__init__(f"{path}: {fault.value}: {detail}")
+        self.path = path
+        self.fault = fault
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[object, ...]:  # crosses process boundaries
+        return (RecordingError, (self.path, self.fault, self.detail))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that was mended or noticed in a recording that is used all the same."""
+
+    fault: Fault
+    detail: str
