@@ -1,1 +1,4 @@
-"""EEG seizure detection: from EDF recordings to scored events. `python -m seizure --help` lists the commands."""
+"""EEG seizure detection: from EDF recordings to scored events.
+
+`python -m seizure --help` lists the commands.
+"""

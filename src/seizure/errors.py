@@ -14,7 +14,7 @@ class ConfigError(SeizureError):
 
 
 class CorpusError(SeizureError):
-    """A corpus as a whole that cannot be used: no recordings, wrong counts, no seizures, patients in two splits."""
+    """A corpus that cannot be used: no recordings, wrong counts, no seizures, patients in two splits."""
 
 
 class CacheError(SeizureError):

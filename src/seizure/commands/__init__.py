@@ -53,7 +53,7 @@ def root() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; the exit status: 0 done, 1 an error said in one sentence, 2 wrong usage, 130 Ctrl-C."""
+    """Runs one command; exit status 0: done, 1: an error said in one sentence, 2: wrong usage, 130: Ctrl-C."""
     try:
         result = root.main(args=arguments, prog_name="python -m seizure", standalone_mode=False)
     except click.ClickException as error:

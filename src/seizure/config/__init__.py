@@ -1,4 +1,4 @@
-"""One typed configuration a run: what it may say (`schema`), and how it is read, overridden and explained (`resolve`)."""
+"""One typed configuration a run: what it may say (`schema`), how it is read and explained (`resolve`)."""
 
 from seizure.config.resolve import Resolved, load_resolved, resolve
 from seizure.config.schema import Config

@@ -18,7 +18,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A configuration and the origin of each of its values, by dotted key: `default`, FILE:LINE or `--set`."""
+    """A configuration and each value's origin, by dotted key: `default`, FILE:LINE or `--set`."""
 
     config: Config
     path: str  # as it was given

@@ -1,4 +1,4 @@
-"""Every setting of a run, typed. Unknown keys are errors; what makes a run a smoke run is `kind`, nothing else."""
+"""Every setting of a run, typed. Unknown keys are errors; `kind` alone makes a run a smoke run."""
 
 from typing import Annotated, Literal
 

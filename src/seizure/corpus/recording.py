@@ -12,7 +12,7 @@ Partition = Literal["train", "dev", "eval", ""]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Recording:
-    """One EDF file of a corpus and what its place in the corpus says. `recording_id` is unique in the corpus."""
+    """One EDF file and what its place in the corpus says. `recording_id` is unique in the corpus."""
 
     recording_id: str  # such as aaaaagxr_s018_t000
     path: Path
@@ -38,7 +38,7 @@ class Seizure:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """All seizures of one recording: sorted, not overlapping, within the recording. `notices` say what was mended."""
+    """All seizures of one recording, sorted, disjoint and within it. `notices` say what was mended."""
 
     seizures: tuple[Seizure, ...]
     notices: tuple[Notice, ...] = ()
