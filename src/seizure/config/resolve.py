@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from seizure import files
 from seizure.config.schema import Config
 from seizure.errors import ConfigError
 
@@ -29,9 +30,22 @@ class Resolved:
         for key, value in flatten(self.config.model_dump(mode="json")).items():
             yield f"{key} = {json.dumps(value)}  ({self.origins[key]})"
 
+    def compact_lines(self) -> Iterator[str]:
+        """The same, all defaults of a section on one line: a log's reader sees what was chosen."""
+        defaults: dict[str, list[str]] = {}
+        for key, value in flatten(self.config.model_dump(mode="json")).items():
+            text = f"{key} = {json.dumps(value)}"
+            if self.origins[key] == "default":
+                defaults.setdefault(key.partition(".")[0], []).append(text)
+            else:
+                yield f"{text}  ({self.origins[key]})"
+        for settings in defaults.values():
+            yield f"{'; '.join(settings)}  (default)"
+
     def save(self, path: Path) -> None:
+        """Writes it to `path`, whole or not at all."""
         text = {"path": self.path, "config": self.config.model_dump(mode="json"), "origins": self.origins}
-        path.write_text(json.dumps(text, indent=1) + "\n")
+        files.write_text(path, json.dumps(text, indent=1) + "\n")
 
 
 def load_resolved(path: Path) -> Resolved:

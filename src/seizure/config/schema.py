@@ -28,12 +28,6 @@ class Data(Section):
     """Training recordings of a smoke run; goes to the training process as BGB_LIMIT_FILES."""
     limit_val_files: PositiveInt | None = None
     """Validation (and eval) recordings of a smoke run."""
-    bucket: str = ""
-    """On Modal: the bucket that is mounted at /data in place of the Volume seizure-data."""
-    bucket_endpoint: str = ""
-    """Endpoint of a bucket that is not Amazon's."""
-    bucket_secret: str = ""
-    """Name of the Modal Secret with the bucket's keys."""
 
 
 class Preprocessing(Section):

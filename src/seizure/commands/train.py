@@ -1,0 +1,58 @@
+"""`train`: one configuration, resolved once, run as a process of its own."""
+
+import os
+from pathlib import Path
+
+import click
+
+from seizure.config import resolve
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="The corpus, or the folder that data.root lies below.",
+)
+@click.option(
+    "--results",
+    "results_dir",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default=True,
+    help="Where cache/ and runs/ are.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this configuration.")
+@click.option("--max-steps", type=click.IntRange(min=1), help="Stop training here; --resume goes further.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+def command(
+    config: Path,
+    data_dir: Path,
+    results_dir: Path,
+    resume: bool,
+    max_steps: int | None,
+    overrides: tuple[str, ...],
+) -> int:
+    """Build the cache, train, score and report, as the configuration file CONFIG says.
+
+    \b
+    Examples:
+      python -m seizure synth data/synthetic
+      python -m seizure train configs/smoke_test.yaml --data data/synthetic
+      python -m seizure train configs/tusz_train_local.yaml --data /corpora/tusz --resume
+      python -m seizure train configs/smoke_test.yaml --set data.limit_files=20 --set training.steps=100
+    """
+    from seizure.launch import launch
+
+    return launch(
+        resolve(config, overrides),
+        data_dir=data_dir,
+        results_dir=results_dir,
+        resume=resume,
+        max_steps=max_steps,
+        environ=os.environ,
+    )

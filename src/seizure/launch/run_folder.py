@@ -1,0 +1,132 @@
+"""A run's folder `<results>/runs/<name>-<YYYYmmdd-HHMMSS>`: made, found again, and its state kept.
+
+The configuration is saved in it when it is made, and is what every later attempt is held to.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from seizure import files
+from seizure.config import Resolved, load_resolved
+from seizure.config.resolve import flatten
+from seizure.errors import ConfigError, SeizureError
+
+# A resumed run may differ in these: none of them changes what is learned.
+MAY_DIFFER = (
+    *("strict_env", "cache.processes", "training.workers", "training.compile", "training.keep_checkpoints"),
+    *("training.log_every_steps", "training.checkpoint_every_steps"),
+    *("postprocessing.", "evaluation.", "tracking."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a run is. `call_id`: the Modal function call whose retries belong to it."""
+
+    state: Literal["running", "finished", "failed", "interrupted"]
+    attempts: int = 0
+    call_id: str = ""
+    steps: int = 0  # optimiser steps done when it last finished
+    error: str = ""
+
+
+def read_state(folder: Path) -> State | None:
+    """None where the folder holds no state that can be read: no run of ours."""
+    try:
+        return State(**json.loads((folder / "state.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_state(folder: Path, state: State) -> None:
+    files.write_text(folder / "state.json", json.dumps(asdict(state), indent=1) + "\n")
+
+
+def make_folder(results_dir: Path, resolved: Resolved, call_id: str) -> Path:
+    """A new folder with the configuration in it. Raises ConfigError where it cannot be written."""
+    runs = results_dir / "runs"
+    started = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):  # two that start in one second
+        folder = runs / f"{resolved.config.name}-{started}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"{folder}: {error.strerror}; name another folder by --results") from None
+        resolved.save(folder / "config.json")
+        write_state(folder, State("running", call_id=call_id))
+        return folder
+    raise ConfigError(f"{runs}: a hundred runs of {resolved.config.name} started in one second")
+
+
+def folder_of_call(results_dir: Path, call_id: str) -> Path | None:
+    """The run that an earlier attempt of this Modal function call made."""
+    return next((f for f, state in _runs(results_dir) if call_id and state.call_id == call_id), None)
+
+
+def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
+    """The newest run of this configuration's name that has not done `steps` steps, or not finished.
+
+    Raises SeizureError where there is none, or where its configuration differs in what is learned.
+    """
+    name = resolved.config.name
+    ours = [(f, s) for f, s in _runs(results_dir) if _name_of(f) == name]
+    if not ours:
+        raise SeizureError(f"{results_dir / 'runs'} holds no run named {name}: start one without --resume")
+    for folder, state in ours:
+        if state.state != "finished" or state.steps < steps:
+            _check_same(folder, resolved)
+            return folder
+    raise SeizureError(
+        f"{ours[0][0]} is finished ({ours[0][1].steps} steps), and so is every other run named {name}: "
+        "nothing to resume; start a new one without --resume"
+    )
+
+
+def begin_attempt(folder: Path, call_id: str) -> State:
+    """The state of one more attempt, written."""
+    state = read_state(folder) or State("running")
+    state = replace(state, state="running", attempts=state.attempts + 1, call_id=call_id, error="")
+    write_state(folder, state)
+    return state
+
+
+def _runs(results_dir: Path) -> Iterator[tuple[Path, State]]:
+    """All runs, newest first."""
+    folders = (results_dir / "runs").glob("*/config.json")
+    for path in sorted(folders, key=lambda path: _started(path.parent), reverse=True):
+        state = read_state(path.parent)
+        if state is not None:
+            yield path.parent, state
+
+
+def _started(folder: Path) -> str:
+    name = _name_of(folder)
+    return folder.name.removeprefix(name)
+
+
+def _name_of(folder: Path) -> str:
+    try:
+        return load_resolved(folder / "config.json").config.name
+    except ConfigError:  # written by another version: not ours to go on with
+        return ""
+
+
+def _check_same(folder: Path, resolved: Resolved) -> None:
+    before = flatten(load_resolved(folder / "config.json").config.model_dump(mode="json"))
+    now = flatten(resolved.config.model_dump(mode="json"))
+    differing = [
+        f"{key} was {json.dumps(before.get(key))} and is {json.dumps(now.get(key))}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key) and not key.startswith(MAY_DIFFER)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{folder} was started with other settings: {'; '.join(differing)}. Resume with the same "
+            "ones, or start a new run without --resume"
+        )
