@@ -34,6 +34,7 @@ class Fault(StrEnum):
     HEADER_FIELD = "header-field"  # a field that is no number, or an impossible one
     TRUNCATED = "truncated"  # fewer data records than the header says
     NO_RECORDS = "no-records"
+    DISCONTINUOUS = "discontinuous"  # EDF+D with gaps in time
     DUPLICATE_CHANNELS = "duplicate-channels"
     MISSING_CHANNELS = "missing-channels"  # after interpolation and other names
     MONTAGE = "montage"  # the montage cannot be made of these channels
