@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from seizure.synth.background import Scene, mains_wave
-from seizure.synth.head import ELECTRODES, SCALP, Floats, field, index
+from seizure.synth.head import ELECTRODES, SCALP, Floats, field, index, project
 from seizure.synth.noise import band_noise
 
 TEMPORAL = (("F7", "T3", "T5"), ("F8", "T4", "T6"))
@@ -112,7 +112,7 @@ def _add_movement(part_CT: Floats, scene: Scene, _start: int) -> None:
     waves = band_noise(scene.rng, 3, samples, scene.rate_hz, (0.6, 7.0))
     waves *= _soft_edges(samples, scene.rate_hz, 1.0) * uv
     amounts = scene.rng.normal(0, 0.6, (len(ELECTRODES), 3)).astype(np.float32)
-    part_CT += amounts @ waves
+    part_CT += project(amounts, waves)
 
 
 def _add_rhythmic_delta(part_CT: Floats, scene: Scene, _start: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seizure.synth.difficulty import Difficulty
-from seizure.synth.head import ELECTRODES, Floats, field, mixing
+from seizure.synth.head import ELECTRODES, Floats, field, mixing, project
 from seizure.synth.noise import band_noise, shaped_noise
 
 MAINS_HZ = 60.0
@@ -55,9 +55,9 @@ def background(scene: Scene) -> Floats:
     slope, rms_uv = scene.draw(knobs.pink_slope), scene.draw(knobs.pink_rms_uv)
     rows = len(ELECTRODES)
     pink_CT = shaped_noise(rng, rows, scene.samples, scene.rate_hz, (0.3, scene.rate_hz / 2), slope)
-    x_CT: Floats = (mixing(knobs.correlation_length) * np.float32(rms_uv)).astype(np.float32) @ pink_CT
+    x_CT = project(mixing(knobs.correlation_length) * np.float32(rms_uv), pink_CT)
     fields, sources = zip(*(_alpha(scene) + _slow_waves(scene) + [_mains(scene)]), strict=True)
-    x_CT += np.stack(fields, axis=1) @ np.stack(sources)
+    x_CT += project(np.stack(fields, axis=1), np.stack(sources))
     return x_CT
 
 

@@ -3,10 +3,12 @@
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,9 +116,10 @@ def _made(
         return
     # spawned, not forked: a parent that has threads (torch, a progress bar) may not fork safely
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_alone) as pool:
         try:
-            jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
+            with _one_thread_each():  # the first submission starts the processes
+                jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
             for plan, job in zip(plans, jobs, strict=True):
                 yield plan, job.result()
         except BaseException:
@@ -124,10 +127,24 @@ def _made(
             raise
 
 
-def _one_thread() -> None:
-    """Ctrl-C is the parent's to handle."""
-    import signal
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started here do their matrix products in one thread: there is one process a core already."""
+    names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB")]
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
+
+def _leave_ctrl_c_alone() -> None:
+    """The parent hears it too, and ends the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

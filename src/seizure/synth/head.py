@@ -64,3 +64,13 @@ def mixing(correlation_length: float) -> Floats:
     correlation = np.exp(-(gaps**2) / (2 * correlation_length**2)) + 0.02 * np.eye(len(ELECTRODES))
     lower = np.linalg.cholesky(correlation / 1.02)  # double: the matrix is near singular
     return lower.astype(np.float32)
+
+
+def project(fields_CS: Floats, sources_ST: Floats) -> Floats:
+    """What the sources give to the electrodes, (electrodes, time): the matrix product.
+
+    By einsum, since BLAS adds up in another order with another number of threads, and so would round
+    some samples otherwise: a corpus must not depend on the machine's load.
+    """
+    x_CT: Floats = np.einsum("cs,st->ct", fields_CS, sources_ST, optimize=False)
+    return x_CT

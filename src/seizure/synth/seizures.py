@@ -10,7 +10,7 @@ import numpy as np
 
 from seizure.corpus.recording import Seizure
 from seizure.synth.difficulty import Difficulty
-from seizure.synth.head import ELECTRODES, PAIRS, Floats, distances, field, index
+from seizure.synth.head import ELECTRODES, PAIRS, Floats, distances, field, index, project
 from seizure.synth.noise import band_noise
 
 FOCI = ("F7", "T3", "T5", "F8", "T4", "T6", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2")
@@ -131,8 +131,7 @@ def _waves(shape: Shape, phase_T: Floats, course_T: Floats) -> Floats:
         sines.append(np.sin(angle_T) * size_T)
         rows.append(np.float32(number) * late_C)
     lags = np.stack(rows, axis=1)  # (electrodes, harmonics); cos(a - b) = cos a cos b + sin a sin b
-    waves_CT: Floats = np.cos(lags) @ np.stack(cosines) + np.sin(lags) @ np.stack(sines)
-    return waves_CT
+    return project(np.cos(lags), np.stack(cosines)) + project(np.sin(lags), np.stack(sines))
 
 
 def _spread(shape: Shape, course_T: Floats) -> Floats:
