@@ -25,6 +25,27 @@ def test_output_goes_to_the_log_as_framed_records(place: Place) -> None:
     place.run(check)
 
 
+def test_a_line_written_in_pieces_is_one_record(place: Place) -> None:
+    async def check(box: Box) -> None:
+        source = "import os\nfor piece in (b'a', b'b', b'c\\n', b'd'): os.write(1, piece)"
+        task = await box.start(source)
+        await box.ended(task)
+        records = [text for _, text in box.records(task)]
+        assert "".join(records) == "abc\nd"
+        assert "abc\n" in records
+
+    place.run(check)
+
+
+def test_a_prompt_without_a_line_end_shows_while_the_container_waits(place: Place) -> None:
+    async def check(box: Box) -> None:
+        task = await box.start("import os, time; os.write(1, b'one\\ntwo? '); time.sleep(60)")
+        await box.said(task, "two? ")
+        await box.sandbox.kill(task, grace_s=0, reason="the test is over")
+
+    place.run(check)
+
+
 def test_large_output_loses_nothing(place: Place) -> None:
     async def check(box: Box) -> None:
         _, output = await box.run(

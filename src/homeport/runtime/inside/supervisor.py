@@ -24,6 +24,7 @@ from .host import HostPaths
 _READ_BYTES = 65536
 _SAMPLE_S = 0.1  # between looks at the memory used, where a limit is set and no control group holds it
 _DISK_RETRY_S = 1.0
+_TAIL_S = 0.01  # how long the beginning of a line waits for its end: an unbuffered print() writes in pieces
 _EXIT_BYTES = 4096
 
 
@@ -114,6 +115,7 @@ class Supervisor:
         self.listener = listener
         self.outputs = outputs  # a pipe's reading end -> 1 or 2
         self.unwritten = b""  # the rest of a record that the disk had no room for
+        self.tails: dict[int, tuple[bytes, float]] = {}  # pipe -> begun line, when it is written as it is
         self.is_announced = False
         self.reason = ""
         self.kill_at: float | None = None
@@ -143,6 +145,8 @@ class Supervisor:
             waits.append(_SAMPLE_S)
         if self.unwritten:
             waits.append(_DISK_RETRY_S)
+        elif self.tails:
+            waits.append(max(0.0, min(due for _, due in self.tails.values()) - time.monotonic()))
         return min(waits) if waits else None
 
     def _look_at_clock(self) -> None:
@@ -153,6 +157,10 @@ class Supervisor:
             self.started.kill()
         if self.unwritten:
             self._write(b"")
+        elif self.tails:
+            now = time.monotonic()
+            for pipe in [pipe for pipe, (_, due) in self.tails.items() if due <= now]:
+                self._record(self.outputs[pipe], self.tails.pop(pipe)[0])
 
     # output
 
@@ -168,11 +176,28 @@ class Supervisor:
             return  # the other pipe filled the disk in this round
         data = os.read(pipe, _READ_BYTES)
         if data:
-            self._record(self.outputs[pipe], data)
+            self._take(pipe, data)
             return
+        self._take(pipe, b"", is_last=True)
+        if self.unwritten:
+            return  # found at its end again when the disk has room
         self.selector.unregister(pipe)
         del self.outputs[pipe]
         os.close(pipe)
+
+    def _take(self, pipe: int, data: bytes, is_last: bool = False) -> None:
+        """Records whole lines; what follows the last one waits a moment for the rest of its line.
+
+        So the lines of containers that print at once stay whole, and a prompt or a progress bar still shows.
+        """
+        begun, due = self.tails.pop(pipe, (b"", 0.0))
+        data = begun + data
+        end = len(data) if is_last or len(data) >= _READ_BYTES else data.rfind(b"\n") + 1
+        if data[end:]:
+            is_same_line = end == 0 and begun
+            self.tails[pipe] = (data[end:], due if is_same_line else time.monotonic() + _TAIL_S)
+        if data[:end]:
+            self._record(self.outputs[pipe], data[:end])
 
     def _record(self, number: int, data: bytes) -> None:
         self._write("{:.6f} {} {}\n".format(time.time(), number, len(data)).encode() + data)
@@ -292,13 +317,15 @@ class Supervisor:
 
     def _drain(self) -> None:
         """Writes what is left in the pipes; nobody can write to them any more."""
-        for pipe, number in list(self.outputs.items()):
+        for pipe in list(self.outputs):
             os.set_blocking(pipe, False)
             try:
                 while not self.unwritten:
                     data = os.read(pipe, _READ_BYTES)
                     if not data:
                         break
-                    self._record(number, data)
+                    self._take(pipe, data)
             except BlockingIOError:
                 pass
+            if not self.unwritten:
+                self._take(pipe, b"", is_last=True)
