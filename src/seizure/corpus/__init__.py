@@ -1,6 +1,11 @@
 """Corpora: which recordings there are, what their annotations say, and which split each belongs to."""
 
-from seizure.corpus.annotations import LabelledCorpus, read_all_annotations, read_annotations
+from seizure.corpus.annotations import (
+    LabelledCorpus,
+    read_all_annotations,
+    read_annotations,
+    read_reference,
+)
 from seizure.corpus.discover import discover
 from seizure.corpus.recording import Annotations, Recording, Seizure
 from seizure.corpus.skipped import Skipped, read_skipped, write_skipped
@@ -18,6 +23,7 @@ __all__ = [
     "limit",
     "read_all_annotations",
     "read_annotations",
+    "read_reference",
     "read_skipped",
     "split",
     "write_skipped",

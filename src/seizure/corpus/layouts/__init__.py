@@ -1,7 +1,8 @@
 """The layouts that corpora come in, one module each: which files are recordings, and what annotations say.
 
-Each has PATTERN (a recording's file name), LOOKED_FOR (the same in words), `find(folder, root)` and
-`read(recording, duration_s)`, which returns intervals as they are written, and what was mended in reading.
+Each has PATTERN (a recording's file name), LOOKED_FOR (the same in words), `find(folder, root_name)`,
+`read(recording, duration_s)`: intervals as they are written, and what was mended in reading them, and
+`stated_duration_s(recording)`: what the annotations say of the recording's length, if anything.
 """
 
 import re
@@ -21,6 +22,8 @@ class LayoutModule(Protocol):
     def find(self, folder: Folder, root_name: str) -> Iterator[Recording]: ...
 
     def read(self, recording: Recording, duration_s: float) -> tuple[list[Seizure], list[Notice]]: ...
+
+    def stated_duration_s(self, recording: Recording) -> float | None: ...
 
 
 LAYOUTS: dict[Layout, LayoutModule] = {

@@ -39,6 +39,15 @@ def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[N
     return [event for event in parse(path, read_text(path)) if event.label != BACKGROUND], []
 
 
+def stated_duration_s(recording: Recording) -> float | None:
+    """Of the column recordingDuration, which all lines of SzCORE's form have."""
+    lines = [raw.split("\t") for raw in read_text(annotation_file(recording)).splitlines()]
+    if len(lines) < 2 or "recordingDuration" not in lines[0]:
+        return None
+    said = dict(zip(lines[0], lines[1], strict=False)).get("recordingDuration", "")
+    return float(said) if re.fullmatch(r"\d+(\.\d*)?", said.strip()) else None
+
+
 def parse(path: Path, text: str) -> list[Seizure]:
     """Seizures of an events file, and background where its onset and duration are given."""
     lines = [(line, raw) for line, raw in enumerate(text.splitlines(), start=1) if raw.strip()]

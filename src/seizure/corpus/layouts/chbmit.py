@@ -57,6 +57,10 @@ def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[N
     return [seizure for one in paragraphs for seizure in _seizures(path, one)], []
 
 
+def stated_duration_s(recording: Recording) -> float | None:
+    return None  # the annotations do not say
+
+
 def parse_summary(path: Path, text: str) -> dict[str, list[Paragraph]]:
     """Paragraphs by file name in small letters."""
     paragraphs: dict[str, list[Paragraph]] = {}

@@ -40,6 +40,10 @@ def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[N
     return parse(path, read_text(path), duration_s)
 
 
+def stated_duration_s(recording: Recording) -> float | None:
+    return None  # the annotations do not say
+
+
 def parse(path: Path, text: str, duration_s: float) -> tuple[list[Seizure], list[Notice]]:
     seizures: list[Seizure] = []
     notices: list[Notice] = []

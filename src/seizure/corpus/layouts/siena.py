@@ -8,13 +8,13 @@ recordings over midnight, and an hour's slip in PN00-3.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from seizure.corpus.header import read_header
 from seizure.corpus.recording import Recording, Seizure
 from seizure.corpus.text import annotation_file, malformed, read_text
 from seizure.corpus.tree import Folder
+from seizure.edf import open_edf
 from seizure.errors import Fault, Notice, RecordingError
 
 PATTERN = re.compile(r"(PN\d+)-[\d.]+\.edf", re.IGNORECASE)
@@ -46,6 +46,7 @@ class Entry:
     registration_s: int
     start_s: int
     stop_s: int
+    notices: tuple[Notice, ...] = ()
 
 
 def find(folder: Folder, root_name: str) -> Iterator[Recording]:
@@ -67,47 +68,74 @@ def find(folder: Folder, root_name: str) -> Iterator[Recording]:
 def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[Notice]]:
     """A recording that the list does not name has no seizures, once all that it does name is found."""
     path = annotation_file(recording)
-    entries, notices = parse(path, read_text(path))
     stems = _stems_beside(path)
-    ours = [entry for entry in entries if _file_of(path, entry, stems) == recording.path.stem.lower()]
+    ours = [
+        entry
+        for entry in parse(path, read_text(path))
+        if _file_of(path, entry, stems) == recording.path.stem.lower()
+    ]
     if not ours:
-        return [], notices
-    registration_s, more = _registration(recording, ours[0])
+        return [], []
+    registration_s, notices = _registration(recording, ours[0])
     seizures = []
     for entry in ours:
         start_s = (entry.start_s - registration_s) % DAY_S
         seizures.append(Seizure(start_s, start_s + (entry.stop_s - entry.start_s) % DAY_S))
-    return seizures, [*notices, *more]
+    return seizures, [*(notice for entry in ours for notice in entry.notices), *notices]
 
 
-def parse(path: Path, text: str) -> tuple[list[Entry], list[Notice]]:
-    """All seizures of a list. A file's name or registration time holds until there is another."""
+def stated_duration_s(recording: Recording) -> float | None:
+    return None  # the annotations do not say
+
+
+@dataclass(slots=True)
+class _State:
+    """What has been said so far: a file's name and registration time hold until there is another."""
+
+    file: str = ""
+    registration_s: int | None = None
+    start_s: int | None = None
+    start_line: int = 0
+    notices: list[Notice] = field(default_factory=list)
+
+
+def parse(path: Path, text: str) -> list[Entry]:
+    """All seizures of a list, in its order. Raises RecordingError where one cannot be read."""
     entries: list[Entry] = []
-    notices: list[Notice] = []
-    file, registration_s, start_s, start_line = "", None, None, 0
+    state = _State()
     for line, raw in enumerate(text.splitlines(), start=1):
         name, words = _field(raw.strip())
         if name == "file":
-            if words.lower() != file.lower():
-                registration_s = None
-            file = words
+            if words.lower() != state.file.lower():
+                state.registration_s = None
+            state.file = words
         elif name == "registration":
-            registration_s = _times(path, line, words)[0]
+            state.registration_s = _times(path, line, words)[0]
         elif name == "start":
-            if start_s is not None:
-                raise malformed(path, start_line, "a seizure's start without its end")
-            start_s, start_line = min(_several(path, line, words, notices)), line
+            _require_closed(path, state)
+            state.start_s, state.start_line = min(_several(path, line, words, state.notices)), line
         elif name == "stop":
-            if start_s is None or registration_s is None or not file:
-                raise malformed(path, line, "a seizure's end without its start, file or registration time")
-            stop_s = max(_several(path, line, _corrected(path, file, words, notices), notices))
-            entries.append(Entry(start_line, file, registration_s, start_s, stop_s))
-            start_s = None
-    if start_s is not None:
-        raise malformed(path, start_line, "a seizure's start without its end")
+            entries.append(_entry(path, line, words, state))
+            state.start_s, state.notices = None, []
+    _require_closed(path, state)
     if not entries:
         raise RecordingError(path, Fault.MALFORMED_ANNOTATIONS, "no seizure in a list of seizures")
-    return entries, notices
+    return entries
+
+
+def _entry(path: Path, line: int, words: str, state: _State) -> Entry:
+    if state.start_s is None or state.registration_s is None or not state.file:
+        raise malformed(path, line, "a seizure's end without its start, file or registration time")
+    right = _corrected(path, state.file, words, state.notices)
+    stop_s = max(_several(path, line, right, state.notices))
+    return Entry(
+        state.start_line, state.file, state.registration_s, state.start_s, stop_s, tuple(state.notices)
+    )
+
+
+def _require_closed(path: Path, state: _State) -> None:
+    if state.start_s is not None:
+        raise malformed(path, state.start_line, "a seizure's start without its end")
 
 
 def _field(words: str) -> tuple[str, str]:
@@ -170,9 +198,12 @@ def _registration(recording: Recording, entry: Entry) -> tuple[int, list[Notice]
     """When the recording starts: the EDF header's clock where it is near the list's, else the list's."""
     path = annotation_file(recording)
     try:
-        header_s = _times(recording.path, 0, read_header(recording.path).start_time)[0]
+        start = open_edf(recording.path, allow_truncated=True).start
     except RecordingError:
+        start = None
+    if start is None:
         return entry.registration_s, []
+    header_s = start.hour * 3600 + start.minute * 60 + start.second
     apart_s = (header_s - entry.registration_s + DAY_S // 2) % DAY_S - DAY_S // 2
     if apart_s == 0 or abs(apart_s) > CLOCKS_APART_S:
         return entry.registration_s, []

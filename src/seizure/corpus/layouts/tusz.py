@@ -51,6 +51,14 @@ def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[N
     return _union_over_channels(path, rows, notices)
 
 
+def stated_duration_s(recording: Recording) -> float | None:
+    """Of the line `# duration = 301.00 secs`."""
+    match = re.search(
+        r"^#\s*duration\s*=\s*(\d+(?:\.\d*)?)", read_text(annotation_file(recording)), re.MULTILINE
+    )
+    return float(match[1]) if match else None
+
+
 def parse_rows(path: Path, text: str) -> tuple[list[tuple[str, Seizure]], list[Notice]]:
     """All lines of a .csv or .csv_bi, background too, as (channel, interval), in the order of the file.
 
