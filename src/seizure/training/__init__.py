@@ -1,0 +1,1 @@
+"""From a cache to a trained detector: the loop, its checkpoints, its records."""
