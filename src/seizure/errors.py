@@ -25,6 +25,10 @@ class CheckpointError(SeizureError):
     """A checkpoint that is missing, damaged or does not fit."""
 
 
+class ScoringError(SeizureError):
+    """Scores that cannot be had as asked: no threshold, no seizures to fit one on, no such split."""
+
+
 class Fault(StrEnum):
     """Why a recording (or its annotations) cannot be used as it stands. The values appear in skipped.tsv."""
 
