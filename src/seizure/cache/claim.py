@@ -1,0 +1,105 @@
+"""One builder at a time for each shard, among any number of processes; a shard appears whole.
+
+A builder holds a lock on the shard's unfinished file `<name>.shard.part`, fills it, and renames it. A
+builder that dies, by kill -9 too, loses the lock by that; the file it leaves is filled anew by the next one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
+
+
+class BusyError(Exception):
+    """Another process builds this shard right now."""
+
+
+class Claim:
+    """The right to write one shard: an open, locked, empty file, until `publish` makes it the shard."""
+
+    def __init__(self, fd: int, part: Path, target: Path) -> None:
+        self.fd = fd
+        self._part = part
+        self._target = target
+        self.published = False
+
+    @property
+    def folder(self) -> Path:
+        return self._target.parent
+
+    def publish(self) -> None:
+        """Makes what was written to `fd` the shard, durably; a kill leaves the old or the new."""
+        os.fsync(self.fd)
+        self._part.replace(self._target)
+        self.published = True
+        sync_folder(self._target.parent)
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[Claim]:
+    """Raises BusyError at once where another process has the claim; leaves no file but by `publish`."""
+    part = target.with_name(target.name + ".part")
+    fd, part = _open_locked(part)
+    claim = Claim(fd, part, target)
+    try:
+        yield claim
+    finally:
+        if not claim.published:
+            part.unlink(missing_ok=True)  # our own unfinished file, while we still hold its lock
+        os.close(fd)
+
+
+def _open_locked(part: Path) -> tuple[int, Path]:
+    while True:
+        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise BusyError(part.name) from None
+        except OSError as error:
+            os.close(fd)
+            if error.errno not in _NO_LOCKS:
+                raise
+            # a file system without locks: each builder writes a file of its own, the last one stays
+            own = part.with_name(f"{part.name}-{os.uname().nodename}-{os.getpid()}")
+            return os.open(own, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644), own
+        if _is_still(fd, part):
+            os.ftruncate(fd, 0)
+            return fd, part
+        os.close(fd)  # its holder renamed or removed it between our open and our lock
+
+
+def _is_still(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:  # some network file systems refuse it for folders
+            raise
+    finally:
+        os.close(fd)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces a small file; a kill at any moment leaves the old or the new."""
+    own = path.with_name(f".{path.name}-{os.uname().nodename}-{os.getpid()}")
+    with own.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    own.replace(path)
+    sync_folder(path.parent)
