@@ -47,6 +47,9 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate --group dev \
 		-o requirements-dev.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
+		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
 
 clean:  ## remove the virtual environment and caches; the engine's state stays where `homeport status` says
 	@if [ -x $(BIN)/homeport ]; then $(BIN)/homeport down; fi

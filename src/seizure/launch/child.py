@@ -38,11 +38,12 @@ def run_child(
         process_group=0,  # a terminal's Ctrl-C would reach it beside ours, and end it twice
     )
     is_interrupted, is_late = threading.Event(), threading.Event()
-    clock = (
-        threading.Timer(limit_s, lambda: (is_late.set(), child.send_signal(signal.SIGINT)))
-        if limit_s
-        else None
-    )
+
+    def interrupt_late() -> None:
+        is_late.set()
+        child.send_signal(signal.SIGINT)
+
+    clock = threading.Timer(limit_s, interrupt_late) if limit_s else None
     try:
         with _passing_signals(child, is_interrupted):
             if clock:

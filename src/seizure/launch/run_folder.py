@@ -32,6 +32,7 @@ class State:
     call_id: str = ""
     steps: int = 0  # optimiser steps done when it last finished
     error: str = ""
+    is_final: bool = False  # failed before it learned anything: the same again would fail the same way
 
 
 def read_state(folder: Path) -> State | None:
@@ -91,7 +92,7 @@ def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
 def begin_attempt(folder: Path, call_id: str) -> State:
     """The state of one more attempt, written."""
     state = read_state(folder) or State("running")
-    state = replace(state, state="running", attempts=state.attempts + 1, call_id=call_id, error="")
+    state = replace(state, state="running", attempts=state.attempts + 1, call_id=call_id, error="", is_final=False)
     write_state(folder, state)
     return state
 

@@ -42,21 +42,23 @@ def launch(
         )
     steps = min(max_steps or resolved.config.training.steps, resolved.config.training.steps)
     folder = run_folder.folder_of_call(results_dir, call_id)
+    is_retry = folder is not None
     if folder is None and resume:
         folder = run_folder.folder_to_resume(results_dir, resolved, steps)
         resolved.save(folder / "config.json")
-    is_resumed = folder is not None
     folder = folder or run_folder.make_folder(results_dir, resolved, call_id)
     with RunLog(folder) as say:
         state = run_folder.read_state(folder)
-        if call_id and is_resumed and state and state.state == "finished" and state.steps >= steps:
-            say(f"[RUN] {folder.name} is finished already, by an earlier attempt of this call")
-            return 0
+        if is_retry and state and (state.state == "finished" or state.is_final):
+            how = state.error if state.is_final else "finished"
+            say(f"[RUN] {folder.name} was ended by an earlier attempt of this call: {how}")
+            return 1 if state.is_final else 0
         attempt = run_folder.begin_attempt(folder, call_id).attempts
         _say_beginning(say, resolved, folder, attempt, child)
         command = _command(folder, data, results_dir, max_steps, visible_gpus(child.variables))
+        before = _checkpoints(folder)
         status = run_child(command, child.variables, on_checkpoint=on_checkpoint, limit_s=limit_s)
-        return _end(say, folder, status)
+        return _end(say, folder, status, has_learned=_checkpoints(folder) != before)
 
 
 def _say_beginning(
@@ -93,13 +95,19 @@ def visible_gpus(environ: Mapping[str, str]) -> int:
     return len([line for line in listed.stdout.splitlines() if line.startswith("GPU ")])
 
 
-def _end(say: RunLog, folder: Path, status: int) -> int:
+def _checkpoints(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "checkpoints").glob("*")}
+
+
+def _end(say: RunLog, folder: Path, status: int, *, has_learned: bool) -> int:
     """Says how the training process ended and what the log shows; returns the run's exit status."""
     state = run_folder.read_state(folder)
     if state and state.state == "running":  # it had no time to write how it ended
         is_stopped = status in (INTERRUPTED, OUT_OF_TIME)
         ended = replace(state, state="interrupted" if is_stopped else "failed", error=name_of_end(status))
         run_folder.write_state(folder, ended)
+    elif state and state.state == "failed" and not has_learned:
+        run_folder.write_state(folder, replace(state, is_final=True))
     if status == INTERRUPTED:
         say(f"[STOPPED] interrupted; the last checkpoint is kept in {folder}: go on with --resume")
     elif status == OUT_OF_TIME:

@@ -76,13 +76,9 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     say(f"[DATA] Found {counts} files in {data}")
     corpus.check_counts(splits, config)
     if config.kind == "smoke":
-        splits = corpus.limit(
-            splits, labelled.seizure_s, int(os.environ[LIMIT]), config.data.limit_val_files or 1
-        )
-        say(
-            f"[DEBUG] {LIMIT}={os.environ[LIMIT]}: "
-            f"using {len(splits.train)} train, {len(splits.val)} val files"
-        )
+        train_files, val_files = int(os.environ[LIMIT]), config.data.limit_val_files or 1
+        splits = corpus.limit(splits, labelled.seizure_s, train_files, val_files)
+        say(f"[DEBUG] {LIMIT}={train_files}: using {len(splits.train)} train, {len(splits.val)} val files")
     say(f"Loading {len(splits.train)} train, {len(splits.val)} val files")
     refuse_without_seizures(splits, labelled.seizure_s)
     write_splits(folder / "splits.json", splits, data)
