@@ -185,7 +185,8 @@ def _train(
             pace.step(waited_s)
             advance(step)
 
-            is_end = step == stop or is_stopping()
+            is_asked_to_stop = is_stopping()
+            is_end = step == stop or is_asked_to_stop
             is_validating = step % settings.validate_every_steps == 0 or step == settings.steps
             is_validating |= is_end and not best.exists()
             is_keeping = step % settings.checkpoint_every_steps == 0 or is_end
@@ -217,7 +218,7 @@ def _train(
                     metrics.make_durable()
                 last = state.write(checkpoints, step, best_loss, say)
             pace.pause(time.perf_counter() - paused)
-            if is_stopping():
+            if is_asked_to_stop:
                 say(f"[TRAIN] stopped after step {step}, which is kept: go on with --resume")
                 raise KeyboardInterrupt
     return TrainResult(best, last, stop, losses)

@@ -105,7 +105,9 @@ class State:
             )
         then, now = content["recordings"], self._recordings()
         if then != now:
-            counts = f"{then['train']} train, {then['val']} val then; {now['train']}, {now['val']} now"
+            counts = (
+                f"{then['train']} train, {then['val']} val then; {now['train']} train, {now['val']} val now"
+            )
             raise CheckpointError(
                 f"the checkpoint of step {step} saw other recordings ({counts}): "
                 "put them back, or start a new run"
