@@ -1,8 +1,8 @@
 """Resamples and filters in one pass: blocks go to frequencies, meet one transfer function, and come back.
 
 Overlap-save: neighbouring blocks share as much as the filter is long, and what a block's ends spoil is
-dropped, so blocks are equal to the whole up to rounding. Any rate is taken: each block is placed to a fraction
-of a sample.
+dropped, so blocks are equal to the whole up to rounding. Any rate is taken: each block is placed to a
+fraction of a sample.
 """
 
 import math
@@ -66,8 +66,8 @@ def _block_sizes(ratio: float, shortest: int) -> tuple[int, int]:
 
 def transformed(
     read: Read, n_samples: int, transfer: Transfer, n_out: int
-) -> Iterator[tuple[int, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Yields (start, y_CT, x_CT): filtered samples from `start` at the output rate, and their input.
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Yields (start, y_CT): filtered samples from `start` on at the output rate, in order.
 
     Beyond its ends the recording is continued by odd reflection, as filtfilt does.
     """
@@ -79,7 +79,7 @@ def transformed(
         x_CT = read(max(0, first), min(n_samples, first + transfer.n_in))
         padded_CT = _continued(x_CT, max(0, -first), transfer.n_in)
         stop = min(n_out, start + transfer.hop)
-        yield start, _filter(padded_CT, transfer, late, stop - start), x_CT
+        yield start, _filter(padded_CT, transfer, late, stop - start)
 
 
 def _continued(x_CT: npt.NDArray[np.float32], before: int, n_in: int) -> npt.NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The one zero-phase filter of preprocessing: band-pass and notches as a symmetric FIR filter.
 
-Designed in the manner of MNE's default: Hamming window, transitions of a quarter of the cut but 2 Hz at least.
+Designed in the manner of MNE's default: Hamming window, transitions of a quarter of the cut.
 A finite support makes block-wise filtering equal to filtering the whole recording at once.
 """
 
@@ -13,8 +13,11 @@ from scipy.signal import get_window
 from seizure.config.schema import Preprocessing
 
 HAMMING_FACTOR = 3.3  # length in seconds = 3.3 / narrowest transition in Hz
-NOTCH_STOP_HZ = 0.3  # half of the band that is taken out around the mains and its harmonics
+NOTCH_HALF_HZ = 0.4  # the mains and its harmonics: gain 1/2 at this distance
 NOTCH_TRANSITION_HZ = 0.5
+
+
+Frequencies = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,19 @@ def design(settings: Preprocessing, rate_hz: float) -> npt.NDArray[np.float64]:
         narrowest_hz = min(narrowest_hz, NOTCH_TRANSITION_HZ)
     half = int(np.ceil(HAMMING_FACTOR / narrowest_hz * settings.rate_hz / 2))
     n_grid = 1 << int(np.ceil(np.log2(16 * half)))
-    gain_F = _desired(np.arange(n_grid // 2 + 1) * (settings.rate_hz / n_grid), pass_band, notches)
+    f_F: Frequencies = np.arange(n_grid // 2 + 1, dtype=np.float64) * (settings.rate_hz / n_grid)
+    gain_F = _desired(f_F, pass_band, notches)
     taps = np.roll(np.fft.irfft(gain_F, n_grid), half)[: 2 * half + 1].astype(np.float64)
     window = get_window("hamming", 2 * half + 1, fftbins=False)
     taps = taps * window
     return np.asarray(taps - window * (taps.sum() / window.sum()))
 
 
-def _desired(
-    f_F: npt.NDArray[np.float64], pass_band: Band, notches: tuple[float, ...]
-) -> npt.NDArray[np.float64]:
-    corners = [pass_band.stop_low, pass_band.pass_low, pass_band.pass_high, pass_band.stop_high]
-    gain_F = np.interp(f_F, corners, [0.0, 1.0, 1.0, 0.0])
+def _desired(f_F: Frequencies, pass_band: Band, notches: tuple[float, ...]) -> Frequencies:
+    """The gain before windowing: steps, which the window smooths, and the wide upper transition."""
+    above_F = (f_F - pass_band.pass_high) / (pass_band.stop_high - pass_band.pass_high)
+    gain_F = 0.5 + 0.5 * np.cos(np.pi * np.clip(above_F, 0.0, 1.0))
+    gain_F[f_F < (pass_band.stop_low + pass_band.pass_low) / 2] = 0.0
     for centre in notches:
-        distance_F = np.abs(f_F - centre)
-        gain_F *= np.clip((distance_F - NOTCH_STOP_HZ) / NOTCH_TRANSITION_HZ, 0.0, 1.0)
+        gain_F[np.abs(f_F - centre) < NOTCH_HALF_HZ] = 0.0
     return np.asarray(gain_F)

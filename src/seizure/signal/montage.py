@@ -19,7 +19,7 @@ MIN_RATE_HZ = 32.0  # seizures live below 30 Hz; the 1 Hz channels beside EEG ca
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Montage channels = mix_OS @ the source channels; `duplicates` are (used, left out) channels to compare."""
+    """Montage channels = mix_OS @ the source channels; `duplicates`: (used, left out) to compare."""
 
     sources: tuple[int, ...]
     mix_OS: npt.NDArray[np.float32]
@@ -43,7 +43,7 @@ def channel_names(montage: Montage) -> tuple[str, ...]:
 
 
 def plan_montage(labels: Sequence[str], rates_hz: Sequence[float], montage: Montage, path: Path) -> Plan:
-    """How to make `montage` of channels with these labels. Raises RecordingError: MISSING_CHANNELS, MONTAGE, RATE."""
+    """How to make `montage` of these channels. Raises RecordingError: MISSING_CHANNELS, MONTAGE, RATE."""
     found = _find(labels, rates_hz)
     missing = [name for name in REFERENTIAL19 if name not in found.electrodes]
     if set(missing) <= set(INTERPOLATED):
@@ -86,7 +86,7 @@ def _from_electrodes(found: _Found, missing: list[str], montage: Montage) -> Pla
             electrodes_ES[row] = interpolation.weights(name, present)
         else:
             electrodes_ES[row, present.index(name)] = 1.0
-    notices = ()
+    notices: tuple[Notice, ...] = ()
     if missing:
         detail = f"{' and '.join(missing)}: interpolated from the other electrodes"
         notices = (Notice(Fault.MISSING_CHANNELS, detail),)

@@ -27,8 +27,8 @@ IQR_OF_NORMAL = 1.349
 class Prepared:
     """The montage x_uv_CT in microvolts at rate_hz; sigma_uv_C: robust standard deviations, 0 where flat.
 
-    x_uv_CT is an array, or a memory map of a nameless file where the recording is long; `read` copies a part of
-    it without leaving the file's pages in memory.
+    x_uv_CT is an array, or a memory map of a nameless file where the recording is long; `read` copies a part
+    of it without leaving the file's pages in memory.
     """
 
     x_uv_CT: npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ class Prepared:
 
     @property
     def n_samples(self) -> int:
-        return self.x_uv_CT.shape[1]
+        return int(self.x_uv_CT.shape[1])
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Samples start to stop of all channels, C by T; a view or a copy, not to be written to."""
@@ -51,15 +51,15 @@ def preprocess(edf: Edf, settings: Preprocessing, *, scratch: Path | None = None
     """Montage, resampling, band-pass, notch and scale of an open recording.
 
     A long result lies in a file in `scratch` (default: the system's folder for such) that vanishes with it.
-    Raises RecordingError: MISSING_CHANNELS, MONTAGE, RATE, DUPLICATE_CHANNELS, FLAT_SIGNAL, NAN_SIGNAL, and what
-    reading raises.
+    Raises RecordingError: MISSING_CHANNELS, MONTAGE, RATE, DUPLICATE_CHANNELS, FLAT_SIGNAL, NAN_SIGNAL, and
+    what reading raises.
     """
     plan = plan_montage(edf.labels, edf.rates_hz, settings.montage, edf.path)
     for used, other in plan.duplicates:
         if not edf.is_same_signal(used, other):
             detail = f"{edf.labels[used]} stands twice, with different signals"
             raise RecordingError(edf.path, Fault.DUPLICATE_CHANNELS, detail)
-    notices = [*edf.notices, *plan.notices, *_about_sources(plan, edf.labels)]
+    notices = [*edf.notices, *plan.notices, *_about_duplicates(plan, edf.labels)]
     unknown = [edf.labels[index] for index in plan.sources if not edf.knows_unit(index)]
     if unknown:
         notices.append(Notice(Fault.HEADER_FIELD, f"{', '.join(unknown)}: no unit; taken as microvolts"))
@@ -82,7 +82,7 @@ def preprocess_array(
         if not np.array_equal(x_uv_CT[used], x_uv_CT[other]):
             raise RecordingError(path, Fault.DUPLICATE_CHANNELS, f"{labels[used]} stands twice")
     source = _Array(np.asarray(x_uv_CT, np.float32), tuple(labels), tuple(rates_hz), path)
-    return _prepare(source, plan, [*plan.notices, *_about_sources(plan, labels)], settings, scratch)
+    return _prepare(source, plan, [*plan.notices, *_about_duplicates(plan, labels)], settings, scratch)
 
 
 class _Source(Protocol):
@@ -104,7 +104,7 @@ class _Array:
     path: Path
 
     def n_samples(self, channel: int) -> int:
-        return self.x_uv_CT.shape[1]
+        return int(self.x_uv_CT.shape[1])
 
     def read_samples_uv(self, channels: Sequence[int], start: int, stop: int) -> npt.NDArray[np.float32]:
         return self.x_uv_CT[list(channels), start:stop]
@@ -138,64 +138,78 @@ class _Store:
         x_CT = np.empty((self.shape[0], stop - start), np.float32)
         for channel, x_T in enumerate(x_CT):
             self.file.seek(4 * (channel * self.shape[1] + start))
-            self.file.readinto(memoryview(x_T).cast("B"))
+            self.file.readinto(x_T.data.cast("B"))
         return x_CT
+
+
+class _Watched:
+    """Reads the plan's channels, and keeps each one's lowest and highest value."""
+
+    def __init__(self, source: _Source, plan: Plan) -> None:
+        self.source, self.plan = source, plan
+        self.labels = [source.labels[index] for index in plan.sources]
+        self.low_S = np.full(len(plan.sources), np.inf, np.float32)
+        self.high_S = -self.low_S
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Samples x_ST. Raises RecordingError NAN_SIGNAL at the first value that is no finite number."""
+        x_ST = self.source.read_samples_uv(self.plan.sources, start, stop)
+        low_S, high_S = x_ST.min(axis=1), x_ST.max(axis=1)
+        finite_S = np.isfinite(low_S) & np.isfinite(high_S)
+        if not finite_S.all():
+            names = ", ".join(self.labels[row] for row in np.flatnonzero(~finite_S))
+            raise RecordingError(self.source.path, Fault.NAN_SIGNAL, f"{names}: values that are no numbers")
+        self.low_S, self.high_S = np.minimum(low_S, self.low_S), np.maximum(high_S, self.high_S)
+        return x_ST
+
+    def flat(self) -> list[str]:
+        """Labels of the channels that have one value only. Raises RecordingError where all are so."""
+        found = [self.labels[row] for row in np.flatnonzero(self.low_S == self.high_S)]
+        if len(found) == len(self.labels):
+            raise RecordingError(self.source.path, Fault.FLAT_SIGNAL, "every channel is constant")
+        return found
 
 
 def _prepare(
     source: _Source, plan: Plan, notices: list[Notice], settings: Preprocessing, scratch: Path | None
 ) -> Prepared:
-    rate_hz = source.rates_hz[plan.sources[0]]
-    if any(source.rates_hz[index] != rate_hz for index in plan.sources):
-        names = ", ".join(f"{source.labels[i]} {source.rates_hz[i]:g} Hz" for i in plan.sources)
-        raise RecordingError(source.path, Fault.RATE, f"channels of several rates: {names}")
+    rate_hz = _one_rate(source, plan)
     n_in = source.n_samples(plan.sources[0])
     n_out = max(1, round(n_in * settings.rate_hz / rate_hz))
-    transfer = plan_transfer(settings, rate_hz)
     store = _Store(len(plan.channels), n_out, scratch)
+    watched = _Watched(source, plan)
     step = max(1, n_out // SIGMA_SAMPLES) | 1  # odd: no beat with a rhythm of whole samples
     spread: list[npt.NDArray[np.float32]] = []
-    low_S = np.full(len(plan.sources), np.inf, np.float32)
-    high_S = -low_S
-
-    def read(start: int, stop: int) -> npt.NDArray[np.float32]:
-        return source.read_samples_uv(plan.sources, start, stop)
-
-    for start, y_ST, x_ST in transformed(read, n_in, transfer, n_out):
-        low_S = np.minimum(low_S, x_ST.min(axis=1))
-        high_S = np.maximum(high_S, x_ST.max(axis=1))
-        y_CT = plan.mix_OS @ y_ST
+    for start, y_ST in transformed(watched.read, n_in, plan_transfer(settings, rate_hz), n_out):
+        y_CT = _mixed(plan.mix_OS, y_ST)
         store.write(start, y_CT)
         spread.append(y_CT[:, -start % step :: step].copy())
-    notices += _about_values(source, plan, low_S, high_S)
+    if flat := watched.flat():
+        notices.append(Notice(Fault.FLAT_SIGNAL, f"{', '.join(flat)}: constant throughout"))
     quartiles_2C = np.percentile(np.concatenate(spread, axis=1), [25, 75], axis=1)
     sigma_uv_C = ((quartiles_2C[1] - quartiles_2C[0]) / IQR_OF_NORMAL).astype(np.float32)
     return Prepared(store.x_CT, plan.channels, settings.rate_hz, sigma_uv_C, tuple(notices), store)
 
 
-def _about_sources(plan: Plan, labels: Sequence[str]) -> list[Notice]:
+def _one_rate(source: _Source, plan: Plan) -> float:
+    rates_hz = {source.labels[index]: source.rates_hz[index] for index in plan.sources}
+    if len(set(rates_hz.values())) > 1:
+        said = ", ".join(f"{label} {rate_hz:g} Hz" for label, rate_hz in rates_hz.items())
+        raise RecordingError(source.path, Fault.RATE, f"channels of several rates: {said}")
+    return source.rates_hz[plan.sources[0]]
+
+
+def _mixed(mix_OS: npt.NDArray[np.float32], y_ST: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    # in pieces that BLAS does not divide among threads: there may be a process on each core
+    y_OT = np.empty((len(mix_OS), y_ST.shape[1]), np.float32)
+    for begin in range(0, y_ST.shape[1], 512):
+        piece = slice(begin, begin + 512)
+        np.matmul(mix_OS, y_ST[:, piece], out=y_OT[:, piece])
+    return y_OT
+
+
+def _about_duplicates(plan: Plan, labels: Sequence[str]) -> list[Notice]:
     if not plan.duplicates:
         return []
     names = ", ".join(sorted({labels[used] for used, _ in plan.duplicates}))
     return [Notice(Fault.DUPLICATE_CHANNELS, f"{names}: stands twice with the same signal; used once")]
-
-
-def _about_values(
-    source: _Source, plan: Plan, low_S: npt.NDArray[np.float32], high_S: npt.NDArray[np.float32]
-) -> list[Notice]:
-    """Flat channels as a notice. Raises RecordingError where all are flat, or any value is no number."""
-    bad = [index for index, low, high in zip(plan.sources, low_S, high_S, strict=True) if not low <= high]
-    bad += [index for index, high in zip(plan.sources, high_S, strict=True) if np.isinf(high)]
-    if bad:
-        names = ", ".join(source.labels[index] for index in bad)
-        raise RecordingError(source.path, Fault.NAN_SIGNAL, f"{names}: values that are no numbers")
-    flat = [
-        source.labels[index]
-        for index, low, high in zip(plan.sources, low_S, high_S, strict=True)
-        if low == high
-    ]
-    if len(flat) == len(plan.sources):
-        raise RecordingError(source.path, Fault.FLAT_SIGNAL, "every channel is constant")
-    if flat:
-        return [Notice(Fault.FLAT_SIGNAL, f"{', '.join(flat)}: constant throughout")]
-    return []
