@@ -13,7 +13,7 @@ import click
 @click.option("--train", default=50, show_default=True, help="Recordings of the train folder.")
 @click.option("--dev", default=10, show_default=True, help="Recordings of the dev folder.")
 @click.option("--eval", "eval_", default=10, show_default=True, help="Recordings of the eval folder.")
-@click.option("--minutes", default=5.0, show_default=True, help="Length of a recording.")
+@click.option("--minutes", default=6.0, show_default=True, help="Length of a recording.")
 @click.option("--short", is_flag=True, help="One-minute recordings: the same as --minutes 1.")
 @click.option("--patients", default=0, help="Patients of the train folder. [default: one for five files]")
 @click.option("--seed", default=0, show_default=True, help="Another number, another corpus.")

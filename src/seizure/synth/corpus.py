@@ -46,7 +46,7 @@ def make_corpus(
     train_files: int = 50,
     dev_files: int = 10,
     eval_files: int = 10,
-    minutes: float = 5.0,
+    minutes: float = 6.0,
     seed: int = 0,
     patients: int = 0,
     processes: int = 1,
