@@ -1,5 +1,4 @@
 """Events in the form of TUSZ's .csv_bi: five `#` lines, the column names, a row an event on channel TERM.
-TERM.
 
 A recording without events has one `bckg` row over its whole length, as in TUSZ.
 """

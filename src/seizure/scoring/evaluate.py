@@ -1,0 +1,160 @@
+"""Scores one split of a run: probabilities, threshold, events, figures, and the files that hold them.
+
+Written into the run's folder: `scores-<split>.json`, `events/<split>/<id>.csv_bi` and `.tsv`, and
+`probabilities/<split>/<id>.npy` (float16, the highest probability of each quarter of a second).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seizure import files
+from seizure.corpus import Seizure
+from seizure.events import write_csv_bi, write_tsv
+from seizure.scoring import eval_log
+from seizure.scoring.curve import THRESHOLDS, fit_threshold, sensitivity_curve
+from seizure.scoring.opened import OpenedRun, Say, open_run, weights_digest
+from seizure.scoring.reference import Reference, Wanted
+from seizure.scoring.scan import PROBABILITY_HZ, Announce, Scanned, file_name, scan
+from seizure.scoring.score import SCORERS, Scores, score
+from seizure.training.checkpoint import set_threshold
+
+LOGGED = ("time", "run", "checkpoint_digest", "split_digest", "threshold", "threshold_origin", "scores")
+
+
+def evaluate_run(
+    run_folder: Path,
+    split: str,
+    say: Say,
+    *,
+    corpus_dir: Path | None = None,
+    results_dir: Path | None = None,
+    threshold: float | None = None,
+    announce: Announce | None = None,
+) -> dict[str, Any]:
+    """Scores `split` (val or eval) of the run in `run_folder`; gives what `scores-<split>.json` holds.
+
+    On val the threshold is fitted, where the configuration says `fit`, and stored in the checkpoint; eval
+    takes it from there, and each scoring of eval is logged. `threshold` overrides both and is not stored.
+    `corpus_dir` is the corpus, needed for recordings that the cache lacks. `announce` takes the place of lines
+    on how far it is. Raises SeizureError.
+    """
+    run = open_run(run_folder, split, results_dir)
+    chosen, origin = run.threshold(threshold)
+    wanted = run.reference(corpus_dir, say)
+    _name_what_is_wrong(wanted, say)
+    grid = THRESHOLDS if chosen is None else (*THRESHOLDS, chosen)
+    scanned = scan(run, wanted, grid, announce or _lines(say, split))
+    if chosen is None:
+        chosen, origin = fit_threshold(scanned.curve, split), "fitted on val"
+    if threshold is None and split == "val":
+        set_threshold(run.trained.path, chosen, run.settings)
+    detections = scanned.detections(chosen)
+    result = _describe(run, wanted, scanned, detections)
+    result |= {"threshold": chosen, "threshold_origin": origin}
+    if split == "eval":  # written down before anything shows the scores
+        result["scored_before"] = _log(run, result, say)
+    _write_events(run.folder / "events" / split, wanted, detections)
+    files.write_text(run.folder / f"scores-{split}.json", json.dumps(result, indent=1) + "\n")
+    for line in summary_lines(result):
+        say(line)
+    return result
+
+
+def summary_lines(result: Mapping[str, Any]) -> list[str]:
+    """The figures in words, a line a scorer, each with the scorer's name."""
+    split, scores = result["split"], result["scores"]
+    lines = [
+        f"[SCORES] {split}: {scores['recordings']} recordings, {scores['duration_h']:.1f} h, "
+        f"{scores['seizures']} seizures, {len(result['unreadable'])} unreadable; "
+        f"threshold {result['threshold']:g} ({result['threshold_origin']})"
+    ]
+    for figures in (*(scores[key] for key in SCORERS), scores["szcore_events_mean_of_patients"]):
+        lines.append(
+            f"[SCORES] {split}: {figures['scorer']}: sensitivity {_figure(figures['sensitivity'])}, "
+            f"precision {_figure(figures['precision'])}, F1 {_figure(figures['f1'])}, "
+            f"{_figure(figures['false_alarms_per_day'], 1)} false alarms a day"
+        )
+    return lines
+
+
+def _describe(
+    run: OpenedRun, wanted: Reference, scanned: Scanned, detections: Mapping[str, Sequence[Seizure]]
+) -> dict[str, Any]:
+    """Everything but the threshold: what was scored, with what, and the figures."""
+    reference = {one.recording_id: (one.seizures, one.duration_s) for one in wanted.recordings}
+    patients = {one.recording_id: one.patient for one in wanted.recordings}
+    scores: Scores = score(reference, detections, patients)
+    return {
+        "split": run.split,
+        "run": run.folder.name,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "checkpoint": run.trained.path.name,
+        "checkpoint_step": run.trained.step,
+        "checkpoint_digest": weights_digest(run.trained),
+        "split_digest": eval_log.split_digest(run.ids),
+        "postprocessing": run.settings.model_dump(mode="json"),
+        "scores": scores.as_json(),
+        "unreadable": [one.as_json() for one in wanted.unreadable],
+        "unlabelled": dict(wanted.unlabelled),
+        "curve": sensitivity_curve(scanned.curve),
+        "curve_scorer": SCORERS["szcore_events"],
+        "auroc_samples": scanned.auroc.value(),
+        "probability_rate_hz": PROBABILITY_HZ,
+        "recordings": {
+            one.recording_id: _recording(one, detections.get(one.recording_id, ()), run.split)
+            for one in wanted.recordings
+        },
+    }
+
+
+def _recording(one: Wanted, detections: Sequence[Seizure], split: str) -> dict[str, Any]:
+    is_read = one.shard is not None
+    name = f"probabilities/{split}/{file_name(one.recording_id)}.npy"
+    return {
+        "patient": one.patient,
+        "duration_s": one.duration_s,
+        "is_read": is_read,
+        "seizures": [[seizure.start_s, seizure.stop_s] for seizure in one.seizures],
+        "detections": [[event.start_s, event.stop_s, event.confidence] for event in detections],
+        "probabilities": name if is_read else None,
+    }
+
+
+def _name_what_is_wrong(wanted: Reference, say: Say) -> None:
+    for one in wanted.unreadable:
+        say(f"[EVAL] cannot be read, counts as without detections: {one.in_words()}")
+    for name, why in wanted.unlabelled.items():
+        say(f"[EVAL] no truth to be scored against, left out: {name}: {why}")
+
+
+def _log(run: OpenedRun, result: Mapping[str, Any], say: Say) -> int:
+    """Writes the scoring of eval down; how often these recordings were scored before."""
+    digest = result["split_digest"]
+    before = eval_log.append(run.results, {key: result[key] for key in LOGGED})
+    words = eval_log.said_before(before, digest)
+    if words:
+        say(f"[EVAL] {words} ({run.results / eval_log.NAME})")
+    return sum(entry.get("split_digest") == digest for entry in before)
+
+
+def _write_events(folder: Path, wanted: Reference, detections: Mapping[str, Sequence[Seizure]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in wanted.recordings:
+        name, events = file_name(one.recording_id), detections.get(one.recording_id, ())
+        write_csv_bi(folder / f"{name}.csv_bi", events, one.duration_s, one.recording_id)
+        write_tsv(folder / f"{name}.tsv", events, one.duration_s)
+
+
+def _lines(say: Say, split: str) -> Announce:
+    def announce(number: int, of: int, recording_id: str) -> None:
+        if number in (1, of) or number % 50 == 0:
+            say(f"[EVAL] Scoring {split} {number}/{of}: {recording_id}")
+
+    return announce
+
+
+def _figure(value: float | None, decimals: int = 3) -> str:
+    return "–" if value is None else f"{value:.{decimals}f}"
