@@ -50,9 +50,9 @@ class Seen:
 
 
 def read_log(text: str) -> Seen:
-    """What the last attempt in `text` says."""
+    """What the last attempt in `text` says. A last line without an end may be half of one: it says nothing."""
     seen = Seen()
-    for line in clean_lines(text):
+    for line in clean_lines(text[: max(text.rfind("\n"), text.rfind("\r")) + 1]):
         if match := _RUN.search(line):
             seen = Seen(run=match[1], attempt=int(match[2]), path=match[3])
         else:

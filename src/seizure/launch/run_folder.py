@@ -3,8 +3,10 @@
 The configuration is saved in it when it is made, and is what every later attempt is held to.
 """
 
+import fcntl
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -89,10 +91,27 @@ def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
     )
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within: this process alone runs the run in `folder`. Raises SeizureError where another one does."""
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SeizureError(
+                f"{folder} is being trained by another process: wait for it, or start a new run"
+            ) from None
+        except OSError:  # a file system without locks, such as some networks': nobody to ask
+            pass
+        yield
+
+
 def begin_attempt(folder: Path, call_id: str) -> State:
     """The state of one more attempt, written."""
     state = read_state(folder) or State("running")
-    state = replace(state, state="running", attempts=state.attempts + 1, call_id=call_id, error="", is_final=False)
+    state = replace(
+        state, state="running", attempts=state.attempts + 1, call_id=call_id, error="", is_final=False
+    )
     write_state(folder, state)
     return state
 

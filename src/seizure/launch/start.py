@@ -47,7 +47,7 @@ def launch(
         folder = run_folder.folder_to_resume(results_dir, resolved, steps)
         resolved.save(folder / "config.json")
     folder = folder or run_folder.make_folder(results_dir, resolved, call_id)
-    with RunLog(folder) as say:
+    with run_folder.held(folder), RunLog(folder) as say:
         state = run_folder.read_state(folder)
         if is_retry and state and (state.state == "finished" or state.is_final):
             how = state.error if state.is_final else "finished"

@@ -55,9 +55,9 @@ def verify(seen: Seen, settings: Mapping[str, Any] | None = None, *, is_saved: b
     `is_saved`: a log from outside, which is unfinished unless it holds the VERIFICATION block.
     """
     asked = dict(settings if settings is not None else seen.settings)
-    if "kind" not in asked:
+    if missing := _missing(asked):
         unknown = Finding(
-            "configuration", "?", "no [CONFIG] line", "unfinished", "name the configuration by --config"
+            "configuration", missing, "no line says it", "unfinished", "name the configuration by --config"
         )
         return Verification(seen.run, (unknown, *_contradictions(seen)), _ending(seen, is_saved))
     findings = (
@@ -98,6 +98,18 @@ _VERDICTS = {
     "mismatch": "MISMATCH: this is not the run that was asked for",
     "unfinished": "UNFINISHED: what was seen agrees, the rest did not happen",
 }
+
+
+def _missing(asked: Mapping[str, Any]) -> str:
+    """The first setting that the expectations need and that a log, cut off early, does not say; or ""."""
+    needed = ["kind", "cache.dir"]
+    if asked.get("kind") == "smoke":
+        needed += ["data.limit_files", "data.limit_val_files"]
+    elif release := asked.get("data.release"):
+        needed += [f"expect.{release}.train", f"expect.{release}.val"]
+    else:
+        needed.append("data.release")
+    return next((key for key in needed if asked.get(key) is None), "")
 
 
 def _expected_files(seen: Seen, asked: Mapping[str, Any], split: Literal["train", "val"]) -> int | None:
