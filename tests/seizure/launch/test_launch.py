@@ -55,8 +55,7 @@ def test_a_run_leaves_its_configuration_log_state_and_verification(go, runs, tra
     assert json.loads((folder / "config.json").read_text())["origins"]["cache.dir"].endswith("run.yaml:3")
 
 
-def WORK_LINES(folder):
-    """What the stand-in wrote into the log only."""
+def _written_by_the_stand_in(folder):
     text = (folder / "run.log").read_text()
     return text[text.index("[ENV]") : text.index("VERIFICATION")]
 
@@ -87,9 +86,8 @@ def test_a_missing_data_folder_names_how_to_get_one(go):
 
 
 def test_a_killed_training_process_is_named_and_its_checkpoint_kept(go, runs, training, capsys):
-    training(
-        "(folder / 'checkpoints').mkdir(); (folder / 'checkpoints/step-1.pt').touch(); os.kill(os.getpid(), 9)"
-    )
+    make = "(folder / 'checkpoints').mkdir(); (folder / 'checkpoints/step-1.pt').touch();"
+    training(f"{make} os.kill(os.getpid(), 9)")
     assert go() == 1
     said = capsys.readouterr().out
     assert "[FAILED] the training process was killed by SIGKILL; the usual cause is that memory" in said
