@@ -55,7 +55,7 @@ def _require_reachable(counts: Sequence[int], files: int) -> None:
     near = " or ".join(str(n) for n in (below, above) if n is not None)
     advice = f"set data.holdout_val_files: {near}" if near else "a holdout needs two patients at least"
     raise CorpusError(
-        f"no whole patients among {len(counts)} with {total} files have {files} files together; {advice}"
+        f"no set of whole patients has {files} files exactly ({len(counts)} patients have {total}); {advice}"
     )
 
 

@@ -16,6 +16,9 @@ from seizure.errors import Fault, Notice, RecordingError
 END_TOLERANCE_S = 1.0
 """A seizure marked to end at most this much after the recording (annotations are rounded) is clipped."""
 
+ROUNDING_S = 1e-3
+"""So little beyond the recording (less than a sample) is not worth a notice."""
+
 JOINED_LABEL = "seiz"
 """What seizures of several types are called where they become one interval."""
 
@@ -84,5 +87,6 @@ def _within(path: Path, seizure: Seizure, duration_s: float, said: list[Notice])
         raise RecordingError(
             path, Fault.BEYOND_END, f"{words}, but the recording lasts from 0 to {duration_s:g} s"
         )
-    said.append(Notice(Fault.BEYOND_END, f"{words}: clipped to the recording's {duration_s:g} s"))
+    if outside_s > ROUNDING_S:
+        said.append(Notice(Fault.BEYOND_END, f"{words}: clipped to the recording's {duration_s:g} s"))
     return clipped

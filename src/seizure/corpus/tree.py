@@ -25,13 +25,13 @@ def list_tree(root: Path) -> list[Folder]:
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder; put the corpus there or name its folder in data.root")
     try:
-        folders = list(_walk(str(root), (), frozenset({os.path.realpath(root)})))
+        folders = list(_walk(str(root), ()))
     except OSError as error:
         raise CorpusError(f"{error.filename}: {error.strerror}; the whole corpus must be readable") from None
     return sorted(folders, key=lambda folder: folder.parts)
 
 
-def _walk(path: str, parts: tuple[str, ...], above: frozenset[str]) -> Iterator[Folder]:
+def _walk(path: str, parts: tuple[str, ...]) -> Iterator[Folder]:
     names: list[str] = []
     below: list[tuple[str, bool]] = []
     with os.scandir(path) as entries:
@@ -46,10 +46,10 @@ def _walk(path: str, parts: tuple[str, ...], above: frozenset[str]) -> Iterator[
         yield Folder(path, parts, frozenset(names))
     for name, is_link in below:
         child = f"{path}/{name}"
-        if is_link:
-            target = os.path.realpath(child)
-            if target in above:
-                continue
-            yield from _walk(child, (*parts, name), above | {target})
-        else:
-            yield from _walk(child, (*parts, name), above)
+        if is_link and _holds(os.path.realpath(child), os.path.realpath(path)):
+            continue
+        yield from _walk(child, (*parts, name))
+
+
+def _holds(folder: str, below: str) -> bool:
+    return below == folder or below.startswith(folder.rstrip("/") + "/")
