@@ -33,6 +33,7 @@ class Scored:
     detections: tuple[Seizure, ...]
     p_T: NDArray[np.float32]
     p_rate_hz: float
+    is_read: bool = True  # else it counts as one without detections
 
     def detected(self) -> tuple[Seizure, ...]:
         return tuple(event for event in self.reference if touches(event, self.detections))

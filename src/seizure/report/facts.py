@@ -46,12 +46,18 @@ class SplitScores:
 
     split: str  # val or eval
     rows: tuple[ScorerRow, ...]
-    threshold: float | None
+    threshold: float
+    threshold_origin: str
     curve: tuple[Point, ...]
     chosen: Point | None
     recordings: Mapping[str, Scored]
-    unreadable: tuple[str, ...] = ()  # recordings that count as ones without detections, and why
-    notes: tuple[str, ...] = ()
+    hours: float
+    seizures: int
+    auroc: float | None = None  # of samples
+    scored_before: int = 0  # how often the same recordings were scored before: more than once is a warning
+    checkpoint: str = ""
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # count as without detections; why
+    unlabelled: Mapping[str, str] = field(default_factory=dict)  # left out, having no truth; why
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,14 @@ def gather(folder: Path) -> RunFacts:
     missing: list[str] = []
     resolved = load_resolved(folder / "config.json")
     state = _read_json(folder / "state.json")
-    splits = _read_json(folder / "splits.json")
+    said = _read_json(folder / "splits.json")
+    splits = {name: said[name] for name in SPLITS if isinstance(said.get(name), list)}
     cache_folder = _cache_folder(folder, resolved)
     index = _open(cache_folder, missing)
     checks, verification_words = _verification(folder)
     lines = read_metrics(folder / "metrics.jsonl")
     scores = tuple(
-        scored
-        for split in ("val", "eval")
-        if (scored := read_scores(folder, split, index, missing)) is not None
+        scored for split in ("val", "eval") if (scored := read_scores(folder, split, missing)) is not None
     )
     return RunFacts(
         folder=folder,
@@ -48,11 +47,11 @@ def gather(folder: Path) -> RunFacts:
         loss=_series(lines, "loss"),
         val_loss=_series(lines, "val_loss"),
         learning_rate=_series(lines, "lr"),
-        splits=tuple(_split_data(name, splits[name], index) for name in SPLITS if splits.get(name)),
+        splits=tuple(_split_data(name, splits[name], index) for name in splits if splits[name]),
         skipped=_skipped(folder, missing),
         cache=_cache_figures(cache_folder, index, splits),
         signals=CacheSignals(index) if index.shards else None,
-        is_synthetic=_is_synthetic(splits),
+        is_synthetic=_is_synthetic(said),
         missing=tuple(missing),
     )
 
@@ -102,7 +101,7 @@ def _open(cache_folder: Path, missing: list[str]) -> Index:
 def _verification(folder: Path) -> tuple[tuple[Check, ...], str]:
     found = _read_json(folder / "verification.json")
     findings = found.get("findings", ())
-    if not findings:
+    if not findings or not isinstance(findings, list):
         return (), "The run has not been verified: that happens when it ends, from its log."
     checks = tuple(
         Check(
@@ -151,8 +150,10 @@ def _skipped(folder: Path, missing: list[str]) -> tuple[tuple[str, str, str], ..
         return ()
 
 
-def _cache_figures(cache_folder: Path, index: Index, splits: Mapping[str, Any]) -> CacheFigures | None:
-    wanted = {one for name in SPLITS for one in splits.get(name, ())}
+def _cache_figures(
+    cache_folder: Path, index: Index, splits: Mapping[str, Sequence[str]]
+) -> CacheFigures | None:
+    wanted = {recording_id for ids in splits.values() for recording_id in ids}
     shards = [shard for shard in index.shards if shard.recording_id in wanted]
     if not shards:
         return None
