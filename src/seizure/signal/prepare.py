@@ -36,7 +36,7 @@ class Prepared:
     rate_hz: int
     sigma_uv_C: npt.NDArray[np.float32]
     notices: tuple[Notice, ...]
-    _store: "_Store"
+    _store: "_Store | None" = None
 
     @property
     def n_samples(self) -> int:
@@ -44,7 +44,8 @@ class Prepared:
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Samples start to stop of all channels, C by T; a view or a copy, not to be written to."""
-        return self._store.read(start, min(stop, self.n_samples))
+        stop = min(stop, self.n_samples)
+        return self._store.read(start, stop) if self._store else self.x_uv_CT[:, start:stop]
 
 
 def preprocess(edf: Edf, settings: Preprocessing, *, scratch: Path | None = None) -> Prepared:
