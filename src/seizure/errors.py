@@ -52,6 +52,8 @@ class Fault(StrEnum):
     BEYOND_END = "beyond-end"
     UNSORTED = "unsorted"
     OVERLAPPING = "overlapping"
+    FAILED = "failed"  # an error in preprocessing it that nobody thought of
+    WORKER_DIED = "worker-died"  # the process that preprocessed it ended, twice
 
 
 class RecordingError(SeizureError):

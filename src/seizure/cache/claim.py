@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
@@ -42,10 +42,13 @@ class Claim:
 
 
 @contextmanager
-def claimed(target: Path) -> Iterator[Claim]:
-    """Raises BusyError at once where another process has the claim; leaves no file but by `publish`."""
+def claimed(target: Path, *, is_alone: bool = False) -> Iterator[Claim]:
+    """Raises BusyError at once where another process has the claim; leaves no file but by `publish`.
+
+    With `is_alone` others are not asked: the last one to publish stays, which loses nothing but time.
+    """
     part = target.with_name(target.name + ".part")
-    fd, part = _open_locked(part)
+    fd, part = _open_own(part) if is_alone else _open_locked(part)
     claim = Claim(fd, part, target)
     try:
         yield claim
@@ -67,13 +70,16 @@ def _open_locked(part: Path) -> tuple[int, Path]:
             os.close(fd)
             if error.errno not in _NO_LOCKS:
                 raise
-            # a file system without locks: each builder writes a file of its own, the last one stays
-            own = part.with_name(f"{part.name}-{os.uname().nodename}-{os.getpid()}")
-            return os.open(own, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644), own
+            return _open_own(part)  # a file system without locks
         if _is_still(fd, part):
             os.ftruncate(fd, 0)
             return fd, part
         os.close(fd)  # its holder renamed or removed it between our open and our lock
+
+
+def _open_own(part: Path) -> tuple[int, Path]:
+    own = part.with_name(f"{part.name}-{os.uname().nodename}-{os.getpid()}")
+    return os.open(own, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644), own
 
 
 def _is_still(fd: int, path: Path) -> bool:
@@ -94,12 +100,13 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces a small file; a kill at any moment leaves the old or the new."""
-    own = path.with_name(f".{path.name}-{os.uname().nodename}-{os.getpid()}")
-    with own.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    own.replace(path)
-    sync_folder(path.parent)
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """One process at a time, for the moment that it takes to read and replace a small file of `folder`."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # a file system without locks: the last one to write stays
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -11,11 +11,12 @@ import json
 from typing import Any
 
 from seizure.config.schema import Preprocessing
+from seizure.corpus.layouts.tusz import SEIZURE_LABELS
 
 CODE_VERSION = 1
 """Raise by one when preprocessing, quantisation or the format give other bytes for the same EDF."""
 
-LABELS = ("seiz", "gnsz", "fnsz", "cpsz", "absz", "spsz", "tcsz", "tnsz", "mysz")
+LABELS = tuple(sorted(SEIZURE_LABELS))
 """Labels that mean a seizure. Another set gives other labels from the same files, hence another cache."""
 
 
@@ -29,5 +30,5 @@ def described(settings: Preprocessing) -> dict[str, Any]:
     return {
         "preprocessing": settings.model_dump(mode="json"),
         "code_version": CODE_VERSION,
-        "labels": sorted(LABELS),
+        "labels": list(LABELS),
     }

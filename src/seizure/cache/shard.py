@@ -20,7 +20,7 @@ import mmap
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -75,7 +75,8 @@ class ShardInfo:
     rms_error_uv: float
     max_error_uv: float
     max_clipped_uv: float
-    notices: tuple[Notice, ...]
+    notices: tuple[Notice, ...]  # of the signal
+    annotation_notices: tuple[Notice, ...]
     source: Source
     data_crc32: int
     path: Path
@@ -145,7 +146,8 @@ def encode_header(info: ShardInfo, data_start: int) -> bytes:
         "rms_error_uv": info.rms_error_uv,
         "max_error_uv": info.max_error_uv,
         "max_clipped_uv": info.max_clipped_uv,
-        "notices": [[notice.fault.value, notice.detail] for notice in info.notices],
+        "notices": _pairs(info.notices),
+        "annotation_notices": _pairs(info.annotation_notices),
         "source": asdict(info.source),
         "data_crc32": info.data_crc32,
         "block_samples": BLOCK_SAMPLES,
@@ -156,6 +158,10 @@ def encode_header(info: ShardInfo, data_start: int) -> bytes:
     return (line + text).ljust(data_start, b"\0")
 
 
+def _pairs(notices: tuple[Notice, ...]) -> list[list[str]]:
+    return [[notice.fault.value, notice.detail] for notice in notices]
+
+
 def _first_line(length: int, crc32: int, data_start: int) -> bytes:
     return b"%s %d %d %08x %d\n" % (_MAGIC, _FORMAT, length, crc32, data_start)
 
@@ -163,7 +169,8 @@ def _first_line(length: int, crc32: int, data_start: int) -> bytes:
 def room_for_header(info: ShardInfo) -> int:
     """The first byte of samples for a header like this one: whole pages, the same for equal recordings."""
     seizures = sum(len(s.label) + 64 for s in info.seizures)
-    notices = sum(6 * len(notice.detail) + 40 for notice in info.notices)  # 6: \\u00b5
+    said = (*info.notices, *info.annotation_notices)
+    notices = sum(6 * len(notice.detail) + 40 for notice in said)  # 6: \\u00b5
     names = 6 * sum(map(len, (info.recording_id, info.patient, *info.channels, *info.flat_channels)))
     needed = _LINE_BYTES + 1024 + 40 * len(info.channels) + names + seizures + notices
     return -(-needed // _PAGE_BYTES) * _PAGE_BYTES
@@ -210,7 +217,8 @@ def _info(path: Path, values: dict[str, Any], data_start: int, header_crc32: int
         raise DamagedShardError(path, "another length of blocks")
     values["source"] = Source(**values["source"])
     values["seizures"] = tuple(Seizure(*fields) for fields in values["seizures"])
-    values["notices"] = tuple(Notice(Fault(fault), detail) for fault, detail in values["notices"])
+    for name in ("notices", "annotation_notices"):
+        values[name] = tuple(Notice(Fault(fault), detail) for fault, detail in values[name])
     for name in ("channels", "scale_uv_C", "flat_channels"):
         values[name] = tuple(values[name])
     return ShardInfo(**values, path=path, data_start=data_start, header_crc32=header_crc32)
@@ -329,8 +337,3 @@ def blocks(chunks: Iterator[tuple[int, Int16]]) -> Iterator[Int16]:
             q_CT = np.pad(q_CT, ((0, 0), (0, n_blocks * BLOCK_SAMPLES - length)))
         q_NCL = q_CT.reshape(channels, n_blocks, BLOCK_SAMPLES).transpose(1, 0, 2)
         yield np.ascontiguousarray(q_NCL, "<i2")
-
-
-def relabelled(info: ShardInfo, seizures: tuple[Seizure, ...], source: Source, kind: str) -> ShardInfo:
-    """The header that a shard gets whose annotations (or source's time) changed but not its samples."""
-    return replace(info, seizures=seizures, source=source, kind=kind)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from seizure.cache.claim import Claim
 from seizure.cache.key import cache_key
 from seizure.cache.quantise import CHUNK_SAMPLES, Float32, Loss, chunks, scales
-from seizure.cache.shard import BLOCK_SAMPLES, ShardInfo, blocks, encode_header, room_for_header, shard_path
+from seizure.cache.shard import (
+    BLOCK_SAMPLES,
+    DamagedShardError,
+    ShardInfo,
+    blocks,
+    encode_header,
+    room_for_header,
+    shard_path,
+)
 from seizure.cache.source import Source
 from seizure.config.schema import Preprocessing
 from seizure.corpus.recording import Annotations, Recording
@@ -48,7 +56,8 @@ def write_shard(
         rms_error_uv=0.0,
         max_error_uv=0.0,
         max_clipped_uv=0.0,
-        notices=(*prepared.notices, *annotations.notices),
+        notices=tuple(prepared.notices),
+        annotation_notices=annotations.notices,
         source=source,
         data_crc32=0,
         path=shard_path(claim.folder, recording.recording_id),
@@ -63,15 +72,30 @@ def write_shard(
     return info
 
 
-def rewrite_header(claim: Claim, old: ShardInfo, changed: ShardInfo) -> None:
-    """Makes a shard of the old one's samples and another header, without preprocessing. Raises OSError."""
-    data_start = room_for_header(changed)
-    os.pwrite(claim.fd, encode_header(changed, data_start), 0)
-    at = data_start
+def rewrite_header(
+    claim: Claim, old: ShardInfo, annotations: Annotations, source: Source, kind: str = ""
+) -> None:
+    """Makes a shard of the old one's samples with other labels or source, without preprocessing.
+
+    Raises DamagedShardError where the old samples are not what they were, OSError.
+    """
+    new = replace(
+        old,
+        seizures=annotations.seizures,
+        annotation_notices=annotations.notices,
+        source=source,
+        kind=kind,
+    )
+    data_start = room_for_header(new)
+    os.pwrite(claim.fd, encode_header(new, data_start), 0)
+    at, crc32 = data_start, 0
     with old.path.open("rb", buffering=0) as file:
         file.seek(old.data_start)
         while piece := file.read(1 << 20):
+            crc32 = zlib.crc32(piece, crc32)
             at += _write(claim.fd, piece, at)
+    if crc32 != old.data_crc32:
+        raise DamagedShardError(old.path, "the samples' checksum is wrong")
     claim.publish()
 
 
