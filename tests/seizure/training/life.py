@@ -1,4 +1,4 @@
-"""One life of a small training run, in this process or as `python -m tests.seizure.training.life FOLDER …`."""
+"""One life of a small run, in this process or as `python -m tests.seizure.training.life CACHE FOLDER …`."""
 
 import sys
 from pathlib import Path
