@@ -9,14 +9,17 @@ PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
 CODE := src deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check fix bench docs lock clean setup setup-dev
+.PHONY: help run seizure test lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 	@echo 'Another Python than the one found: make test PYTHON=python3.12'
 
-run: setup  ## set up, start the engine, run the example app through the real modal command
+run: setup  ## set up, start the engine, train the EEG pipeline's smoke run through the real modal command
 	@$(BIN)/python scripts/first_run.py
+
+seizure: setup-seizure  ## set up .venv with PyTorch, to train here without containers
+	@echo 'Ready: $(BIN)/python -m seizure --help'
 
 test: setup-dev  ## set up, run all tests
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
@@ -51,11 +54,14 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
 
+verify-modal: setup  ## smoke run and its verification on Modal's cloud; needs a token in the environment
+	@$(BIN)/python scripts/verify_modal.py
+
 clean:  ## remove the virtual environment and caches; the engine's state stays where `homeport status` says
 	@if [ -x $(BIN)/homeport ]; then $(BIN)/homeport down; fi
 	rm -rf .venv .venv.lock .uv-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup setup-dev: setup%:
+setup setup-dev setup-seizure: setup%:
 	@[ -n "$(PYTHON3)" ] || { echo 'Homeport needs Python 3.11 to 3.13. Install it, such as: sudo apt-get install python3'; exit 1; }
-	@$(PYTHON3) scripts/setup.py $(if $*,dev,run)
+	@$(PYTHON3) scripts/setup.py $(or $(patsubst -%,%,$*),run)

@@ -1,7 +1,8 @@
-"""What `make run` does after the set-up: starts the engine, trains the example, says where everything is.
+"""What `make run` does after the set-up: the EEG pipeline's smoke run, through the engine.
 
-Everything goes through the real modal command, as a person would type it; this file only types it and ends
-with what to do next.
+Makes a synthetic corpus (or takes the one that TUSZ_DIR names), hands it to the engine as a Volume, types the
+smoke command as a person would, and says what came out and what to do next. Everything of the pipeline goes
+through the real modal command.
 """
 
 import json
@@ -10,39 +11,64 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-APP = "examples/fifty_files/app.py::train"
+SYNTHETIC = Path("data/synthetic")
+APP = "deploy/modal/app.py::train"
 SMOKE = "configs/smoke_test.yaml"
-VOLUME = "fifty-files-results"
-CHECKPOINTS = "checkpoints/smoke"
+DATA, RESULTS = "seizure-data", "seizure-results"
+REPORTS = ROOT / "reports"
 
 
 def main() -> int:
-    # The example reads this variable, which is its story; the first run should not depend on the shell's.
-    os.environ.pop("BGB_LIMIT_FILES", None)
     up = subprocess.run([BIN / "homeport", "up"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if up.returncode != 0:
         return up.returncode
     print(up.stdout.splitlines()[0], flush=True)
-    print(f"\n$ modal run {APP} --config-path {SMOKE}", flush=True)
-    done = subprocess.run([BIN / "homeport", "run", APP, "--config-path", SMOKE], cwd=ROOT)
+    corpus = find_corpus()
+    say(f"homeport volume link {DATA} {corpus}")
+    subprocess.run([BIN / "homeport", "volume", "link", DATA, corpus], cwd=ROOT, check=True)
+    say(f"modal run --detach {APP} --config-path {SMOKE}")
+    done = subprocess.run([BIN / "homeport", "run", "--detach", APP, "--config-path", SMOKE], cwd=ROOT)
     if done.returncode != 0:
         print(
             "\nThe run failed; its words are above. To check this machine: homeport doctor", file=sys.stderr
         )
         return done.returncode
-    print(summary(read_metrics(), last_app()))
+    print(summary(newest_run()))
     return 0
 
 
-def read_metrics() -> dict[str, object]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "metrics.json"
-        modal("volume", "get", VOLUME, f"{CHECKPOINTS}/metrics.json", str(file))
-        metrics: dict[str, object] = json.loads(file.read_text())
-    return metrics
+def find_corpus() -> Path:
+    """The folder that TUSZ_DIR names, as it is; else the synthetic corpus, made unless it is there."""
+    named = os.environ.get("TUSZ_DIR")
+    if named:
+        folder = Path(named).expanduser().resolve()
+        if not folder.is_dir():
+            sys.exit(f"TUSZ_DIR={named} is no folder: name the one that holds edf/train and edf/dev")
+        return folder
+    say(f"python -m seizure synth {SYNTHETIC}")
+    subprocess.run([BIN / "python", "-m", "seizure", "synth", SYNTHETIC], cwd=ROOT, check=True)
+    return SYNTHETIC
+
+
+def say(command: str) -> None:
+    print(f"\n$ {command}", flush=True)
+
+
+def newest_run() -> str:
+    """The folder of the newest smoke run in the results' Volume: its name ends in the time of its start."""
+    listed = json.loads(modal("volume", "ls", RESULTS, "runs", "--json"))
+    names = (Path(entry["filename"]).name for entry in listed)
+    return max(name for name in names if name.startswith("smoke-"))
+
+
+def fetch(run: str, name: str, to: Path) -> Path:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    modal("volume", "get", "--force", RESULTS, f"runs/{run}/{name}", str(to))
+    return to
 
 
 def modal(*arguments: str) -> str:
@@ -51,29 +77,53 @@ def modal(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def last_app() -> str:
-    """The id of the app that ran last."""
-    apps = json.loads(modal("app", "list", "--json"))
-    return str(max(apps, key=lambda app: app["created_at"])["app_id"])
-
-
-def summary(metrics: dict[str, object], app_id: str) -> str:
+def summary(run: str) -> str:
+    report = fetch(run, "report.html", REPORTS / f"{run}.html").relative_to(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        scores: dict[str, Any] = {
+            split: json.loads(fetch(run, f"scores-{split}.json", Path(folder, split)).read_text())["scores"]
+            for split in ("val", "eval")
+        }
+        verified = json.loads(fetch(run, "verification.json", Path(folder, "verification")).read_text())
     to_path = "" if os.environ.get("VIRTUAL_ENV") == str(ROOT / ".venv") else ".venv/bin/"
     return f"""
-Trained a classifier of digits in a container on this machine: {metrics["train_files"]} files to train,
-{metrics["val_files"]} to validate, accuracy {metrics["accuracy"]}.
+Scores on recordings that were not trained on (threshold fitted on val):
+{table(scores)}
+
+Verification: {verified["verdict"]} (files, variable and cache folder are those that were asked for).
+The report, one page: {report}
 
 To type modal commands yourself, point this shell at the engine:
   eval "$({to_path}homeport env)"
 
-The checkpoint lies in a Volume; to fetch it:
-  modal volume get {VOLUME} {CHECKPOINTS}/model.pkl
-To see the log again:
-  modal app logs {app_id}
-The full training, of which this was the smoke test:
-  modal run examples/fifty_files/app.py::train
+Everything of the run lies in a Volume; to fetch it:
+  modal volume get {RESULTS} runs/{run}
+The full training, of which this was the smoke run; its corpus is TUSZ, see docs/seizure.md:
+  modal run --detach {APP}
 To stop the engine:
   {to_path}homeport down"""
+
+
+def table(scores: dict[str, Any]) -> str:
+    """A line for each scorer and split."""
+    rows = [("", "sensitivity", "precision", "F1", "false alarms a day")]
+    for split, scored in scores.items():
+        for figures in scored.values():
+            if isinstance(figures, dict) and "scorer" in figures:
+                values = (figures["sensitivity"], figures["precision"], figures["f1"])
+                alarms = figures["false_alarms_per_day"]
+                shown = tuple(number(value, 3) for value in values)
+                rows.append((f"{split}: {figures['scorer']}", *shown, number(alarms, 1)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for first, *cells in rows:
+        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join(["", first.ljust(widths[0]), *aligned]))
+    return "\n".join(lines)
+
+
+def number(value: float | None, places: int) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Sets up .venv from a lock file: `python3 scripts/setup.py run` (to use Homeport) or `dev` (to work on it).
+"""Sets up .venv from a lock file: `python3 scripts/setup.py run` (to use Homeport), `seizure` (and to train
+here, without containers: PyTorch too) or `dev` (to work on it all).
 
 Needs a Python 3.11 to 3.13 and nothing else: no pip, no venv module, no root. The steps are: find such a
 Python, find uv or fetch it by any pip that can be had, let uv make .venv and install what the lock file
@@ -24,7 +25,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "homeport-setup.json")
-LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+LOCKS = {"run": "requirements.lock", "seizure": "requirements.lock", "dev": "requirements-dev.lock"}
+HOLDS = {"run": ("run",), "seizure": ("run", "seizure"), "dev": ("run", "seizure", "dev")}
+TORCH = "2.13.0"  # as deploy/modal/app.py; in no lock file, since its builds differ by machine
 SERIES = ("3.13", "3.12", "3.11")
 OLDEST_UV = (0, 5)
 PIP_PACKAGE = "python3-pip-whl"  # Debian's and Ubuntu's package with pip as a wheel
@@ -33,7 +36,7 @@ PIP_PACKAGE = "python3-pip-whl"  # Debian's and Ubuntu's package with pip as a w
 def main():
     chosen = sys.argv[1] if len(sys.argv) == 2 else ""
     if chosen not in LOCKS:
-        stop("usage: python3 scripts/setup.py run|dev")
+        stop("usage: python3 scripts/setup.py run|seizure|dev")
     if is_done(chosen):
         return
     with open(os.path.join(ROOT, ".venv.lock"), "w") as turn:
@@ -50,7 +53,7 @@ def is_done(chosen):
     except (OSError, ValueError):
         return False
     return (
-        (chosen == stamp["set"] or stamp["set"] == "dev")
+        chosen in HOLDS[stamp["set"]]
         and stamp["digest"] == digest(stamp["set"])
         and os.path.exists(VENV_PYTHON)
         and os.environ.get("PYTHON") in (None, "", stamp["asked"])
@@ -94,6 +97,24 @@ def install(uv, chosen, environment):
     into = [uv, "pip", "install", "--python", VENV_PYTHON]
     call(into + ["--require-hashes", "--compile-bytecode", "-r", lock], environment)
     call(into + ["--quiet", "--no-deps", "--editable", ROOT], environment)
+    if chosen != "run":
+        install_torch(into, lock, environment)
+
+
+def install_torch(into, lock, environment):
+    """PyTorch's build for this machine: one that its own sources hold, else the one that uv finds fitting."""
+    say(f"installing PyTorch {TORCH}")
+    sources = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_TORCH_BACKEND")
+    is_here = torch_wheels(environment) or any(environment.get(name) for name in sources)
+    backend = [] if is_here else ["--torch-backend", "auto"]
+    call(into + backend + ["--constraint", lock, f"torch=={TORCH}"], environment)
+
+
+def torch_wheels(environment):
+    """Wheels of this PyTorch in the folders that pip or uv of this machine look into."""
+    names = environment.get("UV_FIND_LINKS", "") + " " + environment.get("PIP_FIND_LINKS", "")
+    folders = [folder for folder in re.split(r"[\s,]+", names) if folder]
+    return [wheel for folder in folders for wheel in glob.glob(os.path.join(folder, f"torch-{TORCH}*.whl"))]
 
 
 # Python

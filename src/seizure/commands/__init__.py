@@ -22,6 +22,9 @@ COMMANDS = {
 }
 
 
+NO_TORCH = "PyTorch is not installed here: `make seizure` sets up .venv with it, or pip install torch==2.13.0"
+
+
 class Root(click.Group):
     """Loads a command's module when it is called, and lists all without loading any."""
 
@@ -53,7 +56,7 @@ def root() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; exit status 0: done, 1: an error said in one sentence, 2: wrong usage, 130: Ctrl-C."""
+    """Runs one command; exit status 0: done, 1: an error in one sentence, 2: wrong usage, 130: Ctrl-C."""
     try:
         result = root.main(args=arguments, prog_name="python -m seizure", standalone_mode=False)
     except click.ClickException as error:
@@ -66,6 +69,11 @@ def run(arguments: list[str]) -> int:
         return 130
     except SeizureError as error:
         click.echo(f"error: {error}", err=True)
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        click.echo(f"error: {NO_TORCH}", err=True)
         return 1
     except KeyboardInterrupt:
         click.echo("stopped", err=True)

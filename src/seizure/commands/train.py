@@ -1,11 +1,14 @@
 """`train`: one configuration, resolved once, run as a process of its own."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from seizure.commands import NO_TORCH
 from seizure.config import resolve
+from seizure.errors import SeizureError
 
 
 @click.command()
@@ -48,8 +51,11 @@ def command(
     """
     from seizure.launch import launch
 
+    resolved = resolve(config, overrides)
+    if find_spec("torch") is None:
+        raise SeizureError(NO_TORCH)
     return launch(
-        resolve(config, overrides),
+        resolved,
         data_dir=data_dir,
         results_dir=results_dir,
         resume=resume,

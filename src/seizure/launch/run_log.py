@@ -2,6 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Protocol
+
+
+class Say(Protocol):
+    """Takes a line; a `quiet` one is not for a terminal, where a progress bar shows the same."""
+
+    def __call__(self, line: str, *, quiet: bool = False) -> None: ...
 
 
 class RunLog:

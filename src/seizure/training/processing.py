@@ -7,8 +7,8 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seizure.corpus.recording import Recording
-from seizure.launch.run_log import RunLog, is_terminal
+from seizure.corpus import Recording, Skipped
+from seizure.launch.run_log import Say, is_terminal
 
 
 class Processing:
@@ -17,7 +17,7 @@ class Processing:
     It counts by itself: recordings that were left out before the build are part of the total.
     """
 
-    def __init__(self, split: str, total: int, say: RunLog) -> None:
+    def __init__(self, split: str, total: int, say: Say) -> None:
         self._label = "file" if split == "train" else f"{split} file"
         self._total = total
         self._say = say
@@ -30,9 +30,9 @@ class Processing:
     def __call__(self, _done: int, _total: int, recording: Recording) -> None:
         self._count(recording.path.name)
 
-    def left_out(self, recording: Recording) -> None:
-        """One that cannot be used: it has no annotations that could be read."""
-        self._count(f"{recording.path.name} (left out)")
+    def left_out(self, skipped: Skipped) -> None:
+        """One that is not built, because its annotations cannot be used."""
+        self._count(f"{skipped.path.name}: left out, {skipped.fault.value}")
 
     def _count(self, words: str) -> None:
         self._done += 1

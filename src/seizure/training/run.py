@@ -19,13 +19,13 @@ from typing import Any, Literal
 
 from seizure import files
 from seizure.config import Config, load_resolved
-from seizure.corpus import LabelledCorpus, Skipped, Splits
-from seizure.errors import CacheError, CorpusError, SeizureError
+from seizure.corpus import Splits
+from seizure.errors import SeizureError
 from seizure.launch.environment import LIMIT, check_environment
 from seizure.launch.run_folder import read_state, write_state
 from seizure.launch.run_log import RunLog
 from seizure.launch.verification import verify_folder
-from seizure.training.processing import Processing
+from seizure.training.recordings import choose_recordings, fill_cache, say_skipped
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
@@ -68,19 +68,8 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
 
     from seizure import corpus
 
-    recordings = corpus.discover(data, config.data.layout)
-    labelled = corpus.read_all_annotations(recordings)
-    labelled.require_seizures(data)
-    splits = corpus.split(recordings, labelled.seizure_s, config.data)
-    counts = f"{len(splits.train)} train, {len(splits.val)} val, {len(splits.eval)} eval"
-    say(f"[DATA] Found {counts} files in {data}")
-    corpus.check_counts(splits, config)
-    if config.kind == "smoke":
-        train_files, val_files = int(os.environ[LIMIT]), config.data.limit_val_files or 1
-        splits = corpus.limit(splits, labelled.seizure_s, train_files, val_files)
-        say(f"[DEBUG] {LIMIT}={train_files}: using {len(splits.train)} train, {len(splits.val)} val files")
-    say(f"Loading {len(splits.train)} train, {len(splits.val)} val files")
-    refuse_without_seizures(splits, labelled.seizure_s)
+    limit_files = int(os.environ[LIMIT]) if config.kind == "smoke" else None
+    labelled, splits = choose_recordings(config, data, limit_files, say)
     write_splits(folder / "splits.json", splits, data)
 
     cache_folder, skipped = fill_cache(config, splits, labelled, results / config.cache.dir, say)
@@ -93,7 +82,7 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     from seizure.scoring import evaluate_run
 
     for split in splits_to_score(config):
-        evaluate_run(folder, split, say)
+        evaluate_run(folder, split, say, corpus_dir=data, results_dir=results)
     say(f"[DONE] {folder.name}: {steps} steps; everything is in {folder}")
     note(folder, "finished", steps=steps)
     verify_folder(folder)  # the report shows it
@@ -109,15 +98,6 @@ def splits_to_score(config: Config) -> list[str]:
 # recordings
 
 
-def refuse_without_seizures(splits: Splits, seizure_s: dict[str, float]) -> None:
-    """Raises CorpusError: a corpus read wrongly once gave 252,089 windows without a seizure, and trained."""
-    if not sum(seizure_s.get(recording.recording_id, 0.0) for recording in splits.train):
-        raise CorpusError(
-            f"the annotations of the {len(splits.train)} training recordings hold no seizure: "
-            "`python -m seizure validate` says how each annotation file was read"
-        )
-
-
 def write_splits(path: Path, splits: Splits, data: Path) -> None:
     """Ids and paths of every recording of the run, by split, and whether the corpus is a made-up one."""
     from seizure.synth.corpus import MARK
@@ -125,65 +105,6 @@ def write_splits(path: Path, splits: Splits, data: Path) -> None:
     paths = {one.recording_id: str(one.path) for part in splits.named().values() for one in part}
     text = {**splits.ids(), "paths": paths, "synthetic": (data / MARK).exists()}
     files.write_text(path, json.dumps(text, indent=1) + "\n")
-
-
-def say_skipped(skipped: list[Skipped], path: Path, say: RunLog) -> None:
-    if skipped:
-        faults = sorted({one.fault.value for one in skipped})
-        counts = ", ".join(f"{sum(one.fault.value == fault for one in skipped)} {fault}" for fault in faults)
-        say(f"[DATA] {len(skipped)} recordings left out ({counts}): {path}")
-
-
-# cache
-
-
-def fill_cache(
-    config: Config, splits: Splits, labelled: LabelledCorpus, folder: Path, say: RunLog
-) -> tuple[Path, list[Skipped]]:
-    """Every recording of the run in the cache; the folder of this preprocessing, and what was left out."""
-    from seizure import cache
-
-    claim_cache(folder, config.kind)
-    cache_folder = folder / cache.cache_key(config.preprocessing)
-    say(f"[DATA] Cache: {cache_folder}")
-    skipped = list(labelled.skipped)
-    parts = {"train": splits.train, "val": splits.val}
-    if "eval" in config.evaluation.after_training:
-        parts["eval"] = splits.eval
-    for name, part in parts.items():
-        usable = [recording for recording in part if recording.recording_id in labelled.annotations]
-        with Processing(name, len(part), say) as announce:
-            for recording in part:
-                if recording not in usable:
-                    announce.left_out(recording)
-            built = cache.build_cache(
-                usable,
-                labelled.annotations,
-                config.preprocessing,
-                cache_folder,
-                processes=config.cache.processes or len(os.sched_getaffinity(0)),
-                announce=announce,
-            )
-        skipped += built.skipped
-        say(
-            f"[DATA] Processed {len(part)} {name} files: {built.built} built, {built.reused} there already, "
-            f"{len(part) - built.built - built.reused} left out; {built.seconds:.1f} s"
-        )
-    return cache_folder, skipped
-
-
-def claim_cache(folder: Path, kind: str) -> None:
-    """Writes down whether smoke or full runs use a cache folder. Raises CacheError for the other kind."""
-    mark = folder / "KIND"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not mark.exists():
-        files.write_text(mark, kind + "\n")
-    owner = mark.read_text().strip()
-    if owner != kind:
-        raise CacheError(
-            f"{folder} belongs to {owner} runs and this is a {kind} run: give it another cache.dir, "
-            f"such as --set cache.dir=cache/{kind}"
-        )
 
 
 # training
