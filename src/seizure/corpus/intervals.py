@@ -74,7 +74,7 @@ def _with_reach(seizures: Sequence[Seizure]) -> list[tuple[Seizure, Seizure]]:
 
 def _within(path: Path, seizure: Seizure, duration_s: float, said: list[Notice]) -> Seizure:
     start_s, stop_s = seizure.start_s, seizure.stop_s
-    words = f"{path.name}: {seizure.label} from {start_s:g} to {stop_s:g} s"
+    words = f"{seizure.label} from {start_s:g} to {stop_s:g} s"
     if not (math.isfinite(start_s) and math.isfinite(stop_s)):
         raise RecordingError(path, Fault.MALFORMED_ANNOTATIONS, f"{words}: not a time")
     if stop_s <= start_s:
@@ -88,5 +88,6 @@ def _within(path: Path, seizure: Seizure, duration_s: float, said: list[Notice])
             path, Fault.BEYOND_END, f"{words}, but the recording lasts from 0 to {duration_s:g} s"
         )
     if outside_s > ROUNDING_S:
-        said.append(Notice(Fault.BEYOND_END, f"{words}: clipped to the recording's {duration_s:g} s"))
+        clip = f"{path.name}: {words}: clipped to the recording's {duration_s:g} s"
+        said.append(Notice(Fault.BEYOND_END, clip))
     return clipped

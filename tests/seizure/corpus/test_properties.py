@@ -1,5 +1,6 @@
 """Whatever an annotation file holds: a RecordingError or sound annotations, and never less than is marked."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -42,7 +43,7 @@ texts = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_s
 
 def is_sound(annotations: Annotations, duration_s: float) -> bool:
     times_s = [time_s for seizure in annotations.seizures for time_s in (seizure.start_s, seizure.stop_s)]
-    rises = all(before < after for before, after in zip(times_s, times_s[1:], strict=False))
+    rises = all(before < after for before, after in itertools.pairwise(times_s))
     return rises and all(0 <= time_s <= duration_s for time_s in times_s)
 
 

@@ -72,7 +72,7 @@ def test_a_seizure_without_an_end_is_kept_with_a_notice(tmp_path: Path) -> None:
         ("None\tNone\tFIA\n", Fault.MALFORMED_ANNOTATIONS),
         ("9\t2\tFIA\n", Fault.MALFORMED_ANNOTATIONS),
         ("1\t2\tbckg\n", Fault.UNKNOWN_LABEL),
-        ("5000\tNone\tFIA\n", Fault.MALFORMED_ANNOTATIONS),
+        ("5000\tNone\tFIA\n", Fault.BEYOND_END),
         ("5000\t5010\tFIA\n", Fault.BEYOND_END),
     ],
 )

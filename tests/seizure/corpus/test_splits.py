@@ -58,7 +58,7 @@ def test_a_patient_in_two_folders_is_an_error_that_names_the_patient(partition: 
 
 
 def test_a_patient_of_eval_in_train_is_an_error_with_a_holdout_too() -> None:
-    recordings = corpus({"a": 2, "b": 1}) + [recording("a_s002_t000", "a", "eval")]
+    recordings = [*corpus({"a": 2, "b": 1}), recording("a_s002_t000", "a", "eval")]
     with pytest.raises(CorpusError, match="patients in both"):
         split(recordings, {}, Data(split="holdout", holdout_val_files=1))
 

@@ -57,7 +57,9 @@ def parse(path: Path, text: str, duration_s: float) -> tuple[list[Seizure], list
             raise unknown_label(path, line, cells[2], ", ".join(sorted(SEIZURE_TYPES)))
         start_s = number(path, line, "start", cells[0])
         if cells[1] == "None":
-            stop_s = max(min(start_s + OPEN_SEIZURE_S, duration_s), start_s)
+            stop_s = start_s + OPEN_SEIZURE_S
+            if start_s < duration_s:
+                stop_s = min(stop_s, duration_s)
             words = (
                 f"{path.name}: the seizure at {start_s:g} s has no end, taken as {stop_s - start_s:g} s long"
             )

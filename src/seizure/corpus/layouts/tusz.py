@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from seizure.corpus.intervals import join
-from seizure.corpus.recording import Partition, Recording, Seizure
+from seizure.corpus.intervals import join, normalise
+from seizure.corpus.recording import Annotations, Partition, Recording, Seizure
 from seizure.corpus.text import annotation_file, malformed, number, read_text, unknown_label
 from seizure.corpus.tree import Folder
 from seizure.errors import Fault, Notice, RecordingError
@@ -44,7 +44,16 @@ def find(folder: Folder, root_name: str) -> Iterator[Recording]:
 
 
 def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[Notice]]:
-    path = annotation_file(recording)
+    return _read_raw(annotation_file(recording))
+
+
+def read_file(path: Path, duration_s: float) -> Annotations:
+    """One .csv_bi or .csv by itself. Raises RecordingError."""
+    seizures, notices = _read_raw(path)
+    return normalise(path, seizures, duration_s, notices)
+
+
+def _read_raw(path: Path) -> tuple[list[Seizure], list[Notice]]:
     rows, notices = parse_rows(path, read_text(path))
     if path.suffix == ".csv_bi":
         return [seizure for _, seizure in rows if seizure.label != BACKGROUND], notices
