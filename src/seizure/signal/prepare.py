@@ -3,7 +3,9 @@
 Works in blocks: memory stays bounded whatever the recording's length, and long results lie in a file.
 """
 
+import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,31 +118,40 @@ class _Store:
 
     def __init__(self, n_channels: int, n_samples: int, scratch: Path | None) -> None:
         self.shape = (n_channels, n_samples)
-        self.file = None
+        self.descriptor: int | None = None
         if 4 * n_channels * n_samples <= IN_MEMORY_BYTES:
-            self.x_CT = np.zeros(self.shape, np.float32)
+            self.x_CT = np.empty(self.shape, np.float32)
             return
-        self.file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - lives as long as the map
-        self.file.truncate(4 * n_channels * n_samples)
-        self.x_CT = np.memmap(self.file, np.float32, "r", shape=self.shape)
+        self.descriptor, name = tempfile.mkstemp(dir=scratch)
+        weakref.finalize(self, os.close, self.descriptor)
+        Path(name).unlink()
+        os.truncate(self.descriptor, 4 * n_channels * n_samples)
+        with os.fdopen(os.dup(self.descriptor), "rb") as file:
+            self.x_CT = np.memmap(file, np.float32, "r", shape=self.shape)
 
     def write(self, start: int, y_CT: npt.NDArray[np.float32]) -> None:
-        if self.file is None:
+        if self.descriptor is None:
             self.x_CT[:, start : start + y_CT.shape[1]] = y_CT
             return
         for channel, y_T in enumerate(y_CT):
-            self.file.seek(4 * (channel * self.shape[1] + start))
-            self.file.write(y_T.tobytes())
-        self.file.flush()
+            left = memoryview(y_T.tobytes())
+            place = self._place(channel, start)
+            while left:
+                written = os.pwrite(self.descriptor, left, place)
+                left, place = left[written:], place + written
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        if self.file is None:
+        if self.descriptor is None:
             return self.x_CT[:, start:stop]
         x_CT = np.empty((self.shape[0], stop - start), np.float32)
         for channel, x_T in enumerate(x_CT):
-            self.file.seek(4 * (channel * self.shape[1] + start))
-            self.file.readinto(x_T.data.cast("B"))
+            x_T[:] = np.frombuffer(
+                os.pread(self.descriptor, x_T.nbytes, self._place(channel, start)), np.float32
+            )
         return x_CT
+
+    def _place(self, channel: int, sample: int) -> int:
+        return 4 * (channel * self.shape[1] + sample)
 
 
 class _Watched:
