@@ -14,10 +14,10 @@ from pathlib import Path
 
 from seizure.cache.crew import Crew, usable_cores
 from seizure.cache.index import Index, open_index
+from seizure.cache.make import is_current, usable_shard
 from seizure.cache.owner import write_part
 from seizure.cache.shard import ShardInfo
 from seizure.cache.task import Busy, Died, Done, Outcome, Prepare, Stopped, Task, Unusable, prepare_edf
-from seizure.cache.worker import is_current, usable_shard
 from seizure.config.schema import Preprocessing
 from seizure.corpus.recording import Annotations, Recording
 from seizure.corpus.skipped import Skipped
@@ -78,6 +78,7 @@ def build_cache(
     announce: Announce = lambda _number, _total, _recording: None,
     part: str = "train",
     kind: str = "",
+    left_out: Sequence[Skipped] = (),
     deep: bool = False,
     prepare: Prepare = prepare_edf,
 ) -> BuildResult:
@@ -85,15 +86,17 @@ def build_cache(
 
     `annotations` by recording id, one for each recording. `processes` 0: one a core. `announce(number,
     total, recording)` is called for each recording in their order, when it is begun or found to be there.
-    `part` and `kind` are written down for scan-cache and for the folder's owner. With `deep`, shards are
+    `part`, `kind` and `left_out` (recordings that belong to the part but were not given, since they have no
+    annotations, say) are written down for scan-cache and for the folder's owner. With `deep`, shards are
     used only after their samples' checksum was looked at. Raises CacheError where the folder cannot be
     written; a recording that cannot be used is in the result's `skipped`.
     """
     started = time.monotonic()
     ids = [recording.recording_id for recording in recordings]
+    ids = sorted({*ids, *(one.recording_id for one in left_out)})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_part(folder, part, ids, (), settings)
+        write_part(folder, part, ids, left_out, settings)
         tasks = [
             Task(recording, annotations[recording.recording_id], settings, folder, kind, deep, prepare)
             for recording in recordings
@@ -103,7 +106,7 @@ def build_cache(
             build.run(crew)
         result = build.result(open_index(folder))
         if result.skipped:
-            write_part(folder, part, ids, result.skipped, settings)
+            write_part(folder, part, ids, [*left_out, *result.skipped], settings)
     except KeyError as error:
         raise CacheError(f"{folder}: no annotations were given for recording {error.args[0]}") from None
     except OSError as error:
