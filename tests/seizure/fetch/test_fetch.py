@@ -1,5 +1,6 @@
 """A corpus from a mirror that cuts, lies, changes and refuses: what comes is whole, or it is an error."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 import seizure
 from seizure.commands import run
 from seizure.fetch import SOURCES, Plan, Report, fetch, fetching, plan_fetch
-from seizure.fetch.download import ATTEMPTS
+from seizure.fetch.download import ATTEMPTS, Download
 from seizure.fetch.journal import NAME as JOURNAL
 from seizure.fetch.journal import sole_user
 from seizure.fetch.sources import FetchError
@@ -289,12 +290,19 @@ def test_too_small_a_disk_is_said_before_the_first_byte(
     assert mirror.requests["GET", BIG] == 0
 
 
-def test_a_full_disk_stops_the_fetch_and_is_named(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_fetch_and_is_named(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = plan(mirror, tmp_path)
-    (tmp_path / "chb01").mkdir()
-    (tmp_path / f"{BIG}.part").symlink_to("/dev/full")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Download, "_copy", full)
     report = fetch(found, observer=Heard(), pause_s=0.001, parallel=1)
-    assert report.failed[BIG].startswith(f"the disk is full at {tmp_path / BIG}: make room")
+    words = f"the disk is full at {tmp_path / 'RECORDS'}: make room and repeat the command"
+    assert report.failed == {"RECORDS": words}
+    assert mirror.requests["GET", BIG] == 0
 
 
 def test_two_fetches_do_not_share_a_folder(mirror: Mirror, tmp_path: Path) -> None:
