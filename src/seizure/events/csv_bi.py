@@ -18,7 +18,12 @@ MONTAGE_FILE = "$NEDC_NFC/lib/nedc_eas_default_montage.txt"  # what TUSZ's own f
 
 
 def write_csv_bi(path: Path, events: Sequence[Seizure], duration_s: float, recording_id: str) -> None:
-    """Writes `events` of the recording `recording_id`, `duration_s` long; times have 4 decimals."""
+    """Writes `csv_bi_text` to `path`, whole or not at all."""
+    write_text(path, csv_bi_text(events, duration_s, recording_id))
+
+
+def csv_bi_text(events: Sequence[Seizure], duration_s: float, recording_id: str) -> str:
+    """`events` of the recording `recording_id`, `duration_s` long; times have 4 decimals."""
     lines = [
         "# version = csv_v1.0.0",
         f"# bname = {recording_id}",
@@ -31,7 +36,7 @@ def write_csv_bi(path: Path, events: Sequence[Seizure], duration_s: float, recor
         lines.append(f"TERM,{event.start_s:.4f},{event.stop_s:.4f},seiz,{event.confidence:.4f}")
     if not events:
         lines.append(f"TERM,0.0000,{duration_s:.4f},bckg,1.0000")
-    write_text(path, "".join(line + "\n" for line in lines))
+    return "".join(line + "\n" for line in lines)
 
 
 def read_csv_bi(path: Path) -> EventFile:

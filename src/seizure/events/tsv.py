@@ -32,7 +32,12 @@ class EventFile:
 def write_tsv(
     path: Path, events: Sequence[Seizure], duration_s: float, start: datetime | None = None
 ) -> None:
-    """Writes `events` of a recording of `duration_s` that began at `start`; times have 4 decimals."""
+    """Writes `tsv_text` to `path`, whole or not at all."""
+    write_text(path, tsv_text(events, duration_s, start))
+
+
+def tsv_text(events: Sequence[Seizure], duration_s: float, start: datetime | None = None) -> str:
+    """`events` of a recording of `duration_s` that began at `start`; times have 4 decimals."""
     tail = ["n/a", (start or UNKNOWN_START).strftime(DATE_FORMAT), f"{duration_s:.4f}"]
     rows = [list(COLUMNS)]
     for event in events:
@@ -41,7 +46,7 @@ def write_tsv(
         rows.append([f"{onset:.4f}", f"{stop - onset:.4f}", kind, f"{event.confidence:.4f}", *tail])
     if not events:
         rows.append(["0.0000", f"{duration_s:.4f}", "bckg", "n/a", *tail])
-    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def read_tsv(path: Path) -> EventFile:

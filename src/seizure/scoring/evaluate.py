@@ -38,8 +38,8 @@ def evaluate_run(
 
     On val the threshold is fitted, where the configuration says `fit`, and stored in the checkpoint; eval
     takes it from there, and each scoring of eval is logged. `threshold` overrides both and is not stored.
-    `corpus_dir` is the corpus, needed for recordings that the cache lacks. `announce` takes the place of lines
-    on how far it is. Raises SeizureError.
+    `corpus_dir` is the corpus, needed for recordings that the cache lacks. `announce` takes the place of
+    lines on how far it is. Raises SeizureError.
     """
     run = open_run(run_folder, split, results_dir)
     chosen, origin = run.threshold(threshold)

@@ -58,25 +58,26 @@ class OpenedRun:
         say(f"[EVAL] {len(missing)} of {len(self.ids)} recordings are not in the cache: building them")
         labelled = corpus.read_all_annotations(list(recordings.values()))
         built = cache.build_cache(
-            [recordings[name] for name in missing if name in labelled.annotations],
+            [one for one in recordings.values() if one.recording_id in labelled.annotations],
             labelled.annotations,
             self.config.preprocessing,
             folder,
-            processes=self.config.cache.processes or 1,
-            announce=lambda *_: None,
+            processes=self.config.cache.processes,
+            part=self.split,
+            kind=self.config.kind,
         )
         reasons = {
             one.recording_id: f"{one.fault.value}: {one.detail}"
             for one in (*labelled.skipped, *built.skipped)
         }
-        return reference_with_missing(self.ids, shards | built.index.by_id, recordings, labelled, reasons)
+        return reference_with_missing(self.ids, built.index.by_id, recordings, labelled, reasons)
 
     def _find(self, missing: Sequence[str], corpus_dir: Path | None) -> dict[str, Recording]:
-        """The recordings that the cache lacks, by id, as the corpus has them."""
+        """The split's recordings by id, as the corpus has them; those that the cache lacks must be there."""
         if corpus_dir is None:
             raise ScoringError(
-                f"{len(missing)} recordings of {self.folder.name} are not in the cache, such as {missing[0]}: "
-                "say where the corpus is by --data"
+                f"{len(missing)} recordings of {self.folder.name} are not in the cache, such as "
+                f"{missing[0]}: say where the corpus is by --data"
             )
         found = {one.recording_id: one for one in corpus.discover(corpus_dir, self.config.data.layout)}
         gone = [recording_id for recording_id in missing if recording_id not in found]
@@ -85,7 +86,7 @@ class OpenedRun:
                 f"{corpus_dir} lacks {len(gone)} recordings of {self.folder.name}, such as {gone[0]}: "
                 "point --data at the run's corpus; nothing is left out of a scoring"
             )
-        return {recording_id: found[recording_id] for recording_id in missing}
+        return {recording_id: found[recording_id] for recording_id in self.ids if recording_id in found}
 
 
 def open_run(folder: Path, split: str, results_dir: Path | None = None) -> OpenedRun:

@@ -1,8 +1,8 @@
 """What a split is scored against: every recording of it, whether it can be read or not.
 
 Seizures come from the cache's shards where there is one. A recording without a shard could not be read: it
-counts as one without detections, its seizures, from its annotations, as missed. A recording without annotations
-has no truth to be scored against: it is named, and left out.
+counts as one without detections, and its seizures, from its annotations, as missed. A recording without
+annotations has no truth to be scored against: it is named, and left out.
 """
 
 from collections.abc import Mapping, Sequence
