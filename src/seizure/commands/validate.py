@@ -84,7 +84,12 @@ def _lines(folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[st
     yield from (f"{one.path}: {one.fault.value}: {one.detail}" for one in faults)
     yield from wrong
     bad = sum(bool(one.faults) for one in inspections)
-    yield f"{bad} of {len(inspections)} recordings have faults" if faults else "no faults in any recording"
+    kinds = ", ".join(f"{n} {fault}" for fault, n in Counter(one.fault.value for one in faults).most_common())
+    yield (
+        f"{bad} of {len(inspections)} recordings have faults ({kinds})"
+        if bad
+        else "no faults in any recording"
+    )
 
 
 def _table(inspections: Sequence["Inspection"]) -> Iterator[str]:

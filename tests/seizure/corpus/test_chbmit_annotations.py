@@ -78,6 +78,17 @@ Number of Seizures in File: 0
     assert spans(tmp_path, summary, "chb24_02") == []
 
 
+def test_a_list_of_seizures_leaves_out_files_without(tmp_path: Path) -> None:
+    """The summary of chb24: twelve of its 22 files are named, none with times of day, all with seizures."""
+    named = "Number of Seizures in File: 1\nSeizure Start Time: 1 seconds\nSeizure End Time: 9 seconds\n"
+    assert spans(tmp_path, f"File Name: chb24_01.edf\n{named}", "chb24_02") == []
+    (recording,) = discover(tmp_path)
+    assert [notice.fault for notice in read_annotations(recording, 3600.0).notices] == [Fault.NO_ANNOTATIONS]
+    with_clock = f"File Name: chb24_01.edf\nFile Start Time: 17:20:05\n{named}"
+    with pytest.raises(RecordingError, match="does not name it"):
+        spans(tmp_path, with_clock, "chb24_02")
+
+
 def test_a_file_that_the_summary_does_not_name_is_unlabelled(tmp_path: Path) -> None:
     with pytest.raises(RecordingError) as caught:
         spans(tmp_path, "File Name: chb24_02.edf\nNumber of Seizures in File: 0\n")

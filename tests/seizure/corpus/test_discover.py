@@ -31,6 +31,12 @@ def test_tusz_from_one_of_its_folders(tmp_path: Path) -> None:
     assert [r.partition for r in discover(tmp_path / "edf" / "dev")] == ["dev"]
 
 
+def test_a_folder_above_that_is_called_train_is_no_partition(tmp_path: Path) -> None:
+    add_tusz(tmp_path / "train", "eval", "aaaaaaaq")
+    assert [r.partition for r in discover(tmp_path)] == ["eval"]
+    assert [r.partition for r in discover(tmp_path / "train")] == ["eval"]
+
+
 def test_csv_bi_is_preferred_and_csv_is_enough(tmp_path: Path) -> None:
     first, second, third = (add_tusz(tmp_path, "train", "aaaaaaaa", n) for n in range(3))
     first.with_suffix(".csv").write_text("")

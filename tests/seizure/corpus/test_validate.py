@@ -58,7 +58,8 @@ def test_every_fault_is_named_with_its_path(tmp_path: Path, capsys: pytest.Captu
     )
     assert f"{unsorted}: " not in out
     assert "mended    1 unsorted" in out
-    assert out.endswith("5 of 6 recordings have faults\n")
+    kinds = "2 malformed-annotations, 1 truncated, 1 no-annotations, 1 missing-channels"
+    assert out.endswith(f"5 of 6 recordings have faults ({kinds})\n")
 
 
 def test_signals_are_read_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

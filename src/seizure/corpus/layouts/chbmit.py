@@ -1,7 +1,8 @@
 """CHB-MIT: `chbNN/chbNN_MM.edf`, with one `chbNN-summary.txt` for all recordings of a case.
 
-The summary has a paragraph for each file; times of the file are optional (chb24 has none), and seizures are
-`Seizure Start Time: 417 seconds` or `Seizure 1 Start Time: 2670 seconds`.
+The summary has a paragraph for each file, with times of day and seizures: `Seizure Start Time: 417 seconds` or
+`Seizure 1 Start Time: 2670 seconds`. That of chb24 has no times of day and leaves out its ten files without
+seizures.
 """
 
 import re
@@ -21,6 +22,7 @@ LOOKED_FOR = "chbNN/chbNN_MM.edf with chbNN/chbNN-summary.txt (CHB-MIT)"
 SAME_PATIENT = {"chb21": "chb01"}
 
 _FILE = re.compile(r"File Name:(.*)", re.IGNORECASE)
+_CLOCK = re.compile(r"File (?:Start|End) Time:.*", re.IGNORECASE)
 _COUNT = re.compile(r"Number of Seizures in File:(.*)", re.IGNORECASE)
 _EDGE = re.compile(r"Seizure\s*\d*\s*(Start|End) Time:(.*?)(?:seconds?\.?)?", re.IGNORECASE)
 
@@ -31,6 +33,7 @@ class Paragraph:
 
     line: int
     count: int | None = None
+    has_clock: bool = False
     edges: list[tuple[int, str, float]] = field(default_factory=list)  # line, start or end, seconds
 
 
@@ -51,10 +54,19 @@ def find(folder: Folder, root_name: str) -> Iterator[Recording]:
 
 def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[Notice]]:
     path = annotation_file(recording)
-    paragraphs = parse_summary(path, read_text(path)).get(recording.path.name.lower())
-    if paragraphs is None:
+    summary = parse_summary(path, read_text(path))
+    named = summary.get(recording.path.name.lower())
+    if named is not None:
+        return [seizure for one in named for seizure in _seizures(path, one)], []
+    if not _lists_seizures_only(summary):
         raise RecordingError(recording.path, Fault.NO_ANNOTATIONS, f"{path.name} does not name it")
-    return [seizure for one in paragraphs for seizure in _seizures(path, one)], []
+    words = f"{path.name} names recordings with seizures only, and so {recording.path.name} has none"
+    return [], [Notice(Fault.NO_ANNOTATIONS, words)]
+
+
+def _lists_seizures_only(summary: dict[str, list[Paragraph]]) -> bool:
+    paragraphs = [one for paragraphs in summary.values() for one in paragraphs]
+    return bool(paragraphs) and all(one.edges and not one.has_clock for one in paragraphs)
 
 
 def stated_duration_s(recording: Recording) -> float | None:
@@ -70,6 +82,8 @@ def parse_summary(path: Path, text: str) -> dict[str, list[Paragraph]]:
         if match := _FILE.fullmatch(words):
             current = Paragraph(line)
             paragraphs.setdefault(match[1].strip().lower(), []).append(current)
+        elif current and _CLOCK.fullmatch(words):
+            current.has_clock = True
         elif match := _COUNT.fullmatch(words):
             _within(path, line, current).count = int(number(path, line, "number of seizures", match[1]))
         elif match := _EDGE.fullmatch(words):

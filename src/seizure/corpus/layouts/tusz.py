@@ -28,7 +28,8 @@ BACKGROUND = "bckg"
 
 def find(folder: Folder, root_name: str) -> Iterator[Recording]:
     """The folder's recordings. The root may be `edf`, any folder above, or one of the three below."""
-    partition = next((part for part in (*folder.parts, root_name) if part in ("train", "dev", "eval")), "")
+    lowest_first = (*reversed(folder.parts), root_name)  # folders above `edf` may have such a name too
+    partition = next((part for part in lowest_first if part in ("train", "dev", "eval")), "")
     for name in folder.edf_names():
         if PATTERN.fullmatch(name):
             stem = name[:-4]
