@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seizure.corpus import Annotations, discover, read_annotations
+from seizure.corpus import Annotations, discover, read_annotations, read_reference
 from seizure.errors import Fault, RecordingError
 from seizure.events import write_tsv
 from tests.seizure.corpus.made_corpus import write_edf
@@ -94,6 +94,15 @@ def test_hed_score_types_count_and_background_does_not(tmp_path: Path) -> None:
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
     assert spans(bids(tmp_path, "eventType\tduration\tonset\nsz\t20\t100\n")) == [(100, 120)]
+
+
+def test_the_duration_that_annotations_state(tmp_path: Path) -> None:
+    """What an unreadable recording's seizures are scored against."""
+    bids(tmp_path, HEADER + "0\t100\tbckg" + TAIL + "100\t20\tsz" + TAIL)
+    annotations, duration_s = read_reference(discover(tmp_path)[0])
+    assert (spans(annotations), duration_s) == ([(100, 120)], 3600.0)
+    bids(tmp_path, "onset\tduration\teventType\n100\t20\tsz\n")
+    assert read_reference(discover(tmp_path)[0])[1] == 120.0
 
 
 def test_what_this_project_writes_is_read(tmp_path: Path) -> None:

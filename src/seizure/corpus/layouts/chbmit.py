@@ -1,8 +1,8 @@
 """CHB-MIT: `chbNN/chbNN_MM.edf`, with one `chbNN-summary.txt` for all recordings of a case.
 
-The summary has a paragraph for each file, with times of day and seizures: `Seizure Start Time: 417 seconds` or
-`Seizure 1 Start Time: 2670 seconds`. That of chb24 has no times of day and leaves out its ten files without
-seizures.
+The summary has a paragraph for each file, with times of day and seizures: `Seizure Start Time: 417 seconds`
+or `Seizure 1 Start Time: 2670 seconds`. That of chb24 has no times of day, and leaves out its ten files
+without seizures.
 """
 
 import re
