@@ -1,0 +1,83 @@
+"""The Modal app's files: what they pin is what is locked, and importing the app needs nothing but modal."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+MODAL = ROOT / "deploy/modal"
+
+
+def pins(path: Path) -> set[tuple[str, str]]:
+    """Names and versions; a lock for several Pythons may name a package twice."""
+    return set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([\w.]+)", path.read_text(), re.MULTILINE))
+
+
+def test_the_image_has_the_versions_that_are_locked():
+    locked, image = pins(ROOT / "requirements.lock"), pins(MODAL / "requirements.txt")
+    assert image <= locked
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    wanted = {re.split(r"[>=<\[]", requirement)[0] for requirement in groups["seizure"]}
+    assert wanted <= {name for name, _ in image}, "every package of the pipeline's group"
+
+
+def test_one_version_of_pytorch_everywhere():
+    texts = {
+        "app": (MODAL / "app.py").read_text(),
+        "set-up": (ROOT / "scripts/setup.py").read_text(),
+        "command": (ROOT / "src/seizure/commands/__init__.py").read_text(),
+    }
+    found = {name: set(re.findall(r"(?:torch==|TORCH = \")(\d[\d.]*)", text)) for name, text in texts.items()}
+    assert found == {"app": {"2.13.0"}, "set-up": {"2.13.0"}, "command": {"2.13.0"}}
+
+
+def test_the_app_imports_only_modal_and_the_standard_library_at_its_top():
+    tree = ast.parse((MODAL / "app.py").read_text())
+    imported = {
+        (name.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported - set(sys.stdlib_module_names) == {"modal"}
+
+
+def test_the_pipeline_does_not_know_homeport():
+    for path in (ROOT / "src/seizure").rglob("*.py"):
+        assert not re.search(r"^\s*(?:from|import) homeport", path.read_text(), re.MULTILINE), path
+
+
+@pytest.mark.parametrize(
+    ("change", "shows"),
+    [
+        ("", "Volume"),
+        ('source = "bucket"|bucket = "tusz"', "CloudBucketMount"),
+        ('source = "bucket"', "data.source should be"),
+        ('source = "ftp"', "data.source should be"),
+    ],
+)
+def test_the_data_is_a_volume_or_a_bucket_as_the_settings_say(change: str, shows: str, tmp_path: Path):
+    place = tmp_path / "deploy/modal"
+    place.mkdir(parents=True)
+    for name in ("app.py", "requirements.txt"):
+        (place / name).write_text((MODAL / name).read_text())
+    settings = (MODAL / "settings.toml").read_text()
+    for line in filter(None, change.split("|")):
+        name = line.partition(" ")[0]
+        settings = re.sub(rf"^{name} = .*$", line, settings, flags=re.MULTILINE)
+    (place / "settings.toml").write_text(settings)
+    code = "import runpy; names = runpy.run_path('app.py'); print(type(names['data']()).__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True)
+    assert shows in done.stdout + done.stderr
+
+
+def test_the_default_configuration_is_the_full_run():
+    tree = ast.parse((MODAL / "app.py").read_text())
+    train = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train")
+    defaults = [ast.literal_eval(default) for default in train.args.defaults]
+    assert defaults == ["configs/tusz_train_a100.yaml", False, None, ""]
