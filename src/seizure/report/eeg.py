@@ -180,10 +180,6 @@ def _probability(excerpt: Excerpt, top: float) -> Iterator[str]:
     if excerpt.threshold is not None:
         y = bottom - excerpt.threshold * PROBABILITY
         yield f'<path class="threshold" d="M{GUTTER} {y:.1f}H{right}"/>'
-        below = y < top + 14
-        yield _text(
-            "time", right - 4, y + 12 if below else y - 4, f"threshold {excerpt.threshold:.2f}", "end"
-        )
     if excerpt.p_T.size:
         per_sample = (right - GUTTER) / excerpt.p_T.size
         points = " ".join(
@@ -191,6 +187,9 @@ def _probability(excerpt: Excerpt, top: float) -> Iterator[str]:
             for index, p in enumerate(np.nan_to_num(excerpt.p_T))
         )
         yield f'<polyline class="probability" points="{points}"/>'
+    if excerpt.threshold is not None:  # above the curve, in the room that there is
+        beside = y + 13 if y < top + 16 else y - 4
+        yield _text("time", right - 4, beside, f"threshold {excerpt.threshold:.2f}", "end")
 
 
 def _rect(kind: str, x: float, y: float, width: float, height: float) -> str:
