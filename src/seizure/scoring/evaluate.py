@@ -16,7 +16,7 @@ from seizure.events import write_csv_bi, write_tsv
 from seizure.scoring import eval_log
 from seizure.scoring.curve import THRESHOLDS, fit_threshold, sensitivity_curve
 from seizure.scoring.opened import OpenedRun, Say, open_run, weights_digest
-from seizure.scoring.reference import Reference, Wanted
+from seizure.scoring.reference import Reference, Wanted, counted
 from seizure.scoring.scan import PROBABILITY_HZ, Announce, Scanned, file_name, scan
 from seizure.scoring.score import SCORERS, Scores, score
 from seizure.training.checkpoint import set_threshold
@@ -67,15 +67,16 @@ def summary_lines(result: Mapping[str, Any]) -> list[str]:
     """The figures in words, a line a scorer, each with the scorer's name."""
     split, scores = result["split"], result["scores"]
     lines = [
-        f"[SCORES] {split}: {scores['recordings']} recordings, {scores['duration_h']:.1f} h, "
-        f"{scores['seizures']} seizures, {len(result['unreadable'])} unreadable; "
+        f"[SCORES] {split}: {counted(scores['recordings'], 'recording')}, {scores['duration_h']:.1f} h, "
+        f"{counted(scores['seizures'], 'seizure')}, {len(result['unreadable'])} unreadable; "
         f"threshold {result['threshold']:g} ({result['threshold_origin']})"
     ]
-    for figures in (*(scores[key] for key in SCORERS), scores["szcore_events_mean_of_patients"]):
+    for key in (*SCORERS, "szcore_events_mean_of_patients"):
+        figures, false = scores[key], "false seconds" if key == "szcore_samples" else "false alarms"
         lines.append(
             f"[SCORES] {split}: {figures['scorer']}: sensitivity {_figure(figures['sensitivity'])}, "
             f"precision {_figure(figures['precision'])}, F1 {_figure(figures['f1'])}, "
-            f"{_figure(figures['false_alarms_per_day'], 1)} false alarms a day"
+            f"{_figure(figures['false_alarms_per_day'], 1)} {false} a day"
         )
     return lines
 

@@ -13,6 +13,11 @@ from seizure.cache.shard import ShardInfo
 from seizure.corpus import LabelledCorpus, Recording, Seizure
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 seizure`, `2 seizures`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One recording to score. `shard` is None where it cannot be read; `why` says the reason."""
@@ -34,7 +39,7 @@ class Wanted:
         }
 
     def in_words(self) -> str:
-        missed = f"{len(self.seizures)} seizures missed in {self.duration_s:.0f} s"
+        missed = f"{counted(len(self.seizures), 'seizure')} missed in {self.duration_s:.0f} s"
         return f"{self.recording_id}: {self.why} ({missed})"
 
 
