@@ -41,9 +41,8 @@ def test_touching_is_not_overlapping() -> None:
     assert len(one.missed()) == len(one.false()) == 1
 
 
-EVENTS = st.lists(
-    st.tuples(st.integers(0, 90), st.integers(1, 9)).map(lambda e: (e[0], e[0] + e[1])), max_size=5
-)
+EVENT = st.tuples(st.integers(0, 90), st.integers(1, 9)).map(lambda e: (e[0], e[0] + e[1]))
+EVENTS = st.lists(EVENT, max_size=5, unique=True)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(EVENTS, EVENTS)), st.randoms())
