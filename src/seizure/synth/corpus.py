@@ -4,11 +4,12 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,11 @@ def make_corpus(
     plans = asked.recordings(difficulty)
     _claim(root, {"format": FORMAT, **asdict(asked), "difficulty": asdict(difficulty)})
     size_bytes = made = 0
-    for done, (plan, (edf_bytes, is_new)) in enumerate(_made(root, plans, difficulty, processes), start=1):
-        size_bytes, made = size_bytes + edf_bytes, made + is_new
-        if announce:
-            announce(done, len(plans), plan.recording_id)
+    with closing(_made(root, plans, difficulty, processes)) as finished:
+        for done, (plan, (edf_bytes, is_new)) in enumerate(finished, start=1):
+            size_bytes, made = size_bytes + edf_bytes, made + is_new
+            if announce:
+                announce(done, len(plans), plan.recording_id)
     return _summary(root, plans, size_bytes, made, time.monotonic() - began)
 
 
@@ -89,6 +91,8 @@ def _claim(root: Path, settings: dict[str, Any]) -> None:
             found = json.loads(mark.read_text())
         except (OSError, ValueError) as error:
             raise CorpusError(f"{mark} cannot be read ({error}): choose another folder") from None
+        if not isinstance(found, dict):
+            raise CorpusError(f"{mark} is no list of settings: choose another folder")
         if found != settings:
             other = [key for key in settings if found.get(key) != settings[key]]
             raise CorpusError(
@@ -109,30 +113,30 @@ def _claim(root: Path, settings: dict[str, Any]) -> None:
 
 def _made(
     root: Path, plans: list[RecordingPlan], difficulty: Difficulty, processes: int
-) -> Iterator[tuple[RecordingPlan, tuple[int, bool]]]:
+) -> Generator[tuple[RecordingPlan, tuple[int, bool]], None, None]:
     processes = min(processes or len(os.sched_getaffinity(0)), len(plans))
     if processes <= 1:
         yield from ((plan, make_recording(root, plan, difficulty)) for plan in plans)
         return
     # spawned, not forked: a parent that has threads (torch, a progress bar) may not fork safely
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_alone) as pool:
-        try:
-            with _one_thread_each():  # the first submission starts the processes
-                jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
-            for plan, job in zip(plans, jobs, strict=True):
-                yield plan, job.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
+    try:
+        with _fit_for_workers():  # the first submission starts the processes
+            jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
+        for plan, job in zip(plans, jobs, strict=True):
+            yield plan, job.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started here do their matrix products in one thread: there is one process a core already."""
+def _fit_for_workers() -> Iterator[None]:
+    """Processes started here leave Ctrl-C to their parent and do their matrix products in one thread."""
     names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB")]
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
@@ -141,11 +145,18 @@ def _one_thread_each() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)  # last: a Ctrl-C that waited is raised here
 
 
-def _leave_ctrl_c_alone() -> None:
-    """The parent hears it too, and ends the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end_with_parent() -> None:
+    """A pool's process outlives a parent that was killed, waiting for work: so each watches its parent."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _summary(root: Path, plans: list[RecordingPlan], size_bytes: int, made: int, elapsed_s: float) -> Summary:
