@@ -1,9 +1,8 @@
 """Looks at every recording of a corpus and lists what it holds and what is wrong with it; changes nothing."""
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
@@ -17,6 +16,7 @@ from seizure.edf import Edf, open_edf
 from seizure.errors import Fault, Notice, RecordingError
 from seizure.signal import preprocess
 from seizure.signal.montage import Montage, plan_montage
+from seizure.workers import worker_pool
 
 MONTAGES: tuple[Montage, ...] = ("referential19", "bipolar18")
 
@@ -43,26 +43,14 @@ def survey(
 ) -> list[Inspection]:
     """An Inspection of each recording, in order; with signals, each goes through the whole preprocessing."""
     inspections = []
-    with _pool(with_signals) as pool:
-        try:
-            results: Iterator[Inspection] = pool.map(
-                partial(inspect, with_signals=with_signals), recordings, chunksize=8
-            )
-            for number, inspection in enumerate(results, start=1):
-                announce(number, len(recordings), inspection.recording.path.name)
-                inspections.append(inspection)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # headers wait for the disk, signals for the processor
+    pools: AbstractContextManager[Executor] = worker_pool() if with_signals else ThreadPoolExecutor(THREADS)
+    with pools as pool:
+        results = pool.map(partial(inspect, with_signals=with_signals), recordings)
+        for number, inspection in enumerate(results, start=1):
+            announce(number, len(recordings), inspection.recording.path.name)
+            inspections.append(inspection)
     return inspections
-
-
-def _pool(with_signals: bool) -> Executor:
-    if not with_signals:  # headers wait for the disk, signals for the processor
-        return ThreadPoolExecutor(THREADS)
-    # spawned, not forked: a progress bar has a thread
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context)
 
 
 def inspect(recording: Recording, *, with_signals: bool) -> Inspection:
