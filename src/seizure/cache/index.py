@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seizure.cache.shard import SUFFIX, DamagedShardError, ShardInfo, read_info
+from seizure.cache.shard import SUFFIX, DamagedShardError, ShardInfo, read_info, shard_path
 from seizure.errors import CacheError
 
 _READERS = 8  # threads: hides the delay of a network's file system
@@ -76,6 +76,9 @@ def shard_files(folder: Path) -> list[Path]:
 
 def _outcome(path: Path) -> ShardInfo | DamagedShardError:
     try:
-        return read_info(path)
+        info = read_info(path)
     except DamagedShardError as damaged:
         return damaged
+    if path != shard_path(path.parent, info.recording_id):
+        return DamagedShardError(path, f"a copy of recording {info.recording_id} under another name")
+    return info

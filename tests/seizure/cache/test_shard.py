@@ -113,10 +113,11 @@ def test_an_index_is_what_the_shards_say(tmp_path):
     for name in ("b", "a", "c"):
         put(tmp_path, name, noise(2000))
     (tmp_path / "d.shard").write_bytes(b"rubbish")
+    (tmp_path / "copy.shard").write_bytes((tmp_path / "a.shard").read_bytes())
     (tmp_path / "e.shard.part").write_bytes(b"unfinished")
     index = open_index(tmp_path)
     assert [info.recording_id for info in index.shards] == ["a", "b", "c"]
-    assert [damaged.path.name for damaged in index.damaged] == ["d.shard"]
+    assert [damaged.path.name for damaged in index.damaged] == ["copy.shard", "d.shard"]
     assert [info.recording_id for info in index.only(["c", "a"]).shards] == ["c", "a"]
     with pytest.raises(CacheError, match=r"2 of 3 recordings are not in the cache \(x, y\)"):
         index.only(["a", "x", "y"])
