@@ -1,4 +1,4 @@
-"""EDF and EDF+ recordings: headers checked field by field, samples read by memory map, in microvolts."""
+"""EDF and EDF+ recordings: headers checked field by field, any part of the samples in microvolts."""
 
 from seizure.edf.reader import Edf, open_edf
 

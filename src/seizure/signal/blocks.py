@@ -5,6 +5,7 @@ dropped, so blocks are equal to the whole up to rounding. Any rate is taken: eac
 fraction of a sample.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Transfer:
         return self.n_out - 2 * self.margin
 
 
+@functools.lru_cache(maxsize=16)  # a corpus has few rates, and a short recording takes less than its design
 def plan_transfer(settings: Preprocessing, rate_hz: float) -> Transfer:
     """The transfer function from `rate_hz` to settings.rate_hz; blocks keep time to under a millisecond."""
     taps = design(settings, rate_hz)
