@@ -31,7 +31,7 @@ def main() -> None:
         verdict = "meets" if mb <= BAR_MB else "MISSES"
         print(
             f"recordings of {minutes:2d} min: {mb:5.2f} MB an hour   {verdict} {BAR_MB:g}   "
-            f"{19 * 256 * 3600 * 4 / 1e6 / mb:.2f} times less than float32; TUSZ {mb * TUSZ_HOURS / 1e3:.0f} GB"
+            f"{19 * 256 * 3600 * 4 / 1e6 / mb:.2f} times below float32; TUSZ {mb * TUSZ_HOURS / 1e3:.0f} GB"
         )
 
 

@@ -34,11 +34,14 @@ class Claim:
         return self._target.parent
 
     def publish(self) -> None:
-        """Makes what was written to `fd` the shard, durably; a kill leaves the old or the new."""
+        """Makes what was written to `fd` the shard; a kill leaves the old or the new, never half of one.
+
+        The samples are on the disk before the name is. The name itself may be lost when the power fails:
+        then the shard is made again.
+        """
         os.fsync(self.fd)
         self._part.replace(self._target)
         self.published = True
-        sync_folder(self._target.parent)
 
 
 @contextmanager
@@ -87,17 +90,6 @@ def _is_still(fd: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
         return False
-
-
-def sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:  # some network file systems refuse it for folders
-            raise
-    finally:
-        os.close(fd)
 
 
 @contextmanager

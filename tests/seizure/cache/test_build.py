@@ -8,7 +8,7 @@ from seizure.cache import build, open_index
 from seizure.cache.claim import claimed
 from seizure.cache.shard import Shard, shard_path
 from seizure.errors import CacheError, Fault
-from tests.seizure.cache.made import SETTINGS, Corpus, contents, noise, prepared
+from tests.seizure.cache.made import Corpus, contents, noise, prepared
 
 
 @pytest.fixture(scope="module")
@@ -239,13 +239,3 @@ def test_a_folder_that_cannot_be_written_is_a_named_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="Not a directory"):
         Corpus(tmp_path / "corpus", 1).build(tmp_path / "file" / "key")
-
-
-def test_other_settings_are_another_folder():
-    from seizure.cache import cache_key
-
-    keys = {
-        cache_key(SETTINGS.model_copy(update=change))
-        for change in ({}, {"mains_hz": 50}, {"montage": "bipolar18"}, {"clip_sigma": 20.0}, {"low_hz": 1.0})
-    }
-    assert len(keys) == 5
