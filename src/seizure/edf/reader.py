@@ -1,9 +1,10 @@
 """Opens EDF recordings and reads any part of their samples, in microvolts.
 
-Why not edfio's reader, which the tests hold this one against: 30 minutes of 19 channels among 24 take 6 ms here
-in blocks of 64 s, 10 ms by edfio's digital slices and 15 ms by its physical ones (CPU of one core, the fastest of
-15; benchmarks/seizure/preprocess.py), each fault has its name, and memory does not grow with the file. Positioned
-reads of a megabyte took less than a memory map (8 ms), and a file that shrinks is an error, not a signal.
+Why not edfio's reader, which the tests hold this one against: 30 minutes of 19 channels among 24 take 6 ms
+here in blocks of 64 s, 10 ms by edfio's digital slices, 15 ms by its physical ones (CPU of one core, best of 15;
+see benchmarks/seizure/preprocess.py), each fault has its name, and memory does not grow with the file. Positioned
+reads of a megabyte took less than a memory map (8 ms), and a file that shrinks is an error, not a signal that
+kills.
 """
 
 import io
@@ -245,10 +246,13 @@ def _onsets_s(edf: Edf, n_records: int) -> Iterator[float | None]:
     if place is None:
         return
     begin, signal = place
-    with edf.path.open("rb") as file:
-        for record in range(n_records):
-            file.seek(edf.header.length_bytes + record * edf.header.record_bytes + 2 * begin)
-            yield onset_s(file.read(min(2 * signal.samples_per_record, 64)))
+    try:
+        with edf.path.open("rb") as file:
+            for record in range(n_records):
+                file.seek(edf.header.length_bytes + record * edf.header.record_bytes + 2 * begin)
+                yield onset_s(file.read(min(2 * signal.samples_per_record, 64)))
+    except OSError as error:
+        raise RecordingError(edf.path, Fault.UNREADABLE, error.strerror or str(error)) from None
 
 
 def _places(header: Header) -> Iterator[tuple[int, Signal]]:

@@ -18,6 +18,7 @@ from seizure.config.schema import Preprocessing
 from seizure.edf import Edf
 from seizure.errors import Fault, Notice, RecordingError
 from seizure.signal.blocks import plan_transfer, transformed
+from seizure.signal.filters import band
 from seizure.signal.montage import Plan, plan_montage
 
 IN_MEMORY_BYTES = 256 * 2**20  # longer results (19 channels: 3.6 hours) go to a file
@@ -196,6 +197,9 @@ def _prepare(
         y_CT = _mixed(plan.mix_OS, y_ST)
         store.write(start, y_CT)
         spread.append(y_CT[:, -start % step :: step].copy())
+    passed_hz = band(settings, rate_hz).pass_high
+    if passed_hz < settings.high_hz:
+        notices.append(Notice(Fault.RATE, f"{rate_hz:g} Hz: nothing above {passed_hz:g} Hz is left"))
     if flat := watched.flat():
         notices.append(Notice(Fault.FLAT_SIGNAL, f"{', '.join(flat)}: constant throughout"))
     quartiles_2C = np.percentile(np.concatenate(spread, axis=1), [25, 75], axis=1)

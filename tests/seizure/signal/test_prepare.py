@@ -159,6 +159,15 @@ def test_needed_channels_of_several_rates_are_refused(tmp_path: Path) -> None:
     assert caught.value.fault is Fault.RATE
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "said"), [(64, "28.8 Hz"), (200, "90 Hz"), (250, ""), (199.8, "89.91 Hz")]
+)
+def test_a_band_that_ends_early_is_said(rate_hz: float, said: str) -> None:
+    prepared = preprocess_array(pink(3000), LABELS, rate_hz, SETTINGS)
+    assert [said in notice.detail for notice in prepared.notices] == ([True] if said else [])
+    assert prepared.n_samples == round(3000 * 256 / rate_hz)
+
+
 def test_units_are_heeded_and_their_absence_is_said(tmp_path: Path) -> None:
     x_CT = pink(250 * 4)
 
