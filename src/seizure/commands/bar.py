@@ -1,22 +1,36 @@
 """How far a command is, on stderr: a bar on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+class Announce(Protocol):
+    """Called before each recording, and while it is read with the share of it that is done, 0 to 1."""
+
+    def __call__(self, number: int, of: int, name: str, share: float = 0.0) -> None: ...
+
+
 @contextmanager
-def counting(words: str, quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
-    """Gives `announce(number, of, name)`, to be called before each recording."""
+def counting(words: str, quiet: bool = False) -> Iterator[Announce]:
+    """Shows `words` and how many recordings are done; `quiet` shows nothing."""
     console = Console(stderr=True)
-    if quiet:
-        yield lambda number, of, name: None
-    elif not console.is_terminal:
-        yield lambda number, of, name: console.out(f"{words} {number}/{of}: {name}", highlight=False)
-    else:
+    if console.is_terminal and not quiet:
         columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
             task = bar.add_task("")
-            yield lambda number, of, name: bar.update(task, completed=number - 1, total=of, description=name)
+
+            def move(number: int, of: int, name: str, share: float = 0.0) -> None:
+                bar.update(task, completed=number - 1 + share, total=of, description=name)
+
+            yield move
+        return
+
+    def say(number: int, of: int, name: str, share: float = 0.0) -> None:
+        if not share and not quiet:
+            console.out(f"{words} {number}/{of}: {name}", highlight=False)
+
+    yield say

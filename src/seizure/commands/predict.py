@@ -1,13 +1,14 @@
 """`predict`: events of EDF files, with a trained model."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seizure import files
-from seizure.commands.bar import counting
+from seizure.commands.bar import Announce, counting
 from seizure.errors import RecordingError, SeizureError
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ def command(
     with counting("Predicting") as announce:
         for number, (path, name) in enumerate(found.items(), 1):
             announce(number, len(found), str(path))
+            inside = _inside(announce, number, len(found), str(path))
             try:
-                prediction = predict(trained, path, chosen, scratch=scratch)
+                prediction = predict(trained, path, chosen, scratch=scratch, announce=inside)
             except RecordingError as error:
                 failed.append({"recording": str(path), "fault": error.fault.value, "detail": error.detail})
                 click.echo(f"error: {error}", err=True)
@@ -99,6 +101,11 @@ def _load(model: Path) -> "TrainedModel":
 
     path = model / "checkpoints" / "best.pt" if model.is_dir() else model
     return load_model(path, "cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _inside(announce: Announce, number: int, of: int, name: str) -> Callable[[int, int], None]:
+    """Windows of one recording, as a share of it."""
+    return lambda done, windows: announce(number, of, name, done / windows)
 
 
 def _place(out: Path, name: Path, form: str, is_folder: bool) -> Path:
