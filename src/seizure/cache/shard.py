@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -232,11 +233,12 @@ class Shard:
 
     def __init__(self, info: ShardInfo) -> None:
         self.info = info
-        self._fd = -1
         try:
             self._fd = os.open(info.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise DamagedShardError(info.path, str(error.strerror)) from None
+        # when the last user drops it: a sampler drops shards that another of its threads may be reading
+        self._close = weakref.finalize(self, os.close, self._fd)
         # a file that is shorter than the map would end this process with SIGBUS
         line = os.pread(self._fd, _LINE_BYTES, 0).partition(b"\n")[0].split(b" ")
         if os.fstat(self._fd).st_size != info.size_bytes or line[3:4] != [b"%08x" % info.header_crc32]:
@@ -244,12 +246,8 @@ class Shard:
             raise DamagedShardError(info.path, "changed since its header was read")
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()  # a sampler drops shards that another of its threads may still be reading
+        self._fd = -1
+        self._close()
 
     def __enter__(self) -> Shard:
         return self
@@ -289,6 +287,7 @@ class Shard:
         return crc32
 
     def _mapped(self, first_block: int, stop_block: int) -> _Mapped:
+        assert self._fd >= 0, "the shard is closed"  # mmap would give zeros
         return _Mapped(self._fd, self.info.data_start, len(self.info.channels), first_block, stop_block)
 
 

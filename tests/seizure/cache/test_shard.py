@@ -109,6 +109,13 @@ def test_any_id_becomes_a_file_in_the_folder(tmp_path_factory, recording_id):
     assert path.parent == folder and len(path.name.encode()) < 240 and not path.name.startswith(".")
 
 
+def test_a_closed_shard_gives_nothing(written):
+    with Shard(written[0]) as shard:
+        pass
+    with pytest.raises(AssertionError, match="closed"):
+        shard.window(0, 10)
+
+
 def test_an_index_is_what_the_shards_say(tmp_path):
     for name in ("b", "a", "c"):
         put(tmp_path, name, noise(2000))

@@ -1,5 +1,8 @@
 """Windows for training: only the recordings named, labels that are the intervals, batches that resume."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -153,6 +156,17 @@ def test_few_files_are_open_at_once(index, monkeypatch):
         windows._open._most = 2
         batches(windows, 3)
         assert len(windows._open._opened) <= 2
+
+
+def test_a_program_that_ends_without_closing_its_sampler_ends_quietly(folder):
+    program = f"""
+from pathlib import Path
+from seizure.cache import WindowSampler, open_index
+sampler = WindowSampler(open_index(Path({str(folder)!r})), ["a"], {W}, 0.5, 4, 0, workers=2)
+next(sampler)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_recordings_without_any_seizure_are_an_error(index):
