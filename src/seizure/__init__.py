@@ -5,7 +5,7 @@
 
 import os
 
-# PyTorch's threads wait for each other hundreds of times a step, and keep their cores busy while they do. Where
-# other programs want those cores, a step of the tiny model took 15 s like that, and 1.5 s with threads that
-# sleep (two cores, six programs beside). It is read when PyTorch loads, so it is set before.
+# PyTorch's threads wait for each other hundreds of times a step, and keep their cores busy while they do.
+# Where other programs want those cores, a step of the tiny model took 15 s like that, and 1.5 s with threads
+# that sleep (two cores, six programs beside). It is read when PyTorch loads, so it is set before.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
