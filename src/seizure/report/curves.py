@@ -100,7 +100,7 @@ def training_curves(
             above.legend(loc="upper right")
         if learning_rate:
             below.plot(*zip(*learning_rate, strict=True), color=MUTED, linewidth=1.3)
-        below.set(xlabel="step", ylabel="rate", ylim=(0, None))
+        below.set(xlabel="step", ylabel="learning\nrate", ylim=(0, None))
         below.grid(True)
         return _inline(figure, "training", "Loss and learning rate by step")
 

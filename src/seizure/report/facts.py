@@ -113,6 +113,8 @@ class RunFacts:
     loss: Series
     val_loss: Series
     learning_rate: Series
+    windows_a_s: Series
+    loader_share: Series
     splits: tuple[SplitData, ...]
     skipped: tuple[tuple[str, str, str], ...]  # recording, fault, detail
     cache: CacheFigures | None

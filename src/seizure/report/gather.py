@@ -47,6 +47,8 @@ def gather(folder: Path) -> RunFacts:
         loss=_series(lines, "loss"),
         val_loss=_series(lines, "val_loss"),
         learning_rate=_series(lines, "lr"),
+        windows_a_s=_series(lines, "windows_a_s"),
+        loader_share=_series(lines, "loader_share"),
         splits=tuple(_split_data(name, splits[name], index) for name in splits if splits[name]),
         skipped=_skipped(folder, missing),
         cache=_cache_figures(cache_folder, index, splits),

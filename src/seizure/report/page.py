@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +15,7 @@ from seizure.config.resolve import flatten
 from seizure.report import curves
 from seizure.report.choose import RULE, Scored
 from seizure.report.eeg import REACH_ROWS, clock
-from seizure.report.facts import RunFacts, SplitScores
+from seizure.report.facts import RunFacts, Series, SplitScores
 from seizure.report.pictures import Picture, draw_pictures
 from seizure.report.strips import draw_strip
 
@@ -153,7 +154,15 @@ def _training_words(facts: RunFacts) -> str:
     if facts.val_loss:
         step, best = min(facts.val_loss, key=lambda point: point[1])
         words.append(f"the lowest validation loss {best:.4f}, at step {step}")
-    return ("; ".join(words) + ".").capitalize() if words else ""
+    if facts.windows_a_s:
+        words.append(f"{_median(facts.windows_a_s):.0f} windows a second in the median")
+    if facts.loader_share:
+        words.append(f"{100 * _median(facts.loader_share):.1f} % of a step's time is waiting for the loader")
+    return "; ".join(words) + "." if words else ""
+
+
+def _median(series: Series) -> float:
+    return median(value for _, value in series)
 
 
 def _event_table(split: SplitScores, pictures: Sequence[Picture]) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def make_run(results: Path, name: str = "smoke-20260301-101500", **settings: str
     put_json(folder / "splits.json", {"train": [], "val": [], "eval": list(SEIZURES), "synthetic": True})
     put_json(folder / "verification.json", verification())
     lines = [{"step": step, "loss": 1 / step, "lr": 1e-3 * step} for step in range(1, 41)]
-    lines[19]["val_loss"], lines[39]["val_loss"] = 0.5, 0.25
+    lines[19] |= {"val_loss": 0.5, "windows_a_s": 20.0, "loader_share": 0.02}
+    lines[39] |= {"val_loss": 0.25, "windows_a_s": 22.0, "loader_share": 0.01}
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     bad = Skipped("aaaaaaae_s001_t000", Path("aaaaaaae_s001_t000.edf"), Fault.NOT_EDF, "it says <b>PDF</b>")
     write_skipped(folder / "skipped.tsv", [bad])

@@ -1,5 +1,6 @@
 """The page: what it says of a finished run, and that it needs nothing but itself."""
 
+import html
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -130,6 +131,11 @@ def test_the_origin_of_every_value_is_shown(tmp_path: Path) -> None:
     row = re.search(r"<code>training\.steps</code>.*?</tr>", page, flags=re.DOTALL)
     assert row and "<code>7</code>" in row[0] and "--set training.steps" in row[0]
     assert re.search(r"<code>kind</code>.*?smoke_test.yaml:3", page, flags=re.DOTALL)
+
+
+def test_training_is_told_in_words_beside_its_curves(page: str) -> None:
+    assert "40 steps; the last training loss is 0.0250; the lowest validation loss 0.2500, at step 40" in page
+    assert "21 windows a second in the median; 1.5 % of a step's time" in html.unescape(page)
 
 
 def test_real_data_are_not_called_synthetic(tmp_path: Path) -> None:
