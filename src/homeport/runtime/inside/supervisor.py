@@ -175,15 +175,11 @@ class Supervisor:
         if self.unwritten:
             return  # the other pipe filled the disk in this round
         data = os.read(pipe, _READ_BYTES)
-        if data:
-            self._take(pipe, data)
-            return
-        self._take(pipe, b"", is_last=True)
-        if self.unwritten:
-            return  # found at its end again when the disk has room
-        self.selector.unregister(pipe)
-        del self.outputs[pipe]
-        os.close(pipe)
+        self._take(pipe, data, is_last=not data)
+        if not data and pipe in self.selector.get_map():  # else the disk is full: its end is found again
+            self.selector.unregister(pipe)
+            del self.outputs[pipe]
+            os.close(pipe)
 
     def _take(self, pipe: int, data: bytes, is_last: bool = False) -> None:
         """Records whole lines; what follows the last one waits a moment for the rest of its line.
