@@ -21,11 +21,13 @@ def run_child(
     *,
     on_checkpoint: Callable[[], None] | None = None,
     limit_s: float | None = None,
+    every_s: float = 600.0,
 ) -> int:
     """Runs `command` to its end; returns its status, 130 when it was interrupted, minus a signal's number.
 
-    With `on_checkpoint` its lines are read, passed on and watched for `[CHECKPOINT]`; without, it writes to
-    the terminal itself. Ctrl-C and SIGTERM reach it once; a second one kills it. After `limit_s` it is
+    With `on_checkpoint` its lines are read and passed on, and that is called after `[CHECKPOINT]` line, and
+    when none came for `every_s`: a cache is worth keeping, too. Without, it writes to the terminal itself.
+    Ctrl-C and SIGTERM reach it once; a second one kills it. After `limit_s` it is
     interrupted, and the status is OUT_OF_TIME.
     """
     child = subprocess.Popen(
@@ -50,7 +52,7 @@ def run_child(
                 clock.daemon = True
                 clock.start()
             if on_checkpoint:
-                _pass_lines(child, on_checkpoint)
+                _pass_lines(child, on_checkpoint, every_s)
             status = child.wait()
     finally:
         if clock:
@@ -73,13 +75,15 @@ def name_of_end(status: int) -> str:
     return f"the training process was killed by {name}{cause}"
 
 
-def _pass_lines(child: "subprocess.Popen[str]", on_checkpoint: Callable[[], None]) -> None:
+def _pass_lines(child: "subprocess.Popen[str]", on_checkpoint: Callable[[], None], every_s: float) -> None:
     assert child.stdout is not None
+    last = time.monotonic()
     for line in child.stdout:
         sys.stdout.write(line)
         sys.stdout.flush()
-        if line.startswith(CHECKPOINT):
+        if line.startswith(CHECKPOINT) or time.monotonic() - last > every_s:
             on_checkpoint()
+            last = time.monotonic()
 
 
 @contextmanager

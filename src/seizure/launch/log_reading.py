@@ -50,7 +50,7 @@ class Seen:
 
 
 def read_log(text: str) -> Seen:
-    """What the last attempt in `text` says. A last line without an end may be half of one: it says nothing."""
+    """What the last attempt in `text` says. A last line without an end may be half a line."""
     seen = Seen()
     for line in clean_lines(text[: max(text.rfind("\n"), text.rfind("\r")) + 1]):
         if match := _RUN.search(line):

@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 from seizure import files
 from seizure.config import Config, load_resolved
-from seizure.corpus import Splits
-from seizure.errors import SeizureError
+from seizure.corpus import Splits, write_skipped
+from seizure.errors import CorpusError, SeizureError
 from seizure.launch.environment import LIMIT, check_environment
 from seizure.launch.run_folder import read_state, write_state
 from seizure.launch.run_log import RunLog
@@ -66,14 +66,12 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     check_environment(resolved, os.environ)
     say(f"[ENV] {LIMIT}: {os.environ.get(LIMIT) or 'unset'}")
 
-    from seizure import corpus
-
     limit_files = int(os.environ[LIMIT]) if config.kind == "smoke" else None
     labelled, splits = choose_recordings(config, data, limit_files, say)
     write_splits(folder / "splits.json", splits, data)
 
     cache_folder, skipped = fill_cache(config, splits, labelled, results / config.cache.dir, say)
-    corpus.write_skipped(folder / "skipped.tsv", skipped)
+    write_skipped(folder / "skipped.tsv", skipped)
     say_skipped(skipped, folder / "skipped.tsv", say)
 
     steps = train_model(config, cache_folder, folder, max_steps, say)
@@ -95,13 +93,22 @@ def splits_to_score(config: Config) -> list[str]:
     return [split for split in ("val", "eval") if split in asked or (split == "val" and asked)]
 
 
-# recordings
-
-
 def write_splits(path: Path, splits: Splits, data: Path) -> None:
-    """Ids and paths of every recording of the run, by split, and whether the corpus is a made-up one."""
+    """Ids and paths of every recording of the run, by split, and whether the corpus is a made-up one.
+
+    Raises CorpusError where an earlier attempt of the run had others: what it learned from and what it is
+    scored on would mix.
+    """
     from seizure.synth.corpus import MARK
 
+    if path.exists():
+        before = json.loads(path.read_text())
+        changed = [name for name, ids in splits.ids().items() if before.get(name) != ids]
+        if changed:
+            raise CorpusError(
+                f"{data} has changed since {path.parent} was started: other recordings in "
+                f"{', '.join(changed)}. Bring back what it was, or start a new run without --resume"
+            )
     paths = {one.recording_id: str(one.path) for part in splits.named().values() for one in part}
     text = {**splits.ids(), "paths": paths, "synthetic": (data / MARK).exists()}
     files.write_text(path, json.dumps(text, indent=1) + "\n")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 from seizure.errors import ConfigError, SeizureError
 from seizure.launch import launch
+from seizure.launch.child import run_child
 from seizure.launch.run_folder import State, held, read_state, write_state
 from tests.seizure.launch.conftest import FULL, SMOKE
 
@@ -128,6 +130,15 @@ def test_lines_are_passed_on_and_checkpoints_announced(go, training, capsys):
     assert go(on_checkpoint=lambda: calls.append(1)) == 0
     assert calls == [1]
     assert "[CHECKPOINT] a.pt\nnote [CHECKPOINT] b\nend\n" in capsys.readouterr().out
+
+
+def test_long_before_a_checkpoint_what_is_there_is_kept_too(tmp_path):
+    calls = []
+    code = "import time\nfor _ in range(3): print('a file', flush=True); time.sleep(0.05)"
+    run_child([sys.executable, "-c", code], {}, on_checkpoint=lambda: calls.append(1), every_s=0.02)
+    assert len(calls) >= 2
+    run_child([sys.executable, "-c", code], {}, on_checkpoint=lambda: calls.append(2), every_s=60)
+    assert 2 not in calls
 
 
 def test_resume_takes_the_newest_unfinished_run_and_says_which(go, runs, training, capsys):
