@@ -19,7 +19,7 @@ from seizure.cache.index import Index
 from seizure.cache.quantise import FULL_SCALE
 from seizure.cache.windows import WindowSampler
 from seizure.config import Config
-from seizure.errors import SeizureError
+from seizure.errors import CacheError, SeizureError
 from seizure.model import build_model
 from seizure.training import checkpoint, resuming
 from seizure.training.augment import augment, mirror_order
@@ -85,6 +85,11 @@ def _train(
     place: Place,
 ) -> TrainResult:
     settings, checkpoints = config.training, folder / "checkpoints"
+    if not (train_ids and val_ids):
+        raise CacheError(
+            f"{len(train_ids)} training and {len(val_ids)} validation recordings can be used, and each "
+            f"needs one at least: {folder / 'skipped.tsv'} says why others were left out"
+        )
 
     # data: batch k of a rank is a function of (seed, k, rank) alone
     channels = index[train_ids[0]].channels

@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from seizure.errors import CheckpointError
+from seizure.errors import CacheError, CheckpointError
 from seizure.training.checkpoint import read_checkpoint
 from seizure.training.loop import DivergenceError
 from seizure.training.metrics import read_metrics
@@ -80,6 +80,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_what_is_good(cache, tm
         live(cache, tmp_path, config=make_config(validate_every_steps=100))
     assert sorted(path.name for path in (tmp_path / "checkpoints").glob("step*")) == ["step-000003.pt"]
     assert all(math.isfinite(line["loss"]) for line in read_metrics(tmp_path / "metrics.jsonl"))
+
+
+def test_no_recordings_left_is_said(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.seizure.training.life.VAL_IDS", ())
+    with pytest.raises(CacheError, match=r"3 training and 0 validation recordings.*skipped\.tsv"):
+        live(cache, tmp_path)
 
 
 def test_a_new_run_does_not_take_another_s_folder(cache, whole):
