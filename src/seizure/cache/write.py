@@ -16,6 +16,7 @@ from seizure.cache.shard import (
     ShardInfo,
     blocks,
     encode_header,
+    read_info,
     room_for_header,
     shard_path,
 )
@@ -69,7 +70,7 @@ def write_shard(
     info = _with_losses(replace(info, data_crc32=data_crc32), loss)
     os.pwrite(claim.fd, encode_header(info, info.data_start), 0)
     claim.publish()
-    return info
+    return read_info(info.path)
 
 
 def rewrite_header(
