@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from seizure.commands import run, train
 from seizure.errors import ConfigError, SeizureError
 from seizure.launch import launch
 from seizure.launch.child import run_child
@@ -210,6 +211,13 @@ def test_a_state_that_is_no_state_is_no_run(tmp_path):
     assert read_state(tmp_path) is None
     write_state(tmp_path, State("running"))
     assert read_state(tmp_path) == State("running")
+
+
+def test_without_pytorch_training_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(train, "find_spec", lambda name: None)
+    (tmp_path / "run.yaml").write_text(FULL)
+    assert run(["train", str(tmp_path / "run.yaml"), "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: PyTorch is not installed here: `make seizure`")
 
 
 def test_a_smoke_run_gets_the_variable(go, runs, training):

@@ -148,8 +148,9 @@ def test_a_failed_run_says_why_it_ended():
         lambda line: f"{line}\r",
         lambda line: f"\x1b[2K\rtrain files ━━━━ 1/4\r{line}",
         lambda line: f"  {line}  ",
+        lambda line: line.replace(".edf", "").replace("4: ", "4:\n"),
     ],
-    ids=["colours", "times", "times and container", "crlf", "progress bar", "spaces"],
+    ids=["colours", "times", "times and container", "crlf", "progress bar", "spaces", "wrapped"],
 )
 def test_logs_in_many_dresses(dress):
     for log in (FULL, SMOKE):
