@@ -22,7 +22,7 @@ preprocessing: {montage: bipolar18, mains_hz: 50}
 cache: {dir: cache/helsinki, processes: 1}
 model: {preset: tiny}
 training: {steps: 2, batch_size: 2, warmup_steps: 1, log_every_steps: 1, workers: 0}
-evaluation: {after_training: [val, eval]}
+evaluation: {after_training: [val, eval], stride_s: 60}
 tracking: {tensorboard: false}
 """
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from seizure.report import write_report
+from seizure.report.gather import gather
+from seizure.report.page import verdict
 from tests.seizure.report.made_run import make_run, put_json
 
 
@@ -39,7 +41,8 @@ def test_a_run_that_has_just_begun_has_a_page(tmp_path: Path) -> None:
 def test_the_state_is_said(tmp_path: Path, state: dict[str, str], words: str) -> None:
     run = make_run(tmp_path)
     put_json(run / "state.json", state)
-    assert words in write_report(run).read_text()
+    said = verdict(gather(run))
+    assert words in f"{said.word} {said.words}"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"scores": 3, "findings": 3, "train": 3, "step": 1}'])

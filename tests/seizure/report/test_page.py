@@ -80,6 +80,29 @@ def test_light_dark_and_paper_have_colours_of_their_own(page: str) -> None:
     )
 
 
+def test_words_can_be_read_in_every_scheme(page: str) -> None:
+    """WCAG 2.1, 1.4.3: a contrast of 4.5 between text and what it stands on."""
+    blocks = re.findall(r":root {(.*?)}", page, re.DOTALL)
+    schemes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})", block)) for block in blocks]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for name in ("ink", "muted", "ref", "det", "good", "bad", "warn", "left", "right", "mid"):
+            for ground in ("paper", "card"):
+                assert contrast(scheme[name], scheme[ground]) >= 4.5, f"{name} on {ground}"
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_each_scorer_is_named_beside_its_figures(page: str) -> None:
     for scorer in ("SzCORE events", "SzCORE samples", "OVLP", "TAES", "mean of patients"):
         assert scorer in page
