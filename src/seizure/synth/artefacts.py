@@ -9,7 +9,7 @@ import numpy as np
 
 from seizure.synth.background import Scene, mains_wave
 from seizure.synth.head import ELECTRODES, SCALP, Floats, field, index, project
-from seizure.synth.noise import band_noise
+from seizure.synth.noise import band_noise, shaped_noise
 
 TEMPORAL = (("F7", "T3", "T5"), ("F8", "T4", "T6"))
 
@@ -109,7 +109,7 @@ def _add_chewing(part_CT: Floats, scene: Scene, _start: int) -> None:
 
 def _add_movement(part_CT: Floats, scene: Scene, _start: int) -> None:
     samples, uv = part_CT.shape[1], np.float32(scene.draw(scene.difficulty.movement_rms_uv))
-    waves = band_noise(scene.rng, 3, samples, scene.rate_hz, (0.6, 7.0))
+    waves = shaped_noise(scene.rng, 3, samples, scene.rate_hz, scene.difficulty.movement_hz, slope=1.0)
     waves *= _soft_edges(samples, scene.rate_hz, 1.0) * uv
     amounts = scene.rng.normal(0, 0.6, (len(ELECTRODES), 3)).astype(np.float32)
     part_CT += project(amounts, waves)

@@ -1,15 +1,13 @@
 """Makes a whole corpus: one recording a task, on every core; an interrupted one is continued."""
 
 import json
-import multiprocessing
 import os
-import signal
-import threading
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from typing import Any
 from seizure.errors import CorpusError
 from seizure.synth.difficulty import DEFAULT, Difficulty
 from seizure.synth.plan import CorpusPlan, RecordingPlan
-from seizure.synth.recording import make_recording
+from seizure.synth.recording import edf_bytes, make_recording
+from seizure.workers import worker_pool
 
 MARK = "synthetic.json"  # what the corpus was made with; also says that the folder is ours
 FORMAT = 1  # grows whenever the same settings would give other samples
@@ -63,13 +62,24 @@ def make_corpus(
     asked = CorpusPlan(train_files, dev_files, eval_files, minutes, seed, patients)
     _check(asked)
     plans = asked.recordings(difficulty)
+    _check_room(root, sum(edf_bytes(plan) for plan in plans))
     _claim(root, {"format": FORMAT, **asdict(asked), "difficulty": asdict(difficulty)})
     size_bytes = made = 0
-    with closing(_made(root, plans, difficulty, processes)) as finished:
-        for done, (plan, (edf_bytes, is_new)) in enumerate(finished, start=1):
-            size_bytes, made = size_bytes + edf_bytes, made + is_new
-            if announce:
-                announce(done, len(plans), plan.recording_id)
+    try:
+        with closing(_made(root, plans, difficulty, processes)) as finished:
+            for done, (plan, (part_bytes, is_new)) in enumerate(finished, start=1):
+                size_bytes, made = size_bytes + part_bytes, made + is_new
+                if announce:
+                    announce(done, len(plans), plan.recording_id)
+    except BrokenProcessPool:
+        raise CorpusError(
+            f"a process that made recordings in {root} was killed (no memory left?): repeat the command to "
+            "continue, with --processes 1 where memory is short"
+        ) from None
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename or root} cannot be written ({error.strerror}): repeat the command to continue"
+        ) from None
     return _summary(root, plans, size_bytes, made, time.monotonic() - began)
 
 
@@ -80,6 +90,18 @@ def _check(asked: CorpusPlan) -> None:
         raise CorpusError("no recordings asked for: give --train, --dev or --eval a number")
     if not 0.5 <= asked.minutes <= 24 * 60:
         raise CorpusError(f"recordings of {asked.minutes:g} minutes: give --minutes 0.5 to 1440")
+
+
+def _check_room(root: Path, wanted_bytes: int) -> None:
+    """Refuses a corpus that the disk cannot hold; what an interrupted run has made counts as there."""
+    have_bytes = sum(path.stat().st_size for path in root.glob("edf/**/*.edf"))
+    place = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    free_bytes = shutil.disk_usage(place).free
+    if wanted_bytes - have_bytes > free_bytes:
+        raise CorpusError(
+            f"the corpus takes {wanted_bytes / 1e9:.1f} GB and the disk of {root} has "
+            f"{free_bytes / 1e9:.1f} GB: ask for fewer or shorter recordings, or choose another folder"
+        )
 
 
 def _claim(root: Path, settings: dict[str, Any]) -> None:
@@ -118,45 +140,10 @@ def _made(
     if processes <= 1:
         yield from ((plan, make_recording(root, plan, difficulty)) for plan in plans)
         return
-    # spawned, not forked: a parent that has threads (torch, a progress bar) may not fork safely
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
-    try:
-        with _fit_for_workers():  # the first submission starts the processes
-            jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
+    with worker_pool(processes) as pool:
+        jobs = [pool.submit(make_recording, root, plan, difficulty) for plan in plans]
         for plan, job in zip(plans, jobs, strict=True):
             yield plan, job.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _fit_for_workers() -> Iterator[None]:
-    """Processes started here leave Ctrl-C to their parent and do their matrix products in one thread."""
-    names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB")]
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)  # last: a Ctrl-C that waited is raised here
-
-
-def _end_with_parent() -> None:
-    """A pool's process outlives a parent that was killed, waiting for work: so each watches its parent."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _summary(root: Path, plans: list[RecordingPlan], size_bytes: int, made: int, elapsed_s: float) -> Summary:

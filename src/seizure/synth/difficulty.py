@@ -17,7 +17,7 @@ class Difficulty:
     correlation_length: float = 0.55  # of the background over the head, in head radii
     sensor_noise_rms_uv: float = 1.0
     alpha_peak_hz: Range = (8.3, 11.5)  # individual
-    alpha_rms_uv: Range = (8.0, 28.0)  # over the occiput, eyes closed
+    alpha_rms_uv: Range = (10.0, 34.0)  # over the occiput, eyes closed
     drowsy_share: float = 0.4  # recordings with slow waves as in sleep
     slow_rms_uv: Range = (15.0, 40.0)  # those slow waves, 0.7 to 3.5 Hz
     reference_rms_uv: float = 5.0  # what the common reference sees
@@ -33,7 +33,7 @@ class Difficulty:
     end_hz: Range = (1.6, 2.8)
     phase_jitter: float = 0.25  # radians rms: no rhythm of the brain is a clock's
     amplitude_jitter: float = 0.12
-    sharpness: float = 0.75  # weight of the harmonics, which make waves spikes; 0: sine waves
+    sharpness: float = 0.9  # weight of the harmonics, which make waves spikes; 0: sine waves
     postictal_uv: Range = (20.0, 45.0)
 
     # artefacts, as episodes a minute; those of the second group outlast any opening or minimum duration
@@ -48,11 +48,12 @@ class Difficulty:
     drift_a_minute: float = 0.15
     drift_uv: Range = (100.0, 400.0)
 
-    chewing_a_minute: float = 0.22  # rhythmic, of one frequency: no evolution
+    chewing_a_minute: float = 0.3  # rhythmic, of one frequency: no evolution
     chewing_uv: Range = (60.0, 180.0)
     movement_a_minute: float = 0.25  # irregular and slow, all over the head
     movement_rms_uv: Range = (50.0, 140.0)
-    rhythmic_delta_a_minute: float = 0.12  # smooth frontal waves of one frequency
+    movement_hz: Range = (0.5, 4.0)  # higher, and it looks like a wild seizure even to a human
+    rhythmic_delta_a_minute: float = 0.15  # smooth frontal waves of one frequency
     rhythmic_delta_uv: Range = (60.0, 120.0)
     loose_a_minute: float = 0.12  # an electrode off the skin: mains and noise
     loose_uv: Range = (60.0, 300.0)

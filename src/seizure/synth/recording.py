@@ -22,8 +22,7 @@ def make_recording(root: Path, plan: RecordingPlan, difficulty: Difficulty) -> t
     """Writes the recording's three files; returns the EDF's size and whether it was made now."""
     folder = root / plan.folder
     edf = folder / f"{plan.recording_id}.edf"
-    layout = _empty_signals(plan)
-    wanted = file_bytes(layout, plan.duration_s)
+    wanted = edf_bytes(plan)
     if edf.is_file() and edf.stat().st_size == wanted:
         return wanted, False
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +37,11 @@ def make_recording(root: Path, plan: RecordingPlan, difficulty: Difficulty) -> t
         write_edf(out, signals, plan.duration_s, _patient_field(plan), recording, start)
     part.replace(edf)
     return wanted, True
+
+
+def edf_bytes(plan: RecordingPlan) -> int:
+    """The size of the recording's EDF file, known before it is made."""
+    return file_bytes(_empty_signals(plan), plan.duration_s)
 
 
 def make_samples(plan: RecordingPlan, difficulty: Difficulty) -> tuple[Floats, list[Shape]]:

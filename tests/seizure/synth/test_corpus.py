@@ -1,5 +1,6 @@
 """A synthetic corpus: TUSZ's layout, the same to the byte, continued after an interruption, never mixed."""
 
+import errno
 import hashlib
 import json
 import os
@@ -132,6 +133,21 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path, arguments: dict[str, int
     with pytest.raises(CorpusError, match=words):
         make_corpus(tmp_path / "none", **arguments)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_corpus_larger_than_the_disk_is_refused_before_it_is_begun(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"the corpus takes [\d.]+ GB and the disk of .* has"):
+        make_corpus(tmp_path / "none", train_files=20_000, minutes=1440)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_disk_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "a.edf")
+
+    monkeypatch.setattr("seizure.synth.recording.write_edf", full)
+    with pytest.raises(CorpusError, match=r"a\.edf cannot be written \(No space left on device\): repeat"):
+        make(tmp_path / "corpus")
 
 
 def test_no_recordings_are_refused(tmp_path: Path) -> None:
