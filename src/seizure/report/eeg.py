@@ -37,7 +37,8 @@ class Excerpt:
     rate_hz: int
     channels: tuple[str, ...]
     start_s: float
-    p_T: Signal  # probability over the same window
+    duration_s: float  # of the whole recording: beyond it nothing is drawn
+    p_T: Signal  # probability from start_s on
     p_rate_hz: float
     threshold: float | None
     reference: tuple[Seizure, ...]
@@ -63,7 +64,7 @@ def sensitivity_uv(x_uv_CT: Signal) -> int:
     if x_uv_CT.size == 0:
         return SENSITIVITIES_UV[0]
     swing_C = np.diff(np.percentile(x_uv_CT, [2.5, 97.5], axis=1), axis=0)[0]
-    wanted = 0.9 * float(np.median(swing_C))
+    wanted = 0.7 * float(np.median(swing_C))  # neighbours may touch, as on any page of EEG
     return next((step for step in SENSITIVITIES_UV if step >= wanted), SENSITIVITIES_UV[-1])
 
 
@@ -157,7 +158,10 @@ def _traces(excerpt: Excerpt, top: float, rows_y: Sequence[float], step_uv: int)
     # fifths of a pixel; positive goes down: EEG is drawn with negative up
     y_CT = np.clip(np.nan_to_num(x_CT), -reach_uv, reach_uv) * np.float32(5 * ROW / step_uv)
     y_CT = np.rint(y_CT).astype(np.int64)
-    per_sample = (WIDTH - GUTTER - RIGHT) / max(y_CT.shape[1], 1)
+    samples = max(y_CT.shape[1], 1)
+    per_sample = (WIDTH - GUTTER - RIGHT) / samples
+    share = (excerpt.duration_s - excerpt.start_s) / (excerpt.stop_s - excerpt.start_s)
+    y_CT = y_CT[:, : max(round(share * samples), 1)]
     for channel, y, y_T in zip(excerpt.channels, rows_y, y_CT, strict=True):
         steps = "".join(f"1{dy:+d} " for dy in np.diff(y_T).tolist()).rstrip()
         place = f"translate({GUTTER} {top + y:.1f}) scale({per_sample:.5f} .2)"
@@ -181,7 +185,7 @@ def _probability(excerpt: Excerpt, top: float) -> Iterator[str]:
         y = bottom - excerpt.threshold * PROBABILITY
         yield f'<path class="threshold" d="M{GUTTER} {y:.1f}H{right}"/>'
     if excerpt.p_T.size:
-        per_sample = (right - GUTTER) / excerpt.p_T.size
+        per_sample = (right - GUTTER) / (excerpt.p_rate_hz * (excerpt.stop_s - excerpt.start_s))
         points = " ".join(
             f"{GUTTER + (index + 0.5) * per_sample:.1f},{bottom - float(p) * PROBABILITY:.1f}"
             for index, p in enumerate(np.nan_to_num(excerpt.p_T))

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from seizure.config.schema import Preprocessing
 from seizure.report.choose import Kind, Pick, Scored, choose
 from seizure.report.eeg import DRAWN_HZ, Excerpt, Signal, bipolar, clock, draw
@@ -56,8 +54,8 @@ def _picture(
         x_uv_CT, channels, rate_hz = found
         x_uv_CT, channels = bipolar(x_uv_CT, channels)
         excerpt = Excerpt(
-            x_uv_CT, rate_hz, channels, start_s, *_probability(scored, start_s), split.threshold,
-            scored.reference, scored.detections,
+            x_uv_CT, rate_hz, channels, start_s, scored.duration_s, *_probability(scored, start_s),
+            split.threshold, scored.reference, scored.detections,
         )  # fmt: skip
         svg = draw(excerpt, title, f"{len(channels)} channels, {WINDOW_S:.0f} s. {words}.")
         caption = f"{words}. {settings_words(preprocessing)}"
@@ -86,7 +84,4 @@ def _delay(pick: Pick, scored: Scored) -> str:
 def _probability(scored: Scored, start_s: float) -> tuple[Signal, float]:
     first = round(start_s * scored.p_rate_hz)
     wanted = round(WINDOW_S * scored.p_rate_hz)
-    p_T = scored.p_T[first : first + wanted].astype(np.float32)
-    if p_T.size and p_T.size < wanted:  # a recording shorter than a page
-        p_T = np.pad(p_T, (0, wanted - p_T.size))
-    return p_T, scored.p_rate_hz
+    return scored.p_T[first : first + wanted], scored.p_rate_hz

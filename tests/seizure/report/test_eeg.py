@@ -16,8 +16,8 @@ PAIRS = tuple("-".join(pair) for pair in BIPOLAR18)
 def excerpt(x_uv_CT: np.ndarray, **changes: object) -> Excerpt:
     values = {
         "x_uv_CT": x_uv_CT.astype(np.float32), "rate_hz": RATE_HZ, "channels": PAIRS[: len(x_uv_CT)],
-        "start_s": 100.0, "p_T": np.zeros(60, np.float32), "p_rate_hz": 4.0, "threshold": 0.8,
-        "reference": (), "detections": (),
+        "start_s": 100.0, "duration_s": 500.0, "p_T": np.zeros(60, np.float32), "p_rate_hz": 4.0,
+        "threshold": 0.8, "reference": (), "detections": (),
     }  # fmt: skip
     return Excerpt(**(values | changes))
 
@@ -75,6 +75,16 @@ def test_an_artefact_is_cut_so_that_it_does_not_cover_the_page() -> None:
     assert np.abs(y_T).max() <= REACH_ROWS * ROW + 0.2
 
 
+def test_nothing_is_drawn_beyond_the_recordings_end() -> None:
+    x_CT = np.random.default_rng(0).normal(0, 20, (18, 15 * RATE_HZ))
+    svg = draw(excerpt(x_CT, start_s=0.0, duration_s=10.0, p_T=np.ones(40, np.float32)), "a", "b")
+    end = 74 + 10 * (1120 - 74 - 14) / 15
+    for _, scale, y_T in traces(svg):
+        assert 74 + y_T.size * scale == pytest.approx(end, abs=1.0)
+    [points] = re.findall(r'class="probability" points="([^"]+)"', svg)
+    assert float(points.split()[-1].split(",")[0]) == pytest.approx(end, abs=10)
+
+
 def test_what_is_no_number_is_drawn_as_zero() -> None:
     x_CT = np.full((18, 15 * RATE_HZ), np.nan)
     assert "nan" not in draw(excerpt(x_CT, p_T=np.full(60, np.nan, np.float32)), "a", "b")
@@ -84,8 +94,8 @@ def test_what_is_no_number_is_drawn_as_zero() -> None:
 def test_the_scale_is_a_usual_step_that_the_middle_channel_fits(swing_uv: float) -> None:
     wave_T = np.tile([-0.5, 0.5], 500) * swing_uv
     step_uv = sensitivity_uv(np.stack([wave_T, wave_T, 50 * wave_T]).astype(np.float32))
-    assert step_uv in (5, 50, 300, 5000)
-    assert step_uv >= min(0.9 * swing_uv, 5000)
+    assert step_uv in (5, 30, 200, 5000)
+    assert step_uv >= min(0.7 * swing_uv, 5000)
 
 
 def test_annotation_and_detection_are_drawn_where_they_are_and_apart() -> None:
