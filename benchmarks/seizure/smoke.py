@@ -78,7 +78,7 @@ def run(seed: int, overrides: Sequence[str]) -> Outcome:
         ]
         phases_s = timed([*command, *(word for key in overrides for word in ("--set", key))])
         (scores,) = results.glob("runs/*/scores-eval.json")
-        events = json.loads(scores.read_text())["szcore_events"]
+        events = json.loads(scores.read_text())["scores"]["szcore_events"]
     return Outcome(seed, phases_s, events["hits"], events["false_alarms"], events["misses"])
 
 
