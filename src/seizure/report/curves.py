@@ -25,6 +25,7 @@ COLOURS = {
     "#060606": "var(--paper)",
 }
 INK, MUTED, RULE, DET, REF, PAPER = COLOURS
+POINTS = 500
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it can be read aloud, searched, and takes the page's font
     "svg.hashsalt": "report",
@@ -79,7 +80,11 @@ def training_curves(
     val_loss: Sequence[tuple[int, float]],
     learning_rate: Sequence[tuple[int, float]],
 ) -> str:
-    """Loss of training and validation above, the learning rate below, by step."""
+    """Loss of training and validation above, the learning rate below, by step.
+
+    Of more than POINTS steps means are drawn: 100,000 points would be megabytes that no screen shows.
+    """
+    loss, learning_rate = thinned(loss), thinned(learning_rate)
     with rc_context(STYLE):
         figure = Figure(figsize=(5.6, 3.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -103,6 +108,15 @@ def training_curves(
         below.set(xlabel="step", ylabel="learning\nrate", ylim=(0, None))
         below.grid(True)
         return _inline(figure, "training", "Loss and learning rate by step")
+
+
+def thinned(series: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
+    """At most POINTS points: the mean of each group of neighbours, at its last step."""
+    size = -(-len(series) // POINTS)
+    if size <= 1:
+        return series
+    groups = [series[first : first + size] for first in range(0, len(series), size)]
+    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
 _LINES = ((DET, "-"), (REF, "--"), (MUTED, ":"))
