@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 ENVIRONMENT = "seizure-verify"
 APP = "deploy/modal/app.py::train"
-SMOKE = ["--config-path", "configs/smoke_test.yaml", "--set", "training.steps=100,training.warmup_steps=10"]
+SMOKE = ["--config-path", "configs/smoke_test.yaml", "--set", "training.steps=40,training.warmup_steps=5"]
 
 
 def main() -> int:

@@ -81,3 +81,10 @@ def test_the_default_configuration_is_the_full_run():
     train = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train")
     defaults = [ast.literal_eval(default) for default in train.args.defaults]
     assert defaults == ["configs/tusz_train_a100.yaml", False, None, ""]
+
+
+def test_verify_modal_is_skipped_by_name_without_a_token():
+    script = [sys.executable, str(ROOT / "scripts/verify_modal.py")]
+    done = subprocess.run(script, env={"PATH": "/bin"}, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith("verify-modal: skipped: no MODAL_TOKEN_ID")
