@@ -13,7 +13,7 @@ from typing import Any
 from seizure.config.schema import Preprocessing
 from seizure.corpus.layouts.tusz import SEIZURE_LABELS
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raise by one when preprocessing, quantisation or the format give other bytes for the same EDF."""
 
 LABELS = tuple(sorted(SEIZURE_LABELS))

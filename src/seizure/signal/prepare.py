@@ -24,6 +24,7 @@ from seizure.signal.montage import Plan, plan_montage
 IN_MEMORY_BYTES = 256 * 2**20  # longer results (19 channels: 3.6 hours) go to a file
 SIGMA_SAMPLES = 60_000  # of each channel, evenly spread: the sample's error of sigma is about half a per cent
 IQR_OF_NORMAL = 1.349
+SILENCE_UV = 1e-3  # under a nanovolt: what the filter leaves of a constant, never EEG
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,21 @@ def _prepare(
         notices.append(Notice(Fault.RATE, f"{rate_hz:g} Hz: nothing above {passed_hz:g} Hz is left"))
     if flat := watched.flat():
         notices.append(Notice(Fault.FLAT_SIGNAL, f"{', '.join(flat)}: constant throughout"))
-    quartiles_2C = np.percentile(np.concatenate(spread, axis=1), [25, 75], axis=1)
-    sigma_uv_C = ((quartiles_2C[1] - quartiles_2C[0]) / IQR_OF_NORMAL).astype(np.float32)
+    sigma_uv_C = np.array([_sigma_uv(y_T) for y_T in np.concatenate(spread, axis=1)], np.float32)
     return Prepared(store.x_CT, plan.channels, settings.rate_hz, sigma_uv_C, tuple(notices), store)
+
+
+def _sigma_uv(y_T: npt.NDArray[np.float32]) -> float:
+    """The robust standard deviation of a channel while it records; 0 where it never does.
+
+    Hours with the electrodes off are zeros: counted in, they would shrink the scale of all the rest, to
+    nothing where they are half of the recording, and clip its seizures.
+    """
+    recorded_T = y_T[np.abs(y_T) >= SILENCE_UV]
+    if not recorded_T.size:
+        return 0.0
+    low, high = np.percentile(recorded_T, [25, 75])
+    return float(high - low) / IQR_OF_NORMAL
 
 
 def _one_rate(source: _Source, plan: Plan) -> float:

@@ -117,6 +117,16 @@ def test_a_flat_pair_has_no_scale() -> None:
     assert (np.delete(prepared.sigma_uv_C, 4) > 1).all()
 
 
+@pytest.mark.parametrize("share", [0.3, 0.49, 0.51, 0.9])
+def test_hours_with_the_electrodes_off_do_not_shrink_the_scale_of_the_rest(share: float) -> None:
+    """At 0.49 the quartiles of all samples were 25 times too small, and seizures beyond them clipped."""
+    x_CT = pink(250 * 400)
+    whole = preprocess_array(x_CT, LABELS, 250, SETTINGS)
+    x_CT[:, : int(share * x_CT.shape[1])] = 0
+    prepared = preprocess_array(x_CT, LABELS, 250, SETTINGS)
+    np.testing.assert_allclose(prepared.sigma_uv_C, whole.sigma_uv_C, rtol=0.15)
+
+
 def test_a_recording_that_is_flat_altogether_is_refused() -> None:
     assert refused(np.full((19, 5000), 3, np.float32)).fault is Fault.FLAT_SIGNAL
 
