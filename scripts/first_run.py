@@ -78,11 +78,15 @@ def modal(*arguments: str) -> str:
 
 
 def summary(run: str) -> str:
+    there = [
+        entry["filename"] for entry in json.loads(modal("volume", "ls", RESULTS, f"runs/{run}", "--json"))
+    ]
     report = fetch(run, "report.html", REPORTS / f"{run}.html").relative_to(ROOT)
     with tempfile.TemporaryDirectory() as folder:
         scores: dict[str, Any] = {
             split: json.loads(fetch(run, f"scores-{split}.json", Path(folder, split)).read_text())["scores"]
             for split in ("val", "eval")
+            if f"runs/{run}/scores-{split}.json" in there
         }
         verified = json.loads(fetch(run, "verification.json", Path(folder, "verification")).read_text())
     to_path = "" if os.environ.get("VIRTUAL_ENV") == str(ROOT / ".venv") else ".venv/bin/"
@@ -106,7 +110,7 @@ To stop the engine:
 
 def table(scores: dict[str, Any]) -> str:
     """A line for each scorer and split."""
-    rows = [("", "sensitivity", "precision", "F1", "false alarms a day")]
+    rows = [("", "sensitivity", "precision", "F1", "false alarms (samples: seconds) a day")]
     for split, scored in scores.items():
         for figures in scored.values():
             if isinstance(figures, dict) and "scorer" in figures:

@@ -79,7 +79,7 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     from seizure.report import write_report
     from seizure.scoring import evaluate_run
 
-    for split in splits_to_score(config):
+    for split in splits_to_score(config, splits, say):
         evaluate_run(folder, split, say, corpus_dir=data, results_dir=results)
     say(f"[DONE] {folder.name}: {steps} steps; everything is in {folder}")
     note(folder, "finished", steps=steps)
@@ -87,10 +87,15 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     say(f"[REPORT] {write_report(folder)}")
 
 
-def splits_to_score(config: Config) -> list[str]:
+def splits_to_score(config: Config, splits: Splits, say: RunLog) -> list[str]:
     """Validation first: the threshold that eval is scored with is fitted there."""
     asked = config.evaluation.after_training
-    return [split for split in ("val", "eval") if split in asked or (split == "val" and asked)]
+    if not asked:
+        return []
+    if "eval" in asked and not splits.eval:
+        say("[EVAL] this corpus has no eval recordings: val alone is scored")
+        return ["val"]
+    return ["val", "eval"] if "eval" in asked else ["val"]
 
 
 def write_splits(path: Path, splits: Splits, data: Path) -> None:
