@@ -1,7 +1,7 @@
 """The smoke run from EDF to report, as a user types it: `python -m benchmarks.seizure.smoke [--seeds 3]`.
 
-For each seed a fresh synthetic corpus, then `python -m seizure train configs/smoke_test.yaml`; what is timed
-is that one command. F1 is SzCORE's, of events in the eval folder's recordings, whose patients neither training
+For each seed a fresh synthetic corpus, then `python -m seizure train configs/smoke_test.yaml`: that one
+command is timed. F1 is SzCORE's, of events in the eval folder's recordings, whose patients neither training
 nor the threshold has seen. A few seizures decide it, so the last line takes those of all seeds together.
 """
 
