@@ -48,14 +48,18 @@ class OpenedRun:
         return self.trained.threshold, "fitted on val"
 
     def reference(self, corpus_dir: Path | None, say: Say) -> Reference:
-        """The split's recordings; those that the cache lacks are built, or else only their seizures read."""
+        """The split's recordings, each against the corpus where it is at hand: a shard may be of an EDF file
+        or annotations that have changed since. What the cache lacks is built, or else only its seizures read.
+        """
         folder = self.results / self.config.cache.dir / cache.cache_key(self.config.preprocessing)
         shards = cache.open_index(folder).by_id
-        missing = [recording_id for recording_id in self.ids if recording_id not in shards]
-        if not missing:
+        left_out = self._left_out()
+        missing = [one for one in self.ids if one not in shards or one in left_out]
+        if corpus_dir is None and not missing:
             return reference_of(self.ids, shards)
         recordings = self._find(missing, corpus_dir)
-        say(f"[EVAL] {len(missing)} of {len(self.ids)} recordings are not in the cache: building them")
+        if missing:
+            say(f"[EVAL] {len(missing)} of {len(self.ids)} recordings are not in the cache: building them")
         labelled = corpus.read_all_annotations(list(recordings.values()))
         built = cache.build_cache(
             [one for one in recordings.values() if one.recording_id in labelled.annotations],
@@ -65,12 +69,20 @@ class OpenedRun:
             processes=self.config.cache.processes,
             part=self.split,
             kind=self.config.kind,
+            left_out=labelled.skipped,
         )
         reasons = {
             one.recording_id: f"{one.fault.value}: {one.detail}"
             for one in (*labelled.skipped, *built.skipped)
         }
         return reference_with_missing(self.ids, built.index.by_id, recordings, labelled, reasons)
+
+    def _left_out(self) -> frozenset[str]:
+        """Recordings that the run could not use, whatever the cache has of them from better days."""
+        path = self.folder / "skipped.tsv"
+        return (
+            frozenset(one.recording_id for one in corpus.read_skipped(path)) if path.exists() else frozenset()
+        )
 
     def _find(self, missing: Sequence[str], corpus_dir: Path | None) -> dict[str, Recording]:
         """The split's recordings by id, as the corpus has them; those that the cache lacks must be there."""

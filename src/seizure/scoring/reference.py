@@ -67,11 +67,12 @@ def reference_with_missing(
     labelled: LabelledCorpus,
     reasons: Mapping[str, str],
 ) -> Reference:
-    """`recordings` and `labelled` hold those without a shard; `reasons`: why they have none, by id."""
+    """`recordings` and `labelled` hold those without a shard, and may hold more; `reasons`: why some cannot
+    be used, by id."""
     wanted: list[Wanted] = []
     unlabelled: dict[str, str] = {}
     for recording_id in sorted(recording_ids):
-        if recording_id in shards:
+        if recording_id in shards and recording_id not in reasons:  # a shard of what it once was is no use
             wanted.append(_cached(shards[recording_id]))
             continue
         why = reasons.get(recording_id, "not in the cache")

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from seizure import files
 from seizure.config import Config, load_resolved
-from seizure.corpus import Splits, write_skipped
+from seizure.corpus import Splits, read_skipped, write_skipped
 from seizure.errors import CorpusError, SeizureError
 from seizure.launch.environment import LIMIT, check_environment
 from seizure.launch.run_folder import read_state, write_state
@@ -153,6 +153,7 @@ def train_here(
 
     index = cache.open_index(cache_folder)
     cached = {shard.recording_id for shard in index.shards}
+    cached -= {one.recording_id for one in read_skipped(folder / "skipped.tsv")}  # shards of what they were
     splits = json.loads((folder / "splits.json").read_text())
     train_ids, val_ids = ([one for one in splits[name] if one in cached] for name in ("train", "val"))
     is_resumed = attempt_of(folder) > 1

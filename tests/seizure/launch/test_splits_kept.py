@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from seizure.corpus import Recording, Splits
-from seizure.errors import CorpusError
-from seizure.training.run import write_splits
+from seizure.cache import Index
+from seizure.corpus import Recording, Skipped, Splits, write_skipped
+from seizure.errors import CorpusError, Fault
+from seizure.training.run import train_here, write_splits
 
 
 def recording(name: str) -> Recording:
@@ -23,3 +25,25 @@ def test_another_attempt_with_other_recordings_is_refused(tmp_path: Path):
     more = Splits((*splits.train, recording("aaaaaaac_s001_t000")), splits.val, ())
     with pytest.raises(CorpusError, match=r"has changed since .*: other recordings in train\. Bring back"):
         write_splits(path, more, tmp_path)
+
+
+def test_a_recording_that_was_left_out_is_not_trained_on_by_its_old_shard(tmp_path: Path, monkeypatch):
+    names = [f"aaaaaaa{letter}_s001_t000" for letter in "abcd"]
+    given = {}
+
+    def train(config, index, train_ids, val_ids, folder, **_):
+        given.update(train=train_ids, val=val_ids)
+        return SimpleNamespace(steps=0)
+
+    shards = tuple(SimpleNamespace(recording_id=name) for name in names)
+    monkeypatch.setattr("seizure.cache.open_index", lambda folder: Index(folder, shards))
+    monkeypatch.setattr("seizure.training.loop.train", train)
+    write_splits(
+        tmp_path / "splits.json",
+        Splits(*(tuple(map(recording, names[i : i + 2])) for i in (0, 2)), ()),
+        tmp_path,
+    )
+    left_out = [Skipped(name, tmp_path, Fault.TRUNCATED, "half of it") for name in (names[0], names[3])]
+    write_skipped(tmp_path / "skipped.tsv", left_out)
+    train_here(None, tmp_path, tmp_path, None, print)
+    assert given == {"train": [names[1]], "val": [names[2]]}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seizure import corpus
-from seizure.errors import ScoringError
+from seizure.errors import Fault, RecordingError, ScoringError
 from seizure.events import read_csv_bi, read_tsv
 from seizure.scoring import evaluate_run
 from seizure.scoring.eval_log import read as read_log
@@ -146,6 +146,32 @@ def test_a_recording_that_the_corpus_has_no_more_stops_the_scoring(run, corpus_d
     gone.path.unlink()
     with pytest.raises(ScoringError, match=f"lacks 1 recordings of .* such as {gone.recording_id}"):
         evaluate_run(run, "val", silent, corpus_dir=corpus_dir)
+
+
+def test_a_shard_of_what_an_edf_once_was_is_not_scored(cached_run, corpus_dir, good_detector, silent):
+    bad = next(one for one in recordings(corpus_dir, "eval") if _seizures(one))
+    bad.path.write_bytes(b"no EDF at all")  # its shard stays
+    result = evaluate_run(cached_run, "eval", silent, corpus_dir=corpus_dir, threshold=0.5)
+    assert [one["recording_id"] for one in result["unreadable"]] == [bad.recording_id]
+    assert result["scores"]["szcore_events"]["sensitivity"] == 0.0
+
+
+def test_annotations_that_changed_are_those_that_count(cached_run, corpus_dir, good_detector, silent):
+    one = next(one for one in recordings(corpus_dir, "dev") if not _seizures(one))
+    before = evaluate_run(cached_run, "val", silent, corpus_dir=corpus_dir)
+    text = one.annotation_path.read_text()
+    one.annotation_path.write_text(text + "TERM,20.0,50.0,seiz,1.0\n")
+    after = evaluate_run(cached_run, "val", silent, corpus_dir=corpus_dir)
+    assert after["scores"]["seizures"] == before["scores"]["seizures"] + 1
+
+
+def test_a_recording_that_the_run_left_out_is_looked_at_again(cached_run, corpus_dir, good_detector, silent):
+    one = recordings(corpus_dir, "dev")[0]
+    why = RecordingError(one.path, Fault.TRUNCATED, "half of it")
+    corpus.write_skipped(cached_run / "skipped.tsv", [corpus.Skipped.of(one, why)])
+    with pytest.raises(ScoringError, match="say where the corpus is by --data"):
+        evaluate_run(cached_run, "val", silent)
+    assert evaluate_run(cached_run, "val", silent, corpus_dir=corpus_dir)["unreadable"] == []
 
 
 def test_recordings_beyond_the_cache_need_the_corpus(run, good_detector, silent):
