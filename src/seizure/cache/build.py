@@ -41,6 +41,7 @@ class BuildResult:
     relabelled: int = 0
     lost_seizures: int = 0  # of skipped recordings
     lost_seizure_s: float = 0.0
+    unknown: int = 0  # skipped recordings whose annotations cannot be read: what is lost there nobody knows
     seconds: float = 0.0
     shards: tuple[ShardInfo, ...] = ()  # of the recordings asked for
 
@@ -62,10 +63,22 @@ class BuildResult:
             yield _loss_in_words(self.shards)
         if self.skipped:
             faults = sorted({one.fault.value for one in self.skipped})
+            more = f", and whatever {self.unknown} without usable annotations hold" if self.unknown else ""
             yield (
                 f"left out: {len(self.skipped)} recordings ({', '.join(faults)}) "
-                f"with {self.lost_seizures} seizures of {self.lost_seizure_s:.0f} s"
+                f"with {self.lost_seizures} seizures of {self.lost_seizure_s:.0f} s{more}"
             )
+
+    def with_left_out(self, left_out: Sequence[Skipped], known: Mapping[str, Annotations]) -> BuildResult:
+        """Counts those that were skipped before the build, too; `known`: what annotations say of some."""
+        lost = [known[one.recording_id] for one in left_out if one.recording_id in known]
+        return replace(
+            self,
+            skipped=[*left_out, *self.skipped],
+            lost_seizures=self.lost_seizures + sum(len(one.seizures) for one in lost),
+            lost_seizure_s=self.lost_seizure_s + sum(one.seizure_s for one in lost),
+            unknown=self.unknown + len(left_out) - len(lost),
+        )
 
 
 def build_cache(

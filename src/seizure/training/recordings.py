@@ -85,7 +85,8 @@ def fill_cache(
                 left_out=left_out,
                 deep=deep,
             )
-        skipped += [*left_out, *built.skipped]
+        built = built.with_left_out(left_out, labelled.unreadable)
+        skipped += built.skipped
         first, *more = built.lines()
         say(f"[DATA] Processed {len(part)} {name} files: {first}")
         for line in more:
