@@ -34,7 +34,10 @@ class Place:
 
 @contextmanager
 def join_others() -> Iterator[Place]:
-    """This process's place. Under torchrun (WORLD_SIZE above 1) it joins the others for this time."""
+    """This process's place. Under torchrun (WORLD_SIZE above 1) it joins the others for this time.
+
+    Once in a process: joining a second time was seen to wait for ever, now and then.
+    """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cuda":

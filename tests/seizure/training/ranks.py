@@ -1,4 +1,4 @@
-"""What each process of a torchrun does: trains, then writes what it has seen; `python -m … CACHE FOLDER`."""
+"""What each process of a torchrun does: trains, writes what it has seen; `python -m … CACHE FOLDER STOP`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     from seizure.training import loop
 
     warnings.simplefilter("error")
-    cache, folder = map(Path, sys.argv[1:])
+    cache, folder, stop_at = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     rank, draws, values = int(os.environ["RANK"]), [], []
 
     class Watched(WindowSampler):
@@ -28,9 +28,9 @@ if __name__ == "__main__":
 
     real_loss, loop.validation_loss = loop.validation_loss, watched_loss
     loop.WindowSampler = Watched
-    lines = []
-    config = make_config(workers=0)
-    result = live(cache, folder, config=config, max_steps=5, say=lines.append)
-    rest = live(cache, folder, config=config, max_steps=6, resume=True, say=lines.append)
-    seen = {"draws": draws, "losses": result.losses + rest.losses, "val": values, "lines": lines}
-    (folder / f"rank-{rank}.json").write_text(json.dumps(seen))
+    lines, stop = [], int(stop_at)
+    result = live(
+        cache, folder, config=make_config(workers=0), max_steps=stop, resume=stop > 5, say=lines.append
+    )
+    seen = {"draws": draws, "losses": result.losses, "val": values, "lines": lines}
+    (folder / f"rank-{rank}-{stop}.json").write_text(json.dumps(seen))

@@ -15,18 +15,29 @@ from tests.seizure.training.life import live
 ROOT = Path(__file__).parents[3]
 
 
+def torchrun(cache, folder, stop):
+    program = ["-m", "tests.seizure.training.ranks", str(cache), str(folder), str(stop)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *program]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as run:
+        try:
+            words, _ = run.communicate(timeout=80)
+        except subprocess.TimeoutExpired:
+            run.terminate()  # torchrun ends its processes
+            raise
+    assert run.returncode == 0, words
+
+
 @pytest.fixture(scope="module")
 def ranks(cache, tmp_path_factory):
-    """The run's folder, and what each of two processes saw."""
+    """A run of 5 steps by two processes, resumed by two others to 6: its folder, and what each rank saw."""
     folder = tmp_path_factory.mktemp("ranks")
-    program = ["-m", "tests.seizure.training.ranks", str(cache), str(folder)]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [sys.executable, *torchrun, *program], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    return folder, *(json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1))
+    seen = []
+    for stop in (5, 6):
+        torchrun(cache, folder, stop)
+        seen.append([json.loads((folder / f"rank-{rank}-{stop}.json").read_text()) for rank in (0, 1)])
+    return folder, *({key: one[key] + two[key] for key in one} for one, two in zip(*seen, strict=True))
 
 
 def test_ranks_draw_different_windows(ranks):
