@@ -11,7 +11,7 @@ from seizure.cache.key import cache_key
 from seizure.cache.quantise import NotFiniteError
 from seizure.cache.shard import DamagedShardError, Shard, ShardInfo, read_info, shard_path
 from seizure.cache.source import Source, source_of
-from seizure.cache.task import Busy, Done, Outcome, Stopped, Task, Unusable
+from seizure.cache.task import Busy, Done, Outcome, ScratchError, Stopped, Task, Unusable
 from seizure.cache.write import rewrite_header, write_shard
 from seizure.errors import Fault, RecordingError
 
@@ -33,6 +33,8 @@ def make(task: Task) -> Outcome:
         return Unusable(RecordingError(path, Fault.NAN_SIGNAL, str(error)))
     except OSError as error:
         return Stopped(f"{task.folder}: {error.strerror or error}")
+    except ScratchError as error:
+        return Stopped(str(error))
     except MemoryError:
         return Unusable(RecordingError(path, Fault.FAILED, "not enough memory"))
     except Exception as error:  # one odd recording must not end a build of days; it is named

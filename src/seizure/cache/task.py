@@ -70,12 +70,20 @@ class Died:
 Outcome = Done | Busy | Unusable | Stopped | Died
 
 
+class ScratchError(Exception):
+    """Scratch files cannot be written: the fault of no recording, and the next one would meet it too."""
+
+
 def prepare_edf(path: Path, settings: Preprocessing) -> Prepared:
-    """Opens and preprocesses an EDF file. Raises RecordingError."""
+    """Opens and preprocesses an EDF file. Raises RecordingError, ScratchError."""
     from seizure.edf import open_edf
     from seizure.signal import preprocess
 
-    return preprocess(open_edf(path), settings, scratch=_scratch())
+    edf, scratch = open_edf(path), _scratch()
+    try:
+        return preprocess(edf, settings, scratch=scratch)
+    except OSError as error:  # what reading meets has its own name
+        raise ScratchError(f"{scratch}: {error.strerror or error}; TMPDIR names a folder with room") from None
 
 
 def _scratch() -> Path | None:

@@ -8,6 +8,7 @@ from seizure.cache import build, open_index
 from seizure.cache.claim import claimed
 from seizure.cache.shard import Shard, shard_path
 from seizure.errors import CacheError, Fault
+from tests.seizure.cache.full_disk import prepare_without_room
 from tests.seizure.cache.made import Corpus, contents, noise, prepared
 
 
@@ -164,6 +165,13 @@ def test_what_cannot_be_used_is_named_and_its_seizures_are_counted(tmp_path):
         result.lines()
     )
     assert sorted(contents(tmp_path / "key")) == ["aaaaa0_s001_t000.shard"]
+
+
+def test_a_full_scratch_disk_stops_the_build_and_skips_nothing(tmp_path):
+    corpus = Corpus(tmp_path / "corpus", 1)
+    corpus.add("xfull", "scratch")
+    with pytest.raises(CacheError, match="No space left on device; TMPDIR names a folder with room"):
+        corpus.build(tmp_path / "key", processes=1, prepare=prepare_without_room)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_recording_tried_again(tmp_path):
