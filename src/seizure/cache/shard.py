@@ -106,11 +106,15 @@ class ShardInfo:
         return self.data_start + self.data_bytes
 
     def intervals(self) -> NDArray[np.int64]:
-        """Seizures in samples, (n, 2): first sample, and the one after the last; within the recording."""
+        """Seizures in samples, (n, 2): first sample, and the one after the last; within the recording.
+
+        Each has a sample at least, however short: none is lost to rounding.
+        """
         bounds = [(seizure.start_s, seizure.stop_s) for seizure in self.seizures]
         samples = np.rint(np.array(bounds, np.float64).reshape(-1, 2) * self.rate_hz).astype(np.int64)
-        samples = np.clip(samples, 0, self.n_samples)
-        return samples[samples[:, 1] > samples[:, 0]]
+        samples[:, 0] = np.clip(samples[:, 0], 0, self.n_samples - 1)
+        samples[:, 1] = np.clip(samples[:, 1], samples[:, 0] + 1, self.n_samples)
+        return samples
 
     def label_mask(self, start: int = 0, length: int | None = None) -> NDArray[np.uint8]:
         """1 where there is a seizure: (length,) from sample `start`; what lies beyond the end is 0."""

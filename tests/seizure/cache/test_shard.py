@@ -55,6 +55,12 @@ def test_labels_are_the_intervals(written):
     np.testing.assert_array_equal(written[0].label_mask(300, 600), expected[300:900])
 
 
+@pytest.mark.parametrize("start_s", [0.0, 1.0015, 2.0, (3000 - 0.1) / 256])
+def test_no_seizure_is_too_short_for_a_sample(tmp_path, start_s):
+    info = put(tmp_path, "a_b", noise(3000), [(start_s, start_s + 0.0003)])
+    assert info.label_mask().sum() == 1
+
+
 def test_equal_recordings_give_equal_bytes(tmp_path):
     one = put(tmp_path / "one", "a_b", noise(3000), [(1, 2)])
     two = put(tmp_path / "two", "a_b", noise(3000), [(1, 2)])
