@@ -44,6 +44,7 @@ def split(recordings: Sequence[Recording], seizure_s: Mapping[str, float], data:
                 "this corpus has no train, dev and eval folders: "
                 "set data.split: holdout and data.holdout_val_files"
             )
+        _require_folders(recordings)
         val = [recording for recording in recordings if recording.partition == "dev"]
         train = [recording for recording in train if recording.partition == "train"]
     apart = [recording for recording in recordings if recording.partition == "eval"]
@@ -106,6 +107,16 @@ def _patients(
         files, seconds = sums[recording.patient]
         sums[recording.patient] = files + 1, seconds + seizure_s.get(recording.recording_id, 0.0)
     return dict(sums)
+
+
+def _require_folders(recordings: Sequence[Recording]) -> None:
+    """An official split must not lose recordings for where they lie."""
+    outside = [recording for recording in recordings if not recording.partition]
+    if outside:
+        raise CorpusError(
+            f"{len(outside)} recordings lie in none of the train, dev and eval folders, such as "
+            f"{outside[0].path}: move them into one, or out of the corpus"
+        )
 
 
 def _require_disjoint(splits: Splits) -> None:

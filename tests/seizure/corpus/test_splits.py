@@ -71,6 +71,12 @@ def test_a_corpus_without_folders_needs_a_holdout() -> None:
     assert splits.eval == ()
 
 
+def test_recordings_beside_the_official_folders_are_not_lost() -> None:
+    recordings = corpus({"a": 2}) + corpus({"c": 2}, "dev") + corpus({"stray": 3}, "")
+    with pytest.raises(CorpusError, match=r"3 recordings lie in none of the train, dev and eval folders"):
+        split(recordings, {}, OFFICIAL)
+
+
 def test_an_empty_folder_is_an_error() -> None:
     with pytest.raises(CorpusError, match="nothing in its dev folder"):
         split(corpus({"a": 2}), {}, OFFICIAL)
