@@ -131,6 +131,7 @@ def test_a_header_hours_away_is_no_clock(tmp_path: Path) -> None:
     text = entry("PN05-3.edf", "06.01.23", "07.55.19", "07.56.00")
     found = read(tmp_path, text, "PN05-3", start_time="12.00.00")
     assert spans(found["PN05-3"]) == [(6836, 6877)]
+    assert "+21517 s from what the list says; that is believed" in found["PN05-3"].notices[0].detail
 
 
 @pytest.mark.parametrize(

@@ -205,8 +205,11 @@ def _registration(recording: Recording, entry: Entry) -> tuple[int, list[Notice]
         return entry.registration_s, []
     header_s = start.hour * 3600 + start.minute * 60 + start.second
     apart_s = (header_s - entry.registration_s + DAY_S // 2) % DAY_S - DAY_S // 2
-    if apart_s == 0 or abs(apart_s) > CLOCKS_APART_S:
+    if apart_s == 0:
         return entry.registration_s, []
+    if abs(apart_s) > CLOCKS_APART_S:
+        said = f"{path.name}: {entry.file} starts {apart_s:+d} s from what the list says; that is believed"
+        return entry.registration_s, [Notice(Fault.MALFORMED_ANNOTATIONS, said)]
     said = (
         f"{path.name}: {entry.file} starts {apart_s:+d} s from what the list says; the EDF's clock is taken"
     )
