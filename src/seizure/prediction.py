@@ -1,7 +1,7 @@
 """From one EDF file to events, with a trained model: what `predict` does for each file."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,9 @@ def predict(
     )
     events = postprocess(p_T, prepared.rate_hz, threshold, trained.postprocessing)
     notices = tuple(f"{notice.fault.value}: {notice.detail}" for notice in prepared.notices)
-    return Prediction(path, tuple(events), edf.duration_s, edf.start, notices)
+    # the last sample of 256 Hz may reach a millisecond beyond the recording
+    within = (replace(event, stop_s=min(event.stop_s, edf.duration_s)) for event in events)
+    return Prediction(path, tuple(within), edf.duration_s, edf.start, notices)
 
 
 def threshold_of(trained: TrainedModel, given: float | None) -> float:

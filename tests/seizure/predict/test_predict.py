@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from seizure.commands import root, run
 from seizure.commands.predict import _write
 from seizure.events import read_csv_bi, read_tsv
+from tests.seizure.edf.raw_edf import RawEdf, RawSignal
 from tests.seizure.predict.conftest import REFERENTIAL, make_edf
 
 
@@ -164,3 +166,14 @@ def test_help_has_examples():
         result = CliRunner().invoke(root, [command, "--help"])
         assert result.exit_code == 0
         assert f"python -m seizure {command} " in result.output
+
+
+def test_events_end_with_a_recording_of_no_whole_number_of_samples(predict, made, tmp_path):
+    x_CT = np.random.default_rng(0).integers(-500, 500, (19, 298 * 37)).astype(np.int16)
+    signals = [RawSignal(label, x_T, 37) for label, x_T in zip(REFERENTIAL, x_CT, strict=True)]
+    # 298 records of 0.1105 s: 32.929 s are 8429.8 samples at 256 Hz
+    path = RawEdf(signals, n_records="298", duration="0.1105").write(tmp_path / "odd.edf")
+    status, out, _ = predict(path, "--model", made.referential_model, "--threshold", 0, "--json")
+    (recording,) = json.loads(out)["recordings"]
+    assert status == 0
+    assert [event["stop_s"] for event in recording["events"]] == [recording["duration_s"]]
