@@ -79,7 +79,8 @@ def test_a_build_killed_at_random_moments_goes_on_to_the_same_bytes(undisturbed,
             workers = workers_of(process)
             process.kill()
         wait_until(lambda workers=workers: not any(map(is_alive, workers)))
-        assert scan_cache(folder).state == "incomplete"
+        # a quick machine may be done with all of them by then
+        assert scan_cache(folder).state == ("complete" if shards(folder) == COUNT else "incomplete")
     with start(corpus, folder) as process:
         said, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
