@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 # this machine's own rather than a version manager's shim, which takes a tenth of a second to start
 PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
-CODE := src deploy tests scripts examples benchmarks
+CODE := src seizure deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help run seizure test lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
