@@ -90,4 +90,6 @@ def wished_trackers(config: Config, folder: Path, first_step: int, say: Say) -> 
         makers[TensorBoard.name] = lambda: TensorBoard(folder, first_step)
     if config.tracking.wandb_project and os.environ.get("WANDB_API_KEY"):
         makers[WeightsAndBiases.name] = lambda: WeightsAndBiases(folder, config)
+    elif config.tracking.wandb_project:
+        say(f"[TRACK] {WeightsAndBiases.name} is off: tracking.wandb_project is set, WANDB_API_KEY is not")
     return Trackers(makers, say)

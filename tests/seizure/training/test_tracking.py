@@ -82,9 +82,12 @@ def wandb(monkeypatch):
     return run
 
 
-def test_wandb_needs_project_and_key(wandb, tmp_path, monkeypatch):
+def test_wandb_needs_project_and_key(wandb, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     wished_trackers(with_tracking(tensorboard=False, wandb_project="eeg"), tmp_path, 1, print)
+    assert "Weights & Biases is off: tracking.wandb_project is set, WANDB_API_KEY is not" in (
+        capsys.readouterr().out
+    )
     monkeypatch.setenv("WANDB_API_KEY", "key")
     wished_trackers(with_tracking(tensorboard=False), tmp_path, 1, print)
     assert not hasattr(wandb, "given")
