@@ -1,13 +1,17 @@
 """The Modal app's files: what they pin is what is locked, and importing the app needs nothing but modal."""
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import modal
 import pytest
+
+from seizure.errors import SeizureError
 
 ROOT = Path(__file__).parents[3]
 MODAL = ROOT / "deploy/modal"
@@ -88,3 +92,58 @@ def test_verify_modal_is_skipped_by_name_without_a_token():
     done = subprocess.run(script, env={"PATH": "/bin"}, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.startswith("verify-modal: skipped: no MODAL_TOKEN_ID")
+
+
+class FakeVolume:
+    """Counts commits; stands in for both Volumes."""
+
+    commits = 0
+
+    def with_mount_options(self, **_: object) -> "FakeVolume":
+        return self
+
+    def commit(self) -> None:
+        FakeVolume.commits += 1
+
+
+@pytest.fixture
+def train_function(monkeypatch):
+    """(what the app's `train` runs, the options that it is deployed with)."""
+    monkeypatch.setattr(modal.Volume, "from_name", lambda *_, **__: FakeVolume())
+    monkeypatch.setattr(modal.App, "function", lambda _, **options: lambda run: (run, options))
+    monkeypatch.setattr(FakeVolume, "commits", 0)
+    spec = importlib.util.spec_from_file_location("app_under_test", MODAL / "app.py")
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    return app.train
+
+
+def test_attempts_of_a_day_make_more_than_a_hundred_hours(train_function):
+    """A job of 100 hours once had a timeout of 24, and no retry."""
+    _, options = train_function
+    assert options["timeout"] <= 24 * 3600, "Modal allows no more"
+    assert options["timeout"] * (options["retries"].max_retries + 1) >= 2 * 100 * 3600
+    assert isinstance(options["volumes"]["/results"], FakeVolume)
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_every_checkpoint_and_every_end_are_committed(train_function, monkeypatch, ends):
+    run, options = train_function
+    seen = {}
+
+    def launch(resolved, **given):
+        seen.update(given)
+        given["on_checkpoint"]()
+        assert FakeVolume.commits == 1
+        if ends == "badly":
+            raise SeizureError("the disk is full")
+        return 0
+
+    monkeypatch.setattr("seizure.launch.launch", launch)
+    if ends == "well":
+        run(str(ROOT / "configs/smoke_test.yaml"))
+    else:
+        with pytest.raises(RuntimeError, match="ended with status 1"):
+            run(str(ROOT / "configs/smoke_test.yaml"))
+    assert FakeVolume.commits == 2
+    assert 0 < seen["limit_s"] < options["timeout"], "time to end by itself, and commit, before it is ended"
