@@ -9,7 +9,7 @@ from seizure.corpus.annotations import (
 from seizure.corpus.discover import discover
 from seizure.corpus.recording import Annotations, Recording, Seizure
 from seizure.corpus.skipped import Skipped, read_skipped, write_skipped
-from seizure.corpus.splits import Splits, check_counts, limit, split
+from seizure.corpus.splits import Splits, check_counts, check_total, limit, split
 
 __all__ = [
     "Annotations",
@@ -19,6 +19,7 @@ __all__ = [
     "Skipped",
     "Splits",
     "check_counts",
+    "check_total",
     "discover",
     "limit",
     "read_all_annotations",

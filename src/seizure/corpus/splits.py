@@ -77,6 +77,25 @@ def limit(splits: Splits, seizure_s: Mapping[str, float], train_files: int, val_
     return limited
 
 
+def check_total(recordings: Sequence[Recording], config: Config) -> None:
+    """Holds what a holdout is to divide to `data.release`: of too few files no whole patients may add up.
+
+    Raises CorpusError, naming the setting to change; a count of another release is for `check_counts`.
+    """
+    release = config.data.release
+    if not release or config.data.split != "holdout":
+        return
+    found = sum(recording.partition in ("train", "") for recording in recordings)
+    expected = config.expect[release]
+    if found in {counts.train + counts.val for counts in config.expect.values()}:
+        return
+    raise CorpusError(
+        f"found {found} files to train and validate with, expected {expected.train + expected.val} of "
+        f"{release} ({expected.train} and {expected.val}); complete the copy, or set data.holdout_val_files "
+        f"and expect.{release} to what yours has"
+    )
+
+
 def check_counts(splits: Splits, config: Config) -> None:
     """Holds a full run to the counts of `data.release`. Raises CorpusError, naming the setting to change."""
     release = config.data.release

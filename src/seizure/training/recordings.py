@@ -21,6 +21,7 @@ def choose_recordings(
     from seizure import corpus
 
     recordings = corpus.discover(data, config.data.layout)
+    corpus.check_total(recordings, config)
     labelled = corpus.read_all_annotations(recordings)
     labelled.require_seizures(data)
     splits = corpus.split(recordings, labelled.seizure_s, config.data)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seizure.config.schema import Config, Data
-from seizure.corpus import Recording, Splits, check_counts, limit, split
+from seizure.corpus import Recording, Splits, check_counts, check_total, limit, split
 from seizure.corpus.holdout import choose_patients
 from seizure.errors import CorpusError
 from tests.seizure.corpus.made_corpus import recording
@@ -227,3 +227,19 @@ def test_counts_of_no_release_name_the_setting() -> None:
     splits = Splits(tuple(corpus({"a": 2})), tuple(corpus({"v": 1}, "dev")), ())
     with pytest.raises(CorpusError, match=r"set expect\.tusz-4667\.train: 2 and expect\.tusz-4667\.val: 1"):
         check_counts(splits, config("tusz-4667"))
+
+
+def test_a_holdout_of_a_corpus_of_another_size_is_refused_before_it_is_divided() -> None:
+    holdout = config("tusz-4667")
+    data = holdout.data.model_copy(update={"split": "holdout"})
+    holdout = holdout.model_copy(update={"data": data})
+    dev = corpus({"v": 9}, "dev")
+    check_total([*corpus({"a": 5}), *dev], holdout)
+    check_total([*corpus({"a": 4}), *dev], holdout)  # the other release's: check_counts names it
+    check_total([*corpus({"a": 3}), *dev], config("tusz-4667"))  # official folders
+    with pytest.raises(CorpusError) as caught:
+        check_total([*corpus({"a": 3}), *dev], holdout)
+    assert str(caught.value) == (
+        "found 3 files to train and validate with, expected 5 of tusz-4667 (4 and 1); complete the copy, or "
+        "set data.holdout_val_files and expect.tusz-4667 to what yours has"
+    )
