@@ -5,7 +5,8 @@ The configuration is saved in it when it is made, and is what every later attemp
 
 import fcntl
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -103,6 +104,33 @@ def held(folder: Path) -> Iterator[None]:
             ) from None
         except OSError:  # a file system without locks, such as some networks': nobody to ask
             pass
+        yield
+
+
+@contextmanager
+def alone(folder: Path, say: Callable[[str], None], patience_s: float = 600.0) -> Iterator[None]:
+    """Within: this is the only training process of the run in `folder`.
+
+    A launcher that was killed leaves its training process, which keeps the step at hand and ends: that is
+    waited for. Raises SeizureError where it does not end.
+    """
+    deadline, has_said = time.monotonic() + patience_s, False
+    with (folder / "training.lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SeizureError(
+                        f"{folder} is being trained by another process: wait for it, or end it"
+                    ) from None
+                if not has_said:
+                    say("[RUN] waiting for the training process of an earlier attempt to end")
+                has_said = True
+                time.sleep(0.1)
+            except OSError:  # a file system without locks: nobody to ask
+                break
         yield
 
 

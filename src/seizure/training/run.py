@@ -22,7 +22,7 @@ from seizure.config import Config, load_resolved
 from seizure.corpus import Splits, read_skipped, write_skipped
 from seizure.errors import CorpusError, SeizureError
 from seizure.launch.environment import LIMIT, check_environment
-from seizure.launch.run_folder import read_state, write_state
+from seizure.launch.run_folder import alone, read_state, write_state
 from seizure.launch.run_log import RunLog
 from seizure.launch.verification import verify_folder
 from seizure.training.recordings import choose_recordings, fill_cache, say_skipped
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if int(os.environ.get("RANK", "0")) > 0:
                 join(given.folder, given.max_steps)
             else:
-                run(given.folder, given.data, given.results, given.max_steps, say)
+                with alone(given.folder, say):
+                    run(given.folder, given.data, given.results, given.max_steps, say)
         except SeizureError as error:
             say(f"error: {error}")
             note(given.folder, "failed", error=str(error))

@@ -13,8 +13,9 @@ from seizure.commands import run, train
 from seizure.errors import ConfigError, SeizureError
 from seizure.launch import launch
 from seizure.launch.child import run_child
-from seizure.launch.run_folder import State, held, read_state, write_state
+from seizure.launch.run_folder import State, alone, held, read_state, write_state
 from tests.seizure.launch.conftest import FULL, SMOKE
+from tests.support.waiting import wait_until
 
 FINISH = """
 state = json.loads((folder / "state.json").read_text())
@@ -204,6 +205,29 @@ def test_two_processes_never_train_the_same_run(go, runs, training):
     go()
     with held(runs()[0]), pytest.raises(SeizureError, match="is being trained by another process"):
         go(resume=True)
+
+
+def test_what_a_killed_launcher_left_is_waited_for(tmp_path):
+    lines, order = [], []
+    with alone(tmp_path, lines.append):
+        after = threading.Thread(target=lambda: _alone(tmp_path, lines, order))
+        after.start()
+        wait_until(lambda: lines, what="the second to say that it waits")
+        order.append("first")
+    after.join(10)
+    assert order == ["first", "second"]
+    assert lines == ["[RUN] waiting for the training process of an earlier attempt to end"]
+    with (
+        alone(tmp_path, lines.append),
+        pytest.raises(SeizureError, match="is being trained by another process"),
+        alone(tmp_path, lines.append, patience_s=0.0),
+    ):
+        pass
+
+
+def _alone(folder, lines, order):
+    with alone(folder, lines.append):
+        order.append("second")
 
 
 def test_a_state_that_is_no_state_is_no_run(tmp_path):
