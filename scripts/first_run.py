@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,10 @@ APP = "deploy/modal/app.py::train"
 SMOKE = "configs/smoke_test.yaml"
 DATA, RESULTS = "seizure-data", "seizure-results"
 REPORTS = ROOT / "reports"
+SYNTHETIC_WORDS = """
+The corpus is synthetic, and easier than patients are: the scores show that the pipeline works, and nothing more.
+"""
+LINK_TUSZ = f"  homeport volume link {DATA} /corpora/tusz\n"
 
 
 def main() -> int:
@@ -31,14 +34,29 @@ def main() -> int:
     say(f"homeport volume link {DATA} {corpus}")
     subprocess.run([BIN / "homeport", "volume", "link", DATA, corpus], cwd=ROOT, check=True)
     say(f"modal run --detach {APP} --config-path {SMOKE}")
-    done = subprocess.run([BIN / "homeport", "run", "--detach", APP, "--config-path", SMOKE], cwd=ROOT)
-    if done.returncode != 0:
-        print(
-            "\nThe run failed; its words are above. To check this machine: homeport doctor", file=sys.stderr
-        )
-        return done.returncode
-    print(summary(newest_run()))
+    status = typed("run", "--detach", APP, "--config-path", SMOKE)
+    if status != 0:
+        words = f"The run failed; its words are above. To check this machine: {to_path()}homeport doctor"
+        print(f"\n{words}", file=sys.stderr)
+        return status
+    print(summary(fetch(newest_run()), synthetic=corpus == SYNTHETIC))
     return 0
+
+
+def typed(*arguments: str) -> int:
+    """Runs a homeport command in the foreground. Ctrl-C reaches it too, and it has the time to answer."""
+    process = subprocess.Popen([BIN / "homeport", *arguments], cwd=ROOT)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        print(
+            f"\nWhat was started in the engine goes on, as --detach asks. Here, modal's commands above begin with"
+            f"\n  {to_path()}homeport modal …"
+            f"\nand {to_path()}homeport down stops all of it, with the engine.",
+            file=sys.stderr,
+        )
+        raise
 
 
 def find_corpus() -> Path:
@@ -65,10 +83,11 @@ def newest_run() -> str:
     return max(name for name in names if name.startswith("smoke-"))
 
 
-def fetch(run: str, name: str, to: Path) -> Path:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    modal("volume", "get", "--force", RESULTS, f"runs/{run}/{name}", str(to))
-    return to
+def fetch(run: str) -> Path:
+    """Copies the run's folder out of the Volume, whole: one command of a second, where each file would be one."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    modal("volume", "get", "--force", RESULTS, f"runs/{run}", str(REPORTS))
+    return REPORTS / run
 
 
 def modal(*arguments: str) -> str:
@@ -77,35 +96,34 @@ def modal(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def summary(run: str) -> str:
-    there = [
-        entry["filename"] for entry in json.loads(modal("volume", "ls", RESULTS, f"runs/{run}", "--json"))
-    ]
-    report = fetch(run, "report.html", REPORTS / f"{run}.html").relative_to(ROOT)
-    with tempfile.TemporaryDirectory() as folder:
-        scores: dict[str, Any] = {
-            split: json.loads(fetch(run, f"scores-{split}.json", Path(folder, split)).read_text())["scores"]
-            for split in ("val", "eval")
-            if f"runs/{run}/scores-{split}.json" in there
-        }
-        verified = json.loads(fetch(run, "verification.json", Path(folder, "verification")).read_text())
-    to_path = "" if os.environ.get("VIRTUAL_ENV") == str(ROOT / ".venv") else ".venv/bin/"
+def summary(folder: Path, *, synthetic: bool) -> str:
+    """What came out, of a run's folder that was fetched, and what can be done next."""
+    scores = {
+        split: json.loads(Path(folder, f"scores-{split}.json").read_text())["scores"]
+        for split in ("val", "eval")
+        if Path(folder, f"scores-{split}.json").exists()
+    }
+    verified = json.loads(Path(folder, "verification.json").read_text())
+    shown = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     return f"""
 Scores on recordings that were not trained on (threshold fitted on val):
 {table(scores)}
-
+{SYNTHETIC_WORDS if synthetic else ""}
 Verification: {verified["verdict"]} (files, variable and cache folder are those that were asked for).
-The report, one page: {report}
+The report, one page: {shown}/report.html
 
+To find seizures in a recording of yours with this model:
+  {to_path()}python -m seizure predict RECORDING.edf --model {shown}
 To type modal commands yourself, point this shell at the engine:
-  eval "$({to_path}homeport env)"
-
-Everything of the run lies in a Volume; to fetch it:
-  modal volume get {RESULTS} runs/{run}
+  eval "$({to_path()}homeport env)"
 The full training, of which this was the smoke run; its corpus is TUSZ, see docs/seizure.md:
-  modal run --detach {APP}
+{LINK_TUSZ if synthetic else ""}  modal run --detach {APP}
 To stop the engine:
-  {to_path}homeport down"""
+  {to_path()}homeport down"""
+
+
+def to_path() -> str:
+    return "" if os.environ.get("VIRTUAL_ENV") == str(ROOT / ".venv") else ".venv/bin/"
 
 
 def table(scores: dict[str, Any]) -> str:
