@@ -20,7 +20,7 @@ SMOKE = "configs/smoke_test.yaml"
 DATA, RESULTS = "seizure-data", "seizure-results"
 REPORTS = ROOT / "reports"
 SYNTHETIC_WORDS = """
-The corpus is synthetic, and easier than patients are: the scores show that the pipeline works, and nothing more.
+The corpus is synthetic, and easier than patients are: these scores show that the pipeline works, no more.
 """
 LINK_TUSZ = f"  homeport volume link {DATA} /corpora/tusz\n"
 
@@ -50,12 +50,11 @@ def typed(*arguments: str) -> int:
         return process.wait()
     except KeyboardInterrupt:
         process.wait()
-        print(
-            f"\nWhat was started in the engine goes on, as --detach asks. Here, modal's commands above begin with"
-            f"\n  {to_path()}homeport modal …"
-            f"\nand {to_path()}homeport down stops all of it, with the engine.",
-            file=sys.stderr,
+        words = (
+            "What was started in the engine goes on, as --detach asks. In this shell, modal's commands above\n"
+            f"begin with {to_path()}homeport; {to_path()}homeport down stops all of it, with the engine."
         )
+        print(f"\n{words}", file=sys.stderr)
         raise
 
 
@@ -84,7 +83,7 @@ def newest_run() -> str:
 
 
 def fetch(run: str) -> Path:
-    """Copies the run's folder out of the Volume, whole: one command of a second, where each file would be one."""
+    """Copies the run's folder out of the Volume, whole: a second, which each file would take alone."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     modal("volume", "get", "--force", RESULTS, f"runs/{run}", str(REPORTS))
     return REPORTS / run

@@ -1,4 +1,4 @@
-"""What `make run` says when the smoke run is done: the scores, what they are worth, and what can be done next."""
+"""What `make run` says in the end: the scores, what they are worth, and what can be done next."""
 
 import importlib.util
 import json
