@@ -9,7 +9,10 @@ import pytest
 from seizure.cache import Index
 from seizure.corpus import Recording, Skipped, Splits, write_skipped
 from seizure.errors import CorpusError, Fault
+from seizure.training.recordings import choose_recordings
 from seizure.training.run import train_here, write_splits
+from tests.seizure.corpus.made_corpus import add_tusz
+from tests.seizure.launch.conftest import FULL
 
 
 def recording(name: str) -> Recording:
@@ -25,6 +28,20 @@ def test_another_attempt_with_other_recordings_is_refused(tmp_path: Path):
     more = Splits((*splits.train, recording("aaaaaaac_s001_t000")), splits.val, ())
     with pytest.raises(CorpusError, match=r"has changed since .*: other recordings in train\. Bring back"):
         write_splits(path, more, tmp_path)
+
+
+def test_training_recordings_without_a_seizure_stop_the_run_before_anything_is_built(
+    tmp_path: Path, configuration
+):
+    """Seizures of validation do not make up for it."""
+    seizure = "TERM,10.0000,40.0000,seiz,1.0000"
+    add_tusz(tmp_path, "train", "aaaaaaaa")
+    add_tusz(tmp_path, "dev", "aaaaaaab", rows=[seizure])
+    config = configuration(FULL).config
+    with pytest.raises(CorpusError, match="annotations of the 1 training recordings hold no seizure"):
+        choose_recordings(config, tmp_path, None, print)
+    add_tusz(tmp_path, "train", "aaaaaaac", rows=[seizure])
+    assert len(choose_recordings(config, tmp_path, None, print)[1].train) == 2
 
 
 def test_a_recording_that_was_left_out_is_not_trained_on_by_its_old_shard(tmp_path: Path, monkeypatch):

@@ -9,9 +9,13 @@ import torch
 
 from seizure.config.schema import Postprocessing
 from seizure.errors import CheckpointError
+from seizure.model import build_model
 from seizure.training import checkpoint
 from seizure.training.checkpoint import load_model, read_checkpoint, set_threshold
+from seizure.training.devices import Place
 from seizure.training.randomness import put_states, step_generator, take_states
+from seizure.training.resuming import State
+from tests.seizure.cache.made import CHANNELS
 from tests.seizure.training.life import live, make_config
 
 
@@ -59,6 +63,24 @@ def test_other_settings_are_refused_by_name(cache, stopped):
         live(cache, stopped, resume=True, config=config)
     assert "training.batch_size: 4 then, 8 now" in str(caught.value)
     assert "training.learning_rate: 0.001 then, 0.002 now" in str(caught.value)
+
+
+def test_the_scaler_goes_on_where_it_was(tmp_path):
+    """bfloat16 needs none; a format that does must not begin with a scale of 65,536 again."""
+
+    def state(scale):
+        model = build_model("tiny", 3)
+        optimiser = torch.optim.RAdam(model.parameters())
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        scaler.scale(torch.ones(1))
+        here = Place(torch.device("cpu"))
+        return State(make_config(), CHANNELS, ("a",), ("c",), model, optimiser, scheduler, scaler, here)
+
+    state(512.0).write(tmp_path, 3, 0.5, print)
+    resumed = state(65536.0)
+    assert resumed.restore(tmp_path, print) == (3, 0.5)
+    assert resumed.scaler.get_scale() == 512.0
 
 
 def test_steps_and_logging_may_change(cache, stopped):
