@@ -12,6 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seizure.corpus.discover import discover
+from seizure.errors import SeizureError
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SYNTHETIC = Path("data/synthetic")
@@ -26,11 +29,15 @@ LINK_TUSZ = f"  homeport volume link {DATA} /corpora/tusz\n"
 
 
 def main() -> int:
+    named = os.environ.get("TUSZ_DIR")
+    corpus = own_corpus(named) if named else SYNTHETIC
     up = subprocess.run([BIN / "homeport", "up"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if up.returncode != 0:
         return up.returncode
     print(up.stdout.splitlines()[0], flush=True)
-    corpus = find_corpus()
+    if not named:
+        say(f"python -m seizure synth {SYNTHETIC}")
+        subprocess.run([BIN / "python", "-m", "seizure", "synth", SYNTHETIC], cwd=ROOT, check=True)
     say(f"homeport volume link {DATA} {corpus}")
     subprocess.run([BIN / "homeport", "volume", "link", DATA, corpus], cwd=ROOT, check=True)
     say(f"modal run --detach {APP} --config-path {SMOKE}")
@@ -39,7 +46,7 @@ def main() -> int:
         words = f"The run failed; its words are above. To check this machine: {to_path()}homeport doctor"
         print(f"\n{words}", file=sys.stderr)
         return status
-    print(summary(fetch(newest_run()), synthetic=corpus == SYNTHETIC))
+    print(summary(fetch(newest_run()), synthetic=not named))
     return 0
 
 
@@ -51,24 +58,23 @@ def typed(*arguments: str) -> int:
     except KeyboardInterrupt:
         process.wait()
         words = (
-            "What was started in the engine goes on, as --detach asks. In this shell, modal's commands above\n"
-            f"begin with {to_path()}homeport; {to_path()}homeport down stops all of it, with the engine."
+            "What was started in the engine goes on, as --detach asks. Here, modal's commands above begin\n"
+            f"with {to_path()}homeport; {to_path()}homeport down stops all of it, with the engine."
         )
         print(f"\n{words}", file=sys.stderr)
         raise
 
 
-def find_corpus() -> Path:
-    """The folder that TUSZ_DIR names, as it is; else the synthetic corpus, made unless it is there."""
-    named = os.environ.get("TUSZ_DIR")
-    if named:
-        folder = Path(named).expanduser().resolve()
-        if not folder.is_dir():
-            sys.exit(f"TUSZ_DIR={named} is no folder: name the one that holds edf/train and edf/dev")
-        return folder
-    say(f"python -m seizure synth {SYNTHETIC}")
-    subprocess.run([BIN / "python", "-m", "seizure", "synth", SYNTHETIC], cwd=ROOT, check=True)
-    return SYNTHETIC
+def own_corpus(named: str) -> Path:
+    """The folder that TUSZ_DIR names. Exits, before anything is started, where no corpus is in it."""
+    folder = Path(named).expanduser().resolve()
+    if not folder.is_dir():
+        sys.exit(f"TUSZ_DIR={named} is no folder: name the one that holds edf/train and edf/dev")
+    try:
+        discover(folder)
+    except SeizureError as error:
+        sys.exit(f"TUSZ_DIR={named}: {error}")
+    return folder
 
 
 def say(command: str) -> None:

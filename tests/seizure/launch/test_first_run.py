@@ -52,3 +52,12 @@ def test_the_splits_that_were_scored_are_shown_with_their_figures(first_run: Mod
     assert row.split() == ["val:", "OVLP", "0.875", "-", "0.500", "24.0"]
     assert "eval:" not in words
     assert f"{run}/report.html" in words
+
+
+@pytest.mark.parametrize("named", ["nowhere", "."])
+def test_a_folder_without_a_corpus_is_refused_before_anything_starts(
+    first_run: ModuleType, tmp_path: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSZ_DIR", str(tmp_path / named))
+    with pytest.raises(SystemExit, match=r"TUSZ_DIR=.*(is no folder|no layout found)"):
+        first_run.main()
