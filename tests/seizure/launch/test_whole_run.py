@@ -104,3 +104,15 @@ def test_a_corpus_of_another_size_stops_the_run_before_anything_is_built(train, 
     assert "expect.tusz-2.0.3.train: 4" in said
     assert "Traceback" not in said
     assert not (tmp_path / "cache").exists()
+
+
+def test_two_devices_are_trained_on_by_torchrun(train, tmp_path: Path):
+    """No GPU is needed to see two of them: each process finds none, and takes the CPU."""
+    full = ("configs/tusz_train_local.yaml", "--set", f"data.split=official,data.release='',{FEW}")
+    process = train(*full, "--max-steps", "2", CUDA_VISIBLE_DEVICES="0,1")
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert "on 2 x CPU" in said and "[TRAIN] steps 1 to 2 (" in said and ", 4 windows a step" in said
+    assert said.count("Loading 4 train, 2 val files") == 1, "one prepares, scores and reports"
+    assert said.count("\n[CHECKPOINT] ") == len(list(tmp_path.glob("runs/*/checkpoints/*.pt")))
+    assert "verdict: this is the run that was asked for" in said
