@@ -22,7 +22,7 @@ PYTHON = """
     REFUSED = {
         "schedule": lambda: app.function(serialized=True, schedule=modal.Period(days=1))(serve),
         "web endpoint": lambda: app.function(serialized=True)(modal.asgi_app()(serve)),
-        "Cls": lambda: app.cls(serialized=True)(Cat),
+        "class": lambda: app.cls(serialized=True, block_network=True)(Cat),
         "CloudBucketMount": lambda: app.function(
             serialized=True, volumes={"/bucket": modal.CloudBucketMount("bucket")}
         )(serve),
@@ -55,7 +55,7 @@ def test_features_that_are_not_served_are_refused_by_name(refusals):
     said = {
         "schedule": "schedule=",
         "web endpoint": "a web endpoint",
-        "Cls": "modal.Cls",
+        "class": "block_network=True",
         "CloudBucketMount": "CloudBucketMount",
         "block_network": "block_network=True",
         "proxy": "Proxy",

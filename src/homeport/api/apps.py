@@ -7,7 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control import deployments
+from homeport.control import classes, deployments
 from homeport.control.apps import Apps
 from homeport.plan.suggestions import nearest
 from homeport.store.database import Database
@@ -94,7 +94,10 @@ class AppServicer:
         functions = set(layout.function_ids.values())
         return api_pb2.AppGetLayoutResponse(
             app_layout=api_pb2.AppLayout(
-                objects=[item for item in self._functions(request.app_id) if item.object_id in functions],
+                objects=[
+                    *(item for item in self._functions(request.app_id) if item.object_id in functions),
+                    *map(classes.described, layout.class_ids.values()),
+                ],
                 function_ids=layout.function_ids,
                 class_ids=layout.class_ids,
             )
@@ -105,6 +108,7 @@ class AppServicer:
     ) -> api_pb2.AppGetObjectsResponse:
         layout = self._apps.layout(request.app_id)
         known = {item.object_id: item for item in self._functions(request.app_id)}
+        known.update((class_id, classes.described(class_id)) for class_id in layout.class_ids.values())
         tagged = {**layout.function_ids, **layout.class_ids}
         return api_pb2.AppGetObjectsResponse(
             items=[

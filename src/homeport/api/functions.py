@@ -39,6 +39,7 @@ class FunctionServicer:
         function_id = self._apps.deployed_function(
             request.environment_name, request.app_name, request.object_tag
         )
+        self._apps.require_version(request.environment_name, request.app_name, request.app_version)
         definition = self._functions.get(function_id)
         return api_pb2.FunctionGetResponse(
             function_id=function_id, handle_metadata=definition.handle, function=definition.data

@@ -17,6 +17,7 @@ from typing import Final
 from modal_proto import api_pb2
 
 from homeport.control import deployments
+from homeport.control.classes import SERVICE
 from homeport.control.deployments import Layout
 from homeport.control.environments import Environments
 from homeport.control.heartbeats import CallLater, Heartbeats
@@ -143,6 +144,15 @@ class Apps:
     def deployed_class(self, environment: str, app_name: str, tag: str) -> str:
         """The id of a deployed class. Raises NotFoundError."""
         return self._deployed_object(environment, app_name, tag, "Class")
+
+    def require_version(self, environment: str, app_name: str, version: int) -> None:
+        """Raises NotServedError for a version of a deployed app that is not its newest; 0 is any."""
+        newest = self.layout(self.deployed(environment, app_name)["app_id"]).version
+        if version and version != newest:
+            raise NotServedError(
+                f"Homeport runs the newest version of '{app_name}' only, which is {newest}, not {version}; "
+                "look it up without version=."
+            )
 
     def named(self, environment: str, name: str) -> tuple[sqlite3.Row | None, sqlite3.Row | None]:
         """The deployed app of a name, or else the one that had it last."""
@@ -293,7 +303,14 @@ class Apps:
         layout = self.layout(app["app_id"])
         found = (layout.function_ids if kind == "Function" else layout.class_ids).get(tag)
         if found is None:
-            names = ", ".join(sorted({**layout.function_ids, **layout.class_ids})) or "nothing"
+            if kind == "Function" and tag.partition(".")[0] in layout.class_ids:
+                name = tag.partition(".")[0]
+                raise NotFoundError(
+                    f"'{name}' in the deployed app '{app_name}' is a class; look it up with "
+                    f"modal.Cls.from_name('{app_name}', '{name}')"
+                )
+            tags = {**layout.function_ids, **layout.class_ids}
+            names = ", ".join(sorted(tag for tag in tags if not tag.endswith(SERVICE))) or "nothing"
             raise NotFoundError(
                 f"{kind} '{tag}' is not in the deployed app '{app_name}' (it has {names}); "
                 f"deploy a version that has it with: modal deploy FILE"

@@ -5,12 +5,14 @@ in memory. What runs of it is left to containers.py, what is called of it to cal
 """
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modal_proto import api_pb2
 
+from homeport.control import classes, variants
+from homeport.control import function_messages as messages
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.model.ids import FUNCTION, new_id
 from homeport.plan import options, resources
@@ -18,7 +20,6 @@ from homeport.plan.retries import RetryPolicy
 from homeport.store.database import Database
 
 _DEFAULT_TIMEOUT_S = 300.0
-_MAX_TIMEOUT_S = 24 * 3600  # Modal's own bound
 _DEFAULT_SCALEDOWN_S = 60.0
 _DEFINITION = "de"  # the prefix of a definition's id
 _STOPPED = (api_pb2.APP_STATE_STOPPED, api_pb2.APP_STATE_STOPPING)
@@ -44,6 +45,8 @@ class Definition:
     max_containers: int
     buffer_containers: int
     scaledown_s: float
+    base_id: str = ""  # of a variant: the function that it was made of
+    params: bytes = b""  # of a variant: the parameters of its class, as they came
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,6 @@ class Functions:
     ) -> tuple[str, api_pb2.FunctionHandleMetadata]:
         """Reserves an id for a function that is about to be defined. Raises NotFoundError for its app."""
         app = self._open_app(request.app_id)
-        if request.method_definitions:
-            raise NotServedError(_not_served(request.function_name, ["modal.Cls (@app.cls)"]))
         function_id = self._existing(request.existing_function_id, app.app_id)
         if function_id:
             row = self._db.one("function_by_id", function_id=function_id)
@@ -92,6 +93,7 @@ class Functions:
             definition_id=definition_id,
             app_id=app.app_id,
         )
+        classes.add_methods(handle, request.method_definitions)
         if not request.existing_function_id:
             self._db.run(
                 "function_insert",
@@ -109,19 +111,23 @@ class Functions:
         """Defines a function, and says which of its options are not as asked for. Raises NotServedError for
         those that Homeport does not serve."""
         app = self._open_app(request.app_id)
-        data = _data_of(request)
+        data = messages.data_of(request)
         if not data.ranked_functions:
             raise InvalidError("FunctionCreate came without a function.")
         tag = data.function_name
-        _check_timeouts(tag, data)
-        warnings = self._judged(tag, data)
+        messages.check_timeouts(tag, data)
+        warnings = messages.judged(tag, data)
         function_id = self._existing(request.existing_function_id, app.app_id) or new_id(FUNCTION)
         definition_id = new_id(_DEFINITION)
-        handle = _handle_of(data, app.app_id, definition_id)
+        handle = messages.handle_of(data, app.app_id, definition_id)
         definition = self._project(function_id, definition_id, app.app_id, data, handle)
         if definition.grant.refusal:
             raise FailedPreconditionError(definition.grant.refusal)
         warnings.extend(definition.grant.warnings)
+        if data.autoscaler_settings.min_containers and classes.needs_parameters(data):
+            warnings.append(
+                f"{tag}: min_containers= holds for each set of parameters, from its first use on."
+            )
         with self._db.transaction():
             fields: dict[str, Any] = {
                 "function_id": function_id,
@@ -132,10 +138,50 @@ class Functions:
             }
             if not self._db.run("function_define", **fields).rowcount:
                 self._db.run("function_insert", app_id=app.app_id, created_at=time.time(), **fields)
+            self._db.run("variants_reset", base_id=function_id)
         self._known[function_id] = definition
-        for hook in self.on_defined:
-            hook(definition)
+        self._tell_defined(definition)
+        for row in self._db.all("variants_of_function", base_id=function_id):
+            if self._known.pop(row["function_id"], None) is not None:
+                self._tell_defined(self.get(row["function_id"]))
         return definition, warnings
+
+    def bind(self, request: api_pb2.FunctionBindParamsRequest) -> tuple[Definition, list[str]]:
+        """The variant of a function with these parameters and options, the same one each time: its containers
+        are its own. Raises NotServedError, NotFoundError, FailedPreconditionError."""
+        base = self.get(request.function_id)
+        self._open_app(base.app_id)
+        if base.base_id:
+            raise InvalidError(
+                f"Function {base.function_id} is a variant itself; bind the one it was made of."
+            )
+        warnings = messages.judged_options(base.tag, request.function_options)
+        made_of: dict[str, Any] = {
+            "base_id": base.function_id,
+            "params": request.serialized_params,
+            "options": variants.written(request.function_options),
+        }
+        row = self._db.one("variant", **made_of)
+        if row is None:
+            grant = self._project_variant("", base.function_id, made_of["params"], made_of["options"]).grant
+            if grant.refusal:
+                raise FailedPreconditionError(grant.refusal)
+            self._db.run(
+                "variant_insert",
+                function_id=new_id(FUNCTION),
+                definition_id=base.definition_id,
+                app_id=base.app_id,
+                tag=base.tag,
+                created_at=time.time(),
+                **made_of,
+            )
+            row = self._db.one("variant", **made_of)
+            assert row is not None
+        is_new = row["function_id"] not in self._known
+        definition = self.get(row["function_id"])
+        if is_new:
+            self._tell_defined(definition)
+        return definition, [*warnings, *(definition.grant.warnings if is_new else ())]
 
     def get(self, function_id: str) -> Definition:
         """Raises NotFoundError, also for a function that was only announced."""
@@ -143,6 +189,12 @@ class Functions:
         if known is not None:
             return known
         row = self._db.one("function_by_id", function_id=function_id)
+        if row is not None and row["base_id"]:
+            definition = self._project_variant(
+                function_id, row["base_id"], row["params"], row["options"], row["autoscaler"]
+            )
+            self._known[function_id] = definition
+            return definition
         if row is None or not row["definition"]:
             raise NotFoundError(f"Function {function_id} does not exist on this engine.")
         data = api_pb2.FunctionData.FromString(row["definition"])
@@ -154,7 +206,7 @@ class Functions:
         return definition
 
     def handles(self, app_id: str) -> list[tuple[str, api_pb2.FunctionHandleMetadata]]:
-        """(function id, handle metadata) of each function of an app."""
+        """(function id, handle metadata) of each function of an app, variants left out."""
         return [
             (row["function_id"], api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"]))
             for row in self._db.all("functions_of_app", app_id=app_id)
@@ -179,10 +231,10 @@ class Functions:
         self, function_id: str, settings: api_pb2.AutoscalerSettings
     ) -> tuple[Definition, list[str]]:
         """Overrides the autoscaler settings that are set, until the function is defined anew."""
-        verdict = options.judge(options.AUTOSCALER, _set_fields(settings), "AutoscalerSettings")
+        verdict = options.judge(options.AUTOSCALER, messages.set_fields(settings), "AutoscalerSettings")
         definition = self.get(function_id)
         if verdict.refused:
-            raise NotServedError(_not_served(definition.tag, verdict.refused))
+            raise NotServedError(messages.not_served(definition.tag, verdict.refused))
         row = self._db.one("function_by_id", function_id=function_id)
         assert row is not None
         merged = api_pb2.AutoscalerSettings.FromString(row["autoscaler"])
@@ -198,6 +250,28 @@ class Functions:
         definitions = (self.get(row["function_id"]) for row in self._db.all("functions_of_live_apps"))
         return [definition for definition in definitions if definition.min_containers]
 
+    def _tell_defined(self, definition: Definition) -> None:
+        for hook in self.on_defined:
+            hook(definition)
+
+    def _project_variant(
+        self, function_id: str, base_id: str, params: bytes, given: bytes, autoscaler: bytes = b""
+    ) -> Definition:
+        """A variant follows the newest definition of its function."""
+        row = self._db.one("function_by_id", function_id=base_id)
+        assert row is not None
+        data = variants.applied(
+            api_pb2.FunctionData.FromString(row["definition"]), api_pb2.FunctionOptions.FromString(given)
+        )
+        messages.check_timeouts(row["tag"], data)
+        data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(autoscaler))
+        handle = messages.handle_of(data, row["app_id"], row["definition_id"])
+        handle.base_function_id = base_id
+        plain = self._project(function_id, row["definition_id"], row["app_id"], data, handle)
+        return replace(
+            plain, base_id=base_id, params=params, min_containers=data.autoscaler_settings.min_containers
+        )
+
     def _open_app(self, app_id: str) -> AppFacts:
         app = self.app(app_id)
         if app.stopped:
@@ -211,25 +285,6 @@ class Functions:
         if row is None or row["app_id"] != app_id:
             raise NotFoundError(f"Function {function_id} does not exist in app {app_id}.")
         return function_id
-
-    def _judged(self, tag: str, data: api_pb2.FunctionData) -> list[str]:
-        """The warnings on a definition. Raises NotServedError with all that is refused at once."""
-        verdicts = [options.judge(options.FUNCTION_DATA, _set_fields(data), "FunctionData")]
-        verdicts.append(
-            options.judge(options.AUTOSCALER, _set_fields(data.autoscaler_settings), "AutoscalerSettings")
-        )
-        for ranked in data.ranked_functions:
-            function = ranked.function
-            verdicts.append(options.judge(options.FUNCTION, _set_fields(function), "Function"))
-            verdicts.append(options.judge(options.RESOURCES, _set_fields(function.resources), "Resources"))
-            verdicts.extend(
-                options.judge(options.VOLUME_MOUNT, _set_fields(mount), "VolumeMount")
-                for mount in function.volume_mounts
-            )
-        refused = dict.fromkeys(name for verdict in verdicts for name in verdict.refused)
-        if refused:
-            raise NotServedError(_not_served(tag, refused))
-        return list(dict.fromkeys(f"{tag}: {text}" for verdict in verdicts for text in verdict.warnings))
 
     def _project(
         self,
@@ -268,100 +323,12 @@ class Functions:
             data=data,
             handle=handle,
             grant=grant,
-            policy=_policy_of(function.retry_policy),
+            policy=messages.policy_of(function.retry_policy),
             timeout_s=timeout_s,
             startup_timeout_s=float(function.startup_timeout_secs) or timeout_s,
             concurrency=max(1, function.max_concurrent_inputs, function.batch_max_size),
-            min_containers=settings.min_containers,
+            min_containers=0 if classes.needs_parameters(data) else settings.min_containers,
             max_containers=settings.max_containers,
             buffer_containers=settings.buffer_containers,
             scaledown_s=float(settings.scaledown_window) or _DEFAULT_SCALEDOWN_S,
         )
-
-
-def _check_timeouts(tag: str, data: api_pb2.FunctionData) -> None:
-    """Raises InvalidError for what Modal's cloud would not take either."""
-    for ranked in data.ranked_functions:
-        function = ranked.function
-        for option, seconds in (
-            ("timeout", function.timeout_secs),
-            ("startup_timeout", function.startup_timeout_secs),
-        ):
-            if seconds > _MAX_TIMEOUT_S:
-                raise InvalidError(
-                    f"{option}={seconds} of {tag} is over Modal's limit of 24 hours. "
-                    f"Give {option}={_MAX_TIMEOUT_S} at most."
-                )
-
-
-def _data_of(request: api_pb2.FunctionCreateRequest) -> api_pb2.FunctionData:
-    """FunctionData as it came, or made of a single Function by the fields that both messages have."""
-    if request.HasField("function_data"):
-        return request.function_data
-    if not request.HasField("function"):
-        return api_pb2.FunctionData()
-    data = api_pb2.FunctionData()
-    known = data.DESCRIPTOR.fields_by_name
-    for field, value in request.function.ListFields():
-        if field.name not in known:
-            continue
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            _copy_map(getattr(data, field.name), value)
-        elif field.is_repeated:
-            getattr(data, field.name).extend(value)
-        elif field.message_type is not None:
-            getattr(data, field.name).CopyFrom(value)
-        else:
-            setattr(data, field.name, value)
-    data.ranked_functions.add(rank=0).function.CopyFrom(request.function)
-    return data
-
-
-def _copy_map(target: Any, source: Any) -> None:
-    for key, value in source.items():
-        if hasattr(value, "CopyFrom"):
-            target[key].CopyFrom(value)
-        else:
-            target[key] = value
-
-
-def _handle_of(data: api_pb2.FunctionData, app_id: str, definition_id: str) -> api_pb2.FunctionHandleMetadata:
-    handle = api_pb2.FunctionHandleMetadata(
-        function_name=data.function_name,
-        function_type=data.function_type,
-        is_method=data.is_method,
-        definition_id=definition_id,
-        supported_input_formats=data.supported_input_formats,
-        supported_output_formats=data.supported_output_formats,
-        app_id=app_id,
-    )
-    handle.function_schema.CopyFrom(data.function_schema)
-    handle.class_parameter_info.CopyFrom(data.class_parameter_info)
-    return handle
-
-
-def _policy_of(policy: api_pb2.FunctionRetryPolicy) -> RetryPolicy:
-    return RetryPolicy(
-        limit=policy.retries,
-        initial_delay_s=policy.initial_delay_ms / 1000,
-        backoff=policy.backoff_coefficient or 1.0,
-        longest_delay_s=policy.max_delay_ms / 1000,
-    )
-
-
-def _set_fields(message: Any) -> Iterable[str]:
-    """Names of the fields that carry anything: an empty sub-message carries nothing. Fields that these stubs
-    do not know are named by their number."""
-    from google.protobuf.unknown_fields import UnknownFieldSet  # needed once a definition, not at start-up
-
-    for field, value in message.ListFields():
-        if field.message_type is not None and not field.is_repeated and not value.ByteSize():
-            continue
-        yield field.name
-    for unknown in UnknownFieldSet(message):  # type: ignore[attr-defined]
-        yield f"field_{unknown.field_number}"
-
-
-def _not_served(tag: str, names: Iterable[str]) -> str:
-    listed = ", ".join(names)
-    return f"{tag} asks for {listed}, which Homeport does not serve yet; remove it, or run the app on Modal."

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from modal_proto import api_pb2
 
+from homeport.control import classes
 from homeport.control.contracts import ImageSource, MountSource, SecretSource, VolumeSource
 from homeport.control.functions import AppFacts, Definition, Functions
 from homeport.model.home import Home
@@ -126,6 +127,7 @@ class Starter:
             function_id=definition.function_id,
             app_id=definition.app_id,
             function_def=definition.function,
+            serialized_params=definition.params,
             environment_name=app.environment,
             app_layout=self._layout(definition),
         )
@@ -142,9 +144,9 @@ class Starter:
             object_id = dependency.object_id
             if object_id not in objects:
                 objects[object_id] = self._sources.describe(object_id)
-        return api_pb2.AppLayout(
-            objects=objects.values(), function_ids=function_ids, class_ids=dict(layout.class_ids)
-        )
+        class_ids = classes.class_ids(function_ids, layout.class_ids)
+        objects.update((class_id, classes.described(class_id)) for class_id in class_ids.values())
+        return api_pb2.AppLayout(objects=objects.values(), function_ids=function_ids, class_ids=class_ids)
 
     def _record(self, task_id: str, ground: Ground) -> None:
         """Writes down, before the container exists, where its variables came from and what its image is."""

@@ -53,6 +53,11 @@ FUNCTION: dict[str, Option] = {
     "supported_input_formats": _HONOURED,
     "supported_output_formats": _HONOURED,
     "object_dependencies": _HONOURED,
+    # what methods it has
+    "is_class": _HONOURED,
+    "class_serialized": _HONOURED,
+    "class_parameter_info": _HONOURED,
+    "method_definitions": _HONOURED,  # each of its fields is judged in METHOD
     # what it runs in
     "image_id": _HONOURED,
     "mount_ids": _HONOURED,
@@ -111,11 +116,7 @@ FUNCTION: dict[str, Option] = {
     "http_config": _refused("modal.Server (HTTP)"),
     "is_server": _refused("modal.Server"),
     "is_sessioned": _refused("a sessioned modal.Server"),
-    "is_class": _refused("modal.Cls (@app.cls)"),
-    "is_method": _refused("modal.Cls (@app.cls)"),
-    "class_serialized": _refused("modal.Cls (@app.cls)"),
-    "class_parameter_info": _refused("parameters of a modal.Cls"),
-    "method_definitions": _refused("methods of a modal.Cls"),
+    "is_method": _refused("a method outside its class (upgrade the modal client)"),
     "pty_info": _refused("an interactive session (modal run -i)"),
     "is_builder_function": _refused("Image.run_function"),
     "proxy_id": _refused("proxy="),
@@ -177,6 +178,44 @@ AUTOSCALER: dict[str, Option] = {
     "target_concurrency": _refused("target concurrency of a modal.Server"),
     "target_concurrency_float": _refused("target concurrency of a modal.Server"),
     "scaledown_rate_limit": _refused("a scale-down rate limit"),
+}
+
+METHOD: dict[str, Option] = {
+    "function_name": _HONOURED,
+    "function_type": _HONOURED,
+    "function_schema": _HONOURED,
+    "supported_input_formats": _HONOURED,
+    "supported_output_formats": _HONOURED,
+    "webhook_config": FUNCTION["webhook_config"],
+    "web_url": _INTERNAL,
+    "web_url_info": _INTERNAL,
+    "custom_domain_info": FUNCTION["custom_domain_info"],
+}
+
+# What with_options, with_concurrency and with_batching give.
+VARIANT: dict[str, Option] = {
+    "secret_ids": _HONOURED,
+    "replace_secret_ids": _HONOURED,
+    "volume_mounts": _HONOURED,  # each of its fields is judged in VOLUME_MOUNT
+    "replace_volume_mounts": _HONOURED,
+    "resources": _HONOURED,  # each of its fields is judged in RESOURCES
+    "retry_policy": _HONOURED,
+    "timeout_secs": _HONOURED,
+    "concurrency_limit": _HONOURED,
+    "buffer_containers": _HONOURED,
+    "task_idle_timeout_secs": _HONOURED,
+    "warm_pool_size": _HONOURED,
+    "max_concurrent_inputs": _HONOURED,
+    "target_concurrent_inputs": _HONOURED,
+    "batch_max_size": _HONOURED,
+    "batch_linger_ms": _HONOURED,
+    "scheduler_placement": FUNCTION["scheduler_placement"],
+    "cloud_provider_str": FUNCTION["cloud_provider_str"],
+    "routing_region": FUNCTION["routing_region"],
+    "mount_ids": _refused("mounts in with_options"),
+    "cloud_bucket_mounts": FUNCTION["cloud_bucket_mounts"],
+    "replace_cloud_bucket_mounts": FUNCTION["cloud_bucket_mounts"],
+    "pinned_app_version": _refused("version="),
 }
 
 VOLUME_MOUNT: dict[str, Option] = {

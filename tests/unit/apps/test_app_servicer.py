@@ -39,7 +39,7 @@ def test_layout_and_objects_tell_what_the_newest_version_holds(world: World) -> 
         )
         layout = await servicer.AppGetLayout(api_pb2.AppGetLayoutRequest(app_id=app_id), CALLER)
         assert dict(layout.app_layout.function_ids) == {"f": "fu-1"}
-        assert [o.object_id for o in layout.app_layout.objects] == ["fu-1"]
+        assert [o.object_id for o in layout.app_layout.objects] == ["fu-1", "cs-1"]
         assert layout.app_layout.objects[0].function_handle_metadata == metadata
         objects = await servicer.AppGetObjects(api_pb2.AppGetObjectsRequest(app_id=app_id), CALLER)
         assert {item.tag: item.object.object_id for item in objects.items} == {"f": "fu-1", "C": "cs-1"}

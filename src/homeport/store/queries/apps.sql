@@ -12,13 +12,15 @@ VALUES (:name, :environment_id, :created_at) ON CONFLICT (name) DO NOTHING;
 -- name: set_environment_builder
 UPDATE environments SET image_builder_version = :image_builder_version WHERE name = :name;
 
--- What keeps an environment from being deleted: running apps, and volumes and secrets that have a name.
+-- What keeps an environment from being deleted: running apps, and what has a name: volumes, secrets, Dicts, Queues.
 -- name: environment_contents
 SELECT 'app' AS kind, app_id AS name FROM apps WHERE environment = :environment AND stopped_at IS NULL
 UNION ALL
 SELECT 'volume', name FROM volumes WHERE environment = :environment AND name IS NOT NULL
 UNION ALL
-SELECT 'secret', name FROM secrets WHERE environment = :environment AND name IS NOT NULL;
+SELECT 'secret', name FROM secrets WHERE environment = :environment AND name IS NOT NULL
+UNION ALL
+SELECT kind, name FROM stored_objects WHERE environment = :environment AND name IS NOT NULL;
 
 -- name: remove_environment
 DELETE FROM environments WHERE name = :name;
@@ -84,7 +86,7 @@ SELECT * FROM app_versions WHERE app_id = :app_id ORDER BY version DESC LIMIT 1;
 SELECT * FROM app_versions WHERE app_id = :app_id AND version > 0 ORDER BY version DESC;
 
 -- name: handle_metadata_of_app
-SELECT function_id, handle_metadata FROM functions WHERE app_id = :app_id;
+SELECT function_id, handle_metadata FROM functions WHERE app_id = :app_id AND base_id IS NULL;
 
 -- name: unfinished_tasks_of_app
 SELECT task_id FROM tasks WHERE app_id = :app_id AND finished_at IS NULL;
