@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -76,6 +76,11 @@ class Training(Section):
     checkpoint_every_steps: PositiveInt = 1000
     validate_every_steps: PositiveInt = 5000
     keep_checkpoints: PositiveInt = 2
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _words_that_yaml_reads_as_booleans(cls, value: object) -> object:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 class Postprocessing(Section):

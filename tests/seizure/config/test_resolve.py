@@ -101,3 +101,10 @@ def test_the_full_runs_know_both_copies_of_tusz():
         expect = resolve(ROOT / f"configs/{name}.yaml").config.expect
         assert (expect["tusz-4667"].train, expect["tusz-4667"].val) == (3734, 933)
         assert expect["tusz-4664"].train + expect["tusz-4664"].val == 4664
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", "on"), ("off", "off"), ("auto", "auto"), ("'on'", "on")])
+def test_words_that_yaml_reads_as_booleans_are_the_words(write, text, value):
+    assert resolve(write(), [f"training.compile={text}"]).config.training.compile == value
+    written = TEXT.replace("steps: 400", f"compile: {text}")
+    assert resolve(write(written)).config.training.compile == value
