@@ -163,10 +163,17 @@ def test_background_beyond_the_end_harms_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, csv_bi(SEIZ, "TERM,81.776,700.0,bckg,1.0")).notices == ()
 
 
-def test_a_file_that_ends_after_its_header_is_noticed(tmp_path: Path) -> None:
-    annotations = read(tmp_path, csv_bi())
-    assert annotations.seizures == ()
-    assert faults(annotations) == {Fault.MALFORMED_ANNOTATIONS}
+def test_seizures_that_only_the_csv_has_are_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "aaaaagxr_s018_t000.csv").write_text(csv_bi("FP1-F7,10.0,40.0,fnsz,1.0"))
+    with pytest.raises(RecordingError, match="0 s of seizures, and 30 s in aaaaagxr"):
+        read(tmp_path, csv_bi("TERM,0.0,600.0,bckg,1.0"))
+    assert spans(read(tmp_path, csv_bi(SEIZ))) == [(42.2786, 81.776)]
+
+
+def test_a_file_that_ends_after_its_header_is_cut_short_and_not_without_seizures(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="no line after the header, not even bckg") as caught:
+        read(tmp_path, csv_bi())
+    assert caught.value.fault is Fault.MALFORMED_ANNOTATIONS
 
 
 def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:

@@ -45,7 +45,11 @@ def find(folder: Folder, root_name: str) -> Iterator[Recording]:
 
 
 def read(recording: Recording, duration_s: float) -> tuple[list[Seizure], list[Notice]]:
-    return _read_raw(annotation_file(recording))
+    path = annotation_file(recording)
+    seizures, notices = _read_raw(path)
+    if not seizures and path.suffix == ".csv_bi":
+        _require_none_beside(path)
+    return seizures, notices
 
 
 def read_file(path: Path, duration_s: float) -> Annotations:
@@ -55,10 +59,23 @@ def read_file(path: Path, duration_s: float) -> Annotations:
 
 
 def _read_raw(path: Path) -> tuple[list[Seizure], list[Notice]]:
-    rows, notices = parse_rows(path, read_text(path))
+    rows = parse_rows(path, read_text(path))
     if path.suffix == ".csv_bi":
-        return [seizure for _, seizure in rows if seizure.label != BACKGROUND], notices
-    return _union_over_channels(path, rows, notices)
+        return [seizure for _, seizure in rows if seizure.label != BACKGROUND], []
+    return _union_over_channels(path, rows)
+
+
+def _require_none_beside(path: Path) -> None:
+    """TUSZ says each seizure twice: a .csv_bi without those of the .csv has lost them."""
+    other = path.with_suffix(".csv")
+    try:
+        typed, _ = _read_raw(other) if other.exists() else ([], [])
+    except RecordingError:
+        return  # `validate` names what is wrong there; the .csv_bi is what counts
+    if typed:
+        seconds = sum(seizure.duration_s for seizure in typed)
+        detail = f"0 s of seizures, and {seconds:g} s in {other.name}"
+        raise RecordingError(path, Fault.MALFORMED_ANNOTATIONS, detail)
 
 
 def stated_duration_s(recording: Recording) -> float | None:
@@ -69,7 +86,7 @@ def stated_duration_s(recording: Recording) -> float | None:
     return float(match[1]) if match else None
 
 
-def parse_rows(path: Path, text: str) -> tuple[list[tuple[str, Seizure]], list[Notice]]:
+def parse_rows(path: Path, text: str) -> list[tuple[str, Seizure]]:
     """All lines of a .csv or .csv_bi, background too, as (channel, interval), in the order of the file.
 
     Columns are found by the names in the header line, whatever their order. Raises RecordingError.
@@ -86,9 +103,9 @@ def parse_rows(path: Path, text: str) -> tuple[list[tuple[str, Seizure]], list[N
             rows.append(_row(path, line, cells, order))
     if order is None:
         raise RecordingError(path, Fault.MALFORMED_ANNOTATIONS, f"no header line {','.join(COLUMNS)}")
-    if not rows:
-        return rows, [Notice(Fault.MALFORMED_ANNOTATIONS, f"{path.name}: no line after the header")]
-    return rows, []
+    if not rows:  # cut short: a recording without seizures has a line of bckg
+        raise RecordingError(path, Fault.MALFORMED_ANNOTATIONS, "no line after the header, not even bckg")
+    return rows
 
 
 def _order(path: Path, line: int, cells: list[str]) -> dict[str, int]:
@@ -115,16 +132,15 @@ def _row(path: Path, line: int, cells: list[str], order: dict[str, int]) -> tupl
     return cells[order["channel"]], Seizure(start_s, stop_s, label, confidence)
 
 
-def _union_over_channels(
-    path: Path, rows: list[tuple[str, Seizure]], notices: list[Notice]
-) -> tuple[list[Seizure], list[Notice]]:
+def _union_over_channels(path: Path, rows: list[tuple[str, Seizure]]) -> tuple[list[Seizure], list[Notice]]:
     """Channels overlap one another as a matter of course; disorder within one is worth a notice."""
     channels: dict[str, list[Seizure]] = defaultdict(list)
     for channel, seizure in rows:
         if seizure.label != BACKGROUND:
             channels[channel].append(seizure)
+    notices: list[Notice] = []
     unsorted = [name for name, seizures in channels.items() if seizures != sorted(seizures)]
     if unsorted:
         words = f"{path.name}: seizures out of order in {', '.join(sorted(unsorted)[:3])}, sorted"
-        notices = [*notices, Notice(Fault.UNSORTED, words)]
+        notices.append(Notice(Fault.UNSORTED, words))
     return join(sorted(seizure for seizures in channels.values() for seizure in seizures)), notices
