@@ -29,6 +29,7 @@ from homeport.api.calls import CallServicer
 from homeport.api.classes import ClassServicer
 from homeport.api.client import ClientServicer
 from homeport.api.containers import ContainerServicer
+from homeport.api.dicts import DictServicer
 from homeport.api.environments import EnvironmentServicer
 from homeport.api.functions import FunctionServicer
 from homeport.api.gateway import Gateway
@@ -36,10 +37,12 @@ from homeport.api.grpc_server import GrpcServer
 from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
+from homeport.api.queues import QueueServicer
 from homeport.api.secrets import SecretServicer
 from homeport.api.tasks import TaskServicer
 from homeport.api.volumes import VolumeServicer
 from homeport.api.volumes_v1 import VolumeV1Servicer
+from homeport.control.answers import Answers
 from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
 from homeport.control.call_records import CallRecords
@@ -47,7 +50,9 @@ from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
 from homeport.control.contracts import ImageSource
+from homeport.control.dicts import Dicts
 from homeport.control.environments import Environments
+from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
 from homeport.control.images import Images
 from homeport.control.links import Links
@@ -55,8 +60,10 @@ from homeport.control.logs import Logs
 from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
+from homeport.control.queue_objects import QueueObjects
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
+from homeport.control.stored_objects import DICTS, EPHEMERAL_S, QUEUES, StoredObjects
 from homeport.control.sweep import Sweep
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import EngineUnavailableError, HomeportError
@@ -115,6 +122,25 @@ class Engine:
     volumes: VolumeService
     images: ImageParts
     sweep: Sweep
+    stored: "Stored"
+
+
+@dataclass
+class Stored:
+    """Dicts and Queues."""
+
+    expiry: Expiry
+    answers: Answers
+    dicts: StoredObjects
+    queues: StoredObjects
+    servicers: list[object]
+
+    def open(self) -> None:
+        """Needs the event loop."""
+        self.answers.open()
+        self.dicts.open()
+        self.queues.open()
+        self.expiry.open()
 
 
 def build(
@@ -157,6 +183,8 @@ def build(
     starter = Starter(home, functions, sources, salt=salt)
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, logs)
     _connect(apps, calls, containers)
+    ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
+    stored = _stored(db, environments, containers, ephemeral_s)
     gateway = Gateway(
         [
             AppServicer(apps, db),
@@ -172,6 +200,7 @@ def build(
             SecretServicer(secrets),
             TaskServicer(db),
             *image_servicers,
+            *stored.servicers,
             VolumeServicer(volumes),
             VolumeV1Servicer(volumes, blobs),
         ],
@@ -195,6 +224,7 @@ def build(
         volumes=volumes,
         images=images,
         sweep=Sweep(home, db, (images, mounts)),
+        stored=stored,
     )
 
 
@@ -234,6 +264,8 @@ async def serve(
         stack.push_async_callback(engine.apps.close)
         engine.blobs.open()
         stack.push_async_callback(engine.blobs.close)
+        engine.stored.open()
+        stack.callback(engine.stored.expiry.close)
         server = engine.gateway.server()
         bound = _bind(server, port)
         await server.start()
@@ -323,6 +355,18 @@ def default_parts() -> Parts:
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
     images = Images(home, db, mounts, secrets)
     return images, [ImageServicer(images)]
+
+
+def _stored(db: Database, environments: Environments, containers: Containers, ephemeral_s: float) -> Stored:
+    expiry = Expiry()
+    answers = Answers(db, expiry)
+    dicts = StoredObjects(db, environments, expiry, DICTS, ephemeral_s=ephemeral_s)
+    queues = StoredObjects(db, environments, expiry, QUEUES, ephemeral_s=ephemeral_s)
+    servicers: list[object] = [
+        DictServicer(dicts, Dicts(db, dicts, expiry), answers),
+        QueueServicer(queues, QueueObjects(db, queues, answers, expiry), answers, containers),
+    ]
+    return Stored(expiry, answers, dicts, queues, servicers)
 
 
 def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:

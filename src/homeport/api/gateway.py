@@ -23,7 +23,16 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from homeport.api.errors import status_of
-from homeport.api.grpc_server import GrpcServer, Method, Request, RpcError, Status, Streaming, Unary
+from homeport.api.grpc_server import (
+    GrpcServer,
+    Method,
+    Request,
+    RpcError,
+    Status,
+    Streaming,
+    Unary,
+    seconds_of,
+)
 from homeport.model.errors import HomeportError
 from homeport.wire.service import SERVICE_NAME, Rpc, rpcs
 
@@ -34,6 +43,11 @@ _IDEMPOTENCY_KEPT_S = 600.0
 _IDEMPOTENCY_LIMIT = 4096
 # a call's inputs and an input's results: repeating them changes nothing, and remembering answers costs time
 _KNOWN_BY_INDEX = frozenset({"FunctionPutInputs", "FunctionPutOutputs"})
+# those of Dicts and Queues: they remember their answers themselves, beyond the engine's life, or only read
+_REMEMBERED_ELSEWHERE = frozenset(
+    {"DictClear", "DictContains", "DictDelete", "DictLen", "DictPop", "DictUpdate"}
+    | {"QueueClear", "QueueDelete", "QueueLen", "QueueNextItems", "QueuePut"}
+)
 _MAX_MESSAGE_BYTES = 100 * 1024 * 1024  # Modal's own limit
 _Key = tuple[str, str | None, str]  # an RPC, the task that asked, and the key that it showed
 
@@ -54,6 +68,17 @@ class Caller:
     @property
     def client_version(self) -> str:
         return self.metadata.get("x-modal-client-version", "")
+
+    @property
+    def request_key(self) -> str:
+        """The same for a request and its repetitions, and for no other of any caller; '' shows none."""
+        key = self.metadata.get("x-idempotency-key", "")
+        return f"{self.task_id or ''}:{key}" if key else ""
+
+    @property
+    def time_left_s(self) -> float | None:
+        """How long the client waits for the answer, None for as long as it takes."""
+        return seconds_of(self.metadata.get("grpc-timeout"))
 
     @property
     def client_id(self) -> str:
@@ -191,7 +216,7 @@ def _owners(servicers: list[object], known: dict[str, Rpc]) -> dict[str, Callabl
 def _is_mutating(name: str) -> bool:
     """Whether repeating the RPC could do its work twice. Waiting and reading ones are simply done again, and
     so are those that know by an index what they have done."""
-    if name in _KNOWN_BY_INDEX:
+    if name in _KNOWN_BY_INDEX or name in _REMEMBERED_ELSEWHERE:
         return False
     return "GetOrCreate" in name or not any(
         word in name for word in ("Get", "List", "Heartbeat", "Join", "Await", "CheckExistence")

@@ -182,7 +182,11 @@ class GrpcServer:
             f"A message is longer than {limit} MiB, or many at once are longer than {_MAX_BODIES * limit} "
         )
         sentence += "MiB together; larger data has to go through a blob or a volume."
-        _fail(connection, exchange, Status.RESOURCE_EXHAUSTED, sentence)
+        status = Status.RESOURCE_EXHAUSTED
+        if exchange.headers.get(":path", "").endswith("/QueuePut"):
+            # there that status is a full Queue's, and the client would wait for room for ever
+            status, sentence = Status.INVALID_ARGUMENT, f"{sentence} (status = '413')"
+        _fail(connection, exchange, status, sentence)
 
     async def _serve(self, connection: Connection, exchange: Exchange) -> None:
         headers = exchange.headers
@@ -234,14 +238,21 @@ class _NamedConnection(Connection):
         super().connection_made(transport)
 
 
+def seconds_of(timeout: str | None) -> float | None:
+    """What a grpc-timeout header such as "250m" says; None where there is none or it says nothing."""
+    if not timeout or not _TIMEOUT.fullmatch(timeout):
+        return None
+    return int(timeout[:-1]) * _UNITS[timeout[-1]]
+
+
 class _Deadline:
     """Cancels the current task when the client's time is over."""
 
     def __init__(self, timeout: str | None) -> None:
         self.is_over = False
         self._timer: asyncio.TimerHandle | None = None
-        if timeout and _TIMEOUT.fullmatch(timeout):
-            seconds = int(timeout[:-1]) * _UNITS[timeout[-1]]
+        seconds = seconds_of(timeout)
+        if seconds is not None:
             task = asyncio.current_task()
             self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, task)
 

@@ -23,6 +23,8 @@ VOLUME: Final = "vo"
 SECRET: Final = "st"
 BLOB: Final = "bl"
 CLASS: Final = "cs"
+DICT: Final = "di"
+QUEUE: Final = "qu"
 
 
 def new_id(prefix: str) -> str:
