@@ -105,9 +105,9 @@ def _end(say: RunLog, folder: Path, status: int, *, has_learned: bool) -> int:
     if state and state.state == "running":  # it had no time to write how it ended
         is_stopped = status in (INTERRUPTED, OUT_OF_TIME)
         ended = replace(state, state="interrupted" if is_stopped else "failed", error=name_of_end(status))
-        run_folder.write_state(folder, ended)
+        _write_state(say, folder, ended)
     elif state and state.state == "failed" and not has_learned:
-        run_folder.write_state(folder, replace(state, is_final=True))
+        _write_state(say, folder, replace(state, is_final=True))
     if status == INTERRUPTED:
         say(f"[STOPPED] interrupted; the last checkpoint is kept in {folder}: go on with --resume")
     elif status == OUT_OF_TIME:
@@ -120,3 +120,11 @@ def _end(say: RunLog, folder: Path, status: int, *, has_learned: bool) -> int:
     if status:
         return status if status in (INTERRUPTED, OUT_OF_TIME) else 1
     return 0 if found.is_sound else 1
+
+
+def _write_state(say: RunLog, folder: Path, state: run_folder.State) -> None:
+    """Writes how the run ended. A disk that is full, as it may be why it ended, must not hide the rest."""
+    try:
+        run_folder.write_state(folder, state)
+    except OSError as error:
+        say(f"[RUN] {folder / 'state.json'} could not be written: {error.strerror}")

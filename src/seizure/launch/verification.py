@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -74,7 +75,8 @@ def verify(seen: Seen, settings: Mapping[str, Any] | None = None, *, is_saved: b
 def verify_folder(folder: Path) -> Verification:
     """Holds the log in a run's folder to its own configuration; also written down, as verification.json."""
     found = verify(read_log((folder / "run.log").read_text(encoding="utf-8", errors="replace")))
-    files.write_text(folder / "verification.json", found.as_json())
+    with suppress(OSError):  # on a full disk the log still gets the block, which matters more
+        files.write_text(folder / "verification.json", found.as_json())
     return found
 
 
