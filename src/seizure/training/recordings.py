@@ -1,5 +1,6 @@
 """Which recordings a run uses, and their cache: the same for `build-cache` and the training process."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def choose_recordings(
     corpus.check_total(recordings, config)
     labelled = corpus.read_all_annotations(recordings)
     labelled.require_seizures(data)
+    say_mended(labelled, say)
     splits = corpus.split(recordings, labelled.seizure_s, config.data)
     counts = f"{len(splits.train)} train, {len(splits.val)} val, {len(splits.eval)} eval"
     say(f"[DATA] Found {counts} files in {data}")
@@ -34,6 +36,15 @@ def choose_recordings(
     say(f"Loading {len(splits.train)} train, {len(splits.val)} val files")
     refuse_without_seizures(splits, labelled.seizure_s)
     return labelled, splits
+
+
+def say_mended(labelled: LabelledCorpus, say: Say) -> None:
+    """One line of what was mended in annotations that are used all the same: overlaps, for example."""
+    notices = [notice for one in labelled.annotations.values() for notice in one.notices]
+    if notices:
+        counted = Counter(notice.fault.value for notice in notices)
+        words = ", ".join(f"{number} {fault}" for fault, number in sorted(counted.items()))
+        say(f"[DATA] Mended in annotations: {words}; `python -m seizure validate` lists them")
 
 
 def refuse_without_seizures(splits: Splits, seizure_s: dict[str, float]) -> None:

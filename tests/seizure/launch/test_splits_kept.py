@@ -41,7 +41,12 @@ def test_training_recordings_without_a_seizure_stop_the_run_before_anything_is_b
     with pytest.raises(CorpusError, match="annotations of the 1 training recordings hold no seizure"):
         choose_recordings(config, tmp_path, None, print)
     add_tusz(tmp_path, "train", "aaaaaaac", rows=[seizure])
-    assert len(choose_recordings(config, tmp_path, None, print)[1].train) == 2
+    lines: list[str] = []
+    assert len(choose_recordings(config, tmp_path, None, lines.append)[1].train) == 2
+    assert not any("Mended" in line for line in lines)
+    add_tusz(tmp_path, "train", "aaaaaaad", rows=[seizure, "TERM,20.0000,50.0000,seiz,1.0000"])
+    choose_recordings(config, tmp_path, None, lines.append)
+    assert "[DATA] Mended in annotations: 1 overlapping; `python -m seizure validate` lists them" in lines
 
 
 def test_a_recording_that_was_left_out_is_not_trained_on_by_its_old_shard(tmp_path: Path, monkeypatch):
