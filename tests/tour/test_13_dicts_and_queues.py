@@ -26,7 +26,7 @@ def test_a_dict_is_a_dictionary_that_containers_and_clients_share(modal, write):
             print("SCORES", sorted((key, value["loss"]) for key, value in scores.items() if key != "seed"))
             print("KEYS", sorted(scores.keys()), "LENGTH", scores.len())
             print("CONTAINS", "seed" in scores, "nothing" in scores, scores.get("nothing", "default"))
-            print("PUT", scores.put("seed", 1, skip_if_exists=True), scores.put("new", 1, skip_if_exists=True))
+            print("PUT", *[scores.put(key, 1, skip_if_exists=True) for key in ("seed", "new")])
             scores.update({"a": 1, ("any", "key"): 2}, b=3)
             print("POP", scores.pop("a"), scores.pop("a", "gone"), scores.pop(("any", "key")))
             try:
@@ -156,7 +156,8 @@ def test_objects_are_created_listed_and_deleted_from_python_and_environments_kee
             kind.objects.create("tour-object", environment_name="tour-other")
             here, there = (kind.objects.list(environment_name=name) for name in ("main", "tour-other"))
             print("LISTED", [[made.name for made in found] for found in (here, there)])
-            print("INFO", here[0].info().name, here[0].object_id == kind.from_name("tour-object").hydrate().object_id)
+            found = kind.from_name("tour-object").hydrate()
+            print("INFO", found.info().name, found.object_id == here[0].object_id)
             kind.objects.delete("tour-object")
             try:
                 kind.from_name("tour-object").hydrate()

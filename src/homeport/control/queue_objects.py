@@ -172,7 +172,8 @@ class QueueObjects:
         elif not has_room(row["items"], row["size_bytes"], sizes):
             raise ResourceExhaustedError(
                 f"The partition of {partition.queue_id} is full: it holds {row['items']} items of "
-                f"{row['size_bytes']} bytes, and may hold {MAX_ITEMS} of {MAX_PARTITION_BYTES}. Get some first."
+                f"{row['size_bytes']} bytes, and may hold {MAX_ITEMS} of {MAX_PARTITION_BYTES}. Get some "
+                "first."
             )
         if not values:
             return Empty()
@@ -193,8 +194,8 @@ class QueueObjects:
         row = self._db.one("count_queue_partitions", queue_id=queue_id)
         if row is not None and row["partitions"] >= MAX_PARTITIONS:
             raise ResourceExhaustedError(
-                f"{queue_id} has {row['partitions']} partitions that hold something, and may have no more: empty some "
-                "first."
+                f"{queue_id} has {row['partitions']} partitions that hold something, and may have no more: "
+                "empty some first."
             )
 
     def _take(self, partition: Partition, limit: int, request: str) -> list[bytes]:
@@ -259,7 +260,7 @@ class QueueObjects:
     def _wake_queue(self, queue_id: str) -> None:
         """Lets all who wait at a Queue look again: it was emptied or deleted."""
         for waiters in (self._getters, self._putters, self._readers):
-            for key in waiters.keys():
+            for key in waiters.waited_for():
                 if isinstance(key, Partition) and key.queue_id == queue_id:
                     waiters.wake_all(key)
 
@@ -267,5 +268,6 @@ class QueueObjects:
         for row in self._db.all("expired_queue_partitions", now=now):
             with self._db.transaction():
                 self._empty(Partition(row["queue_id"], row["partition_key"]))
-        row = self._db.one("next_expiring_queue_partition")
-        return row["expires_at"] if row is not None else None
+        first = self._db.one("next_expiring_queue_partition")
+        expires_at: float | None = first["expires_at"] if first is not None else None
+        return expires_at

@@ -97,8 +97,8 @@ class StoredObjects:
         row = self._db.one("stored_object_by_id", object_id=object_id, kind=self._kind)
         if row is None:
             raise NotFoundError(
-                f"{self._kind} {object_id} does not exist (any more): it was deleted, or was an ephemeral one "
-                f"whose client is gone. Look it up by its name again, or make a new one."
+                f"{self._kind} {object_id} does not exist (any more): it was deleted, or was an ephemeral "
+                "one whose client is gone. Look it up by its name again, or make a new one."
             )
         return _object(row)
 
@@ -147,8 +147,8 @@ class StoredObjects:
         limit = now - self._ephemeral_s
         for row in self._db.all("silent_ephemeral_objects", kind=self._kind, limit=limit):
             self._remove(row["object_id"])
-        row = self._db.one("next_silent_ephemeral_object", kind=self._kind)
-        seen = row["heartbeat_at"] if row is not None else None
+        first = self._db.one("next_silent_ephemeral_object", kind=self._kind)
+        seen = first["heartbeat_at"] if first is not None else None
         return None if seen is None else seen + self._ephemeral_s
 
 

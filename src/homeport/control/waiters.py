@@ -1,4 +1,4 @@
-"""Those who wait for something, in the order in which they came: woken by whoever brings it, never by a poll."""
+"""Those who wait for something, in the order in which they came: woken by whoever brings it."""
 
 import asyncio
 from collections.abc import Hashable, Iterator
@@ -52,7 +52,8 @@ class Waiters:
     def are_at(self, key: Hashable) -> bool:
         return key in self._lines
 
-    def keys(self) -> list[Hashable]:
+    def waited_for(self) -> list[Hashable]:
+        """All keys at which somebody stands."""
         return list(self._lines)
 
     def wake_first(self, key: Hashable, count: int = 1) -> None:

@@ -54,8 +54,8 @@ def check_items(sizes_bytes: Sequence[int]) -> None:
     for number, size_bytes in enumerate(sizes_bytes):
         if size_bytes > MAX_ITEM_BYTES:
             raise InvalidError(
-                f"Item {number} has {size_bytes} bytes, and a Queue takes {MAX_ITEM_BYTES} an item: keep it in "
-                "a Volume, and its path in the Queue."
+                f"Item {number} has {size_bytes} bytes, and a Queue takes {MAX_ITEM_BYTES} an item: keep it "
+                "in a Volume, and its path in the Queue."
             )
     if len(sizes_bytes) > MAX_ITEMS or sum(sizes_bytes) > MAX_PARTITION_BYTES:
         raise InvalidError(
