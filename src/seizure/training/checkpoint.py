@@ -95,7 +95,10 @@ def step_files(folder: Path) -> list[Path]:
 
 
 def write_checkpoint(path: Path, content: Content) -> None:
-    """Writes a temporary file beside `path`, makes it durable and renames it."""
+    """Writes a temporary file beside `path`, makes it durable and renames it.
+
+    Raises CheckpointError where it cannot be written, and leaves nothing half written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -104,10 +107,14 @@ def write_checkpoint(path: Path, content: Content) -> None:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         fresh.unlink(missing_ok=True)
+        # on a full disk torch.save fails a second time as it ends the archive, by an error of its own
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
         raise CheckpointError(
-            f"{path}: cannot be written: {error.strerror}; is there room on the disk?"
+            f"{path}: cannot be written: {cause.strerror}; is there room on the disk?"
         ) from None
     folder = os.open(path.parent, os.O_RDONLY)
     try:

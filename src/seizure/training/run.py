@@ -7,12 +7,14 @@ wait for the cache and join in the training only.
 
 import argparse
 import ctypes
+import errno
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +30,7 @@ from seizure.launch.verification import verify_folder
 from seizure.training.recordings import choose_recordings, fill_cache, say_skipped
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             note(given.folder, "interrupted")
             return 130
+        except OSError as error:
+            note(given.folder, "failed", error=str(error))
+            if error.errno not in _FULL:
+                raise
+            say(f"error: {error.filename or given.folder}: {error.strerror}; make room there")
+            return 1
         except BaseException as error:
             note(given.folder, "failed", error=f"{type(error).__name__}: {error}")
             raise
@@ -173,7 +182,9 @@ def attempt_of(folder: Path) -> int:
 def note(folder: Path, how: Literal["finished", "failed", "interrupted"], **more: Any) -> None:
     state = read_state(folder)
     if state and int(os.environ.get("RANK", "0")) == 0:
-        write_state(folder, replace(state, state=how, **more))
+        # why a run failed must not be hidden by a disk that is full, perhaps the reason; the launcher says so
+        with nullcontext() if how == "finished" else suppress(OSError):
+            write_state(folder, replace(state, state=how, **more))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, checked when read, and refused where they do not belong."""
 
 import random
+import resource
 from importlib.metadata import version
 
 import numpy as np
@@ -208,3 +209,15 @@ def test_steps_and_ranks_draw_apart():
     assert torch.rand(1, generator=step_generator(3, 4, 5)) == torch.rand(
         1, generator=step_generator(3, 4, 5)
     )
+
+
+def test_a_checkpoint_that_the_disk_does_not_hold_is_named_and_leaves_nothing(tmp_path):
+    path = tmp_path / "step-000001.pt"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # the nearest to a full disk
+    try:
+        with pytest.raises(CheckpointError, match=r"step-000001\.pt: cannot be written: File too large"):
+            checkpoint.write_checkpoint(path, {"format": 1, "weights": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
