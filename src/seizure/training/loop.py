@@ -138,13 +138,14 @@ def _train(
     say(f"[TRAIN] {config.model.preset}, {weights:,} parameters, on {place.describe()}, {str(dtype)[6:]}")
     say(f"[TRAIN] steps {done + 1} to {stop}{limit}, {settings.batch_size * place.world} windows a step")
 
-    def forward(network: nn.Module, x_BCT: Tensor) -> Tensor:
+    def forward(network: Callable[[Tensor], Tensor], x_BCT: Tensor) -> Tensor:
         with torch.autocast(place.device.type, dtype, enabled=dtype != torch.float32):
-            logits_BT: Tensor = network(x_BCT)
-        return logits_BT
+            return network(x_BCT)
 
     def forward_val(q_BCT: Tensor) -> Tensor:
-        return forward(model, signal(q_BCT))
+        # not compiled: seconds a validation are not worth a second compilation, and PyTorch 2.13's of its own
+        # fused transformer layer, which it takes in evaluation only, fails
+        return forward(model.forward, signal(q_BCT))
 
     def signal(q_BCT: Tensor) -> Tensor:
         return q_BCT.to(place.device).float() * unit
