@@ -79,6 +79,7 @@ from homeport.store.database import Database
 logger = logging.getLogger("homeport.main")  # also when it runs as __main__
 
 _HTTP_GRACE_S = 1.0
+_EXIT_GRACE_S = 8.0  # for exit handlers when the engine is stopped: who stops it waits
 
 
 class ImageParts(ImageSource, Protocol):
@@ -285,6 +286,7 @@ async def serve(
         await stopping.wait()
         logger.info("stopping")
         home_files.withdraw_endpoint(home)
+        engine.containers.exit_grace_s = _EXIT_GRACE_S
         await _stop_apps(engine)
         await engine.containers.close(kill=True)
         await engine.runtime.close(kill_containers=True)

@@ -51,6 +51,7 @@ class PlayedRuntime:
         self.specs: dict[str, ContainerSpec] = {}
         self.alive: set[str] = set()
         self.killed: dict[str, str] = {}
+        self.graces: dict[str, tuple[float, bool]] = {}
         self.fails = ""
         self.ended_meanwhile: list[ContainerExit] = []
         self.events = ContainerEvents()
@@ -78,8 +79,11 @@ class PlayedRuntime:
     def running(self) -> set[str]:
         return set(self.alive)
 
-    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
+    async def kill(
+        self, task_id: str, *, grace_s: float = 0.0, reason: str = "", interrupt: bool = False
+    ) -> None:
         self.killed[task_id] = reason
+        self.graces[task_id] = grace_s, interrupt
         self.end(task_id, 137, signal=9)
 
     def end(self, task_id: str, code: int, **facts: object) -> None:

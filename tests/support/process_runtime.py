@@ -80,12 +80,15 @@ class ProcessRuntime:
     def running(self) -> set[str]:
         return set(self._processes)
 
-    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
+    async def kill(
+        self, task_id: str, *, grace_s: float = 0.0, reason: str = "", interrupt: bool = False
+    ) -> None:
         process = self._processes.get(task_id)
         if process is None or process.returncode is not None:
             return
         self.reasons[task_id] = reason
-        _signal(process, signal.SIGTERM if grace_s else signal.SIGKILL)
+        gentle = signal.SIGINT if interrupt else signal.SIGTERM
+        _signal(process, gentle if grace_s else signal.SIGKILL)
         if grace_s:
             try:
                 await asyncio.wait_for(process.wait(), grace_s)

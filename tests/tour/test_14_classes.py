@@ -228,3 +228,88 @@ def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
         assert "which is 1, not 7" in said.text
     finally:
         modal("app", "stop", "--yes", "tour-class-deployed")
+
+
+def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write):
+    write(
+        "app.py",
+        """
+        import time
+
+        import modal
+
+        app = modal.App("tour-class-exit")
+        notes = modal.Volume.from_name("tour-class-exit", create_if_missing=True)
+
+
+        @app.cls(scaledown_window=2, volumes={"/notes": notes})
+        class Worker:
+            name: str = modal.parameter()
+
+            @modal.enter()
+            def prepare(self):
+                self.prepared = f"prepared {self.name}"
+
+            @modal.method()
+            def work(self, seconds: int = 0):
+                print("working", self.name, flush=True)
+                time.sleep(seconds)
+                return self.name
+
+            @modal.exit()
+            def tidy(self):
+                time.sleep(0.5)
+                with open(f"/notes/{self.name}", "w") as file:
+                    file.write(self.prepared)
+                print("tidied", self.name)
+
+
+        @app.local_entrypoint()
+        def main():
+            Worker(name="idle").work.remote()
+            time.sleep(4)
+            print("notes", [entry.path for entry in notes.listdir("/")])
+            Worker(name="waiting").work.remote()
+            Worker(name="busy").work.spawn(60)
+            time.sleep(2)
+        """,
+    )
+    said = modal("run", "app.py")
+    assert "notes ['idle']" in said.lines
+    for name in ("idle", "waiting", "busy"):
+        assert f"tidied {name}" in said.lines
+        assert modal("volume", "get", "tour-class-exit", name, "-").content == f"prepared {name}"
+    modal("volume", "delete", "--yes", "tour-class-exit")
+
+
+def test_an_exception_in_enter_reaches_the_caller(modal, write):
+    write(
+        "app.py",
+        """
+        import modal
+
+        app = modal.App("tour-class-enter")
+
+
+        @app.cls()
+        class Model:
+            @modal.enter()
+            def load(self):
+                raise FileNotFoundError("no weights")
+
+            @modal.method()
+            def predict(self):
+                return 1
+
+
+        @app.local_entrypoint()
+        def main():
+            try:
+                Model().predict.remote()
+            except FileNotFoundError as error:
+                print("caught", error)
+        """,
+    )
+    said = modal("run", "app.py")
+    assert "caught no weights" in said.lines
+    assert said.text.count("FileNotFoundError: no weights") == 1

@@ -20,12 +20,13 @@ from homeport.control.endings import crash_sentence, start_sentence
 from homeport.control.functions import Definition, Functions
 from homeport.control.placing import Placing
 from homeport.control.queues import Input
+from homeport.control.start_failures import StartFailures
 from homeport.control.starting import Starter
 from homeport.control.tasks import Task
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
 from homeport.model.home import Home
 from homeport.model.ids import TASK, new_id
-from homeport.plan import placement, retries
+from homeport.plan import placement
 from homeport.plan.environment import values
 from homeport.plan.resources import Machine
 from homeport.runtime.engine import ContainerEvents, ContainerExit, ContainerRuntime
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 _HEARTBEAT_HELD_S = 14.0  # the client gives up at 15
 _CANCEL_GRACE_S = 30.0  # for code that does not react to its cancellation
 _STOP_GRACE_S = 5.0  # between SIGTERM and SIGKILL
+EXIT_GRACE_S = 30.0  # Modal's, for exit handlers of a container that is told to end
 _DRAIN_GRACE_S = 60.0  # for exit handlers and the last commit of a container that ends by itself
 _ACTIVE = api_pb2.TASK_STATE_ACTIVE
 _COMPLETED = api_pb2.TASK_STATE_COMPLETED
@@ -81,10 +83,11 @@ class Containers:
         self._volumes = volumes
         self._logs = logs
         self.open_socket: OpenSocket | None = None
+        self.exit_grace_s = EXIT_GRACE_S
         self._tasks: dict[str, Task] = {}
-        self._failed_starts: dict[str, int] = {}  # by function, in a row
         self._background: set[asyncio.Task[None]] = set()
         self._placing = Placing(machine, functions, calls, self._tasks, self._start_one, self._drain)
+        self._start_failures = StartFailures(functions, calls, self._placing, self._tasks)
         calls.on_released.append(self._released)
         calls.on_timeout.append(self._timed_out)
         calls.on_cancelled.append(self._cancelled)
@@ -194,7 +197,7 @@ class Containers:
 
     def put_outputs(self, task_id: str, items: list[api_pb2.FunctionPutOutputsItem]) -> None:
         task = self._task(task_id)
-        self._failed_starts.pop(task.function_id, None)
+        self._start_failures.forget(task.function_id)
         self._calls.complete(task_id, items)
         for item in items:
             task.inputs.pop(item.input_id, None)
@@ -225,7 +228,7 @@ class Containers:
         task = self._task(task_id)
         task.failure = result
         task.is_draining = True
-        self._fail_start(task, result)
+        self._start_failures.note(task, result)
 
     def blocked(self, task_id: str | None, change: int) -> None:
         """A container began (+1) or ended (-1) to wait for the results of a nested call."""
@@ -279,7 +282,7 @@ class Containers:
     # ---- one container's life
 
     def _defined(self, definition: Definition) -> None:
-        self._failed_starts.pop(definition.function_id, None)
+        self._start_failures.forget(definition.function_id)
         self._placing.note(definition)
         self._spawn(self._warm(definition))
 
@@ -349,7 +352,7 @@ class Containers:
         if task.is_ready:
             return
         task.is_ready = True
-        self._failed_starts.pop(task.function_id, None)
+        self._start_failures.forget(task.function_id)
         if task.startup_timer is not None:
             task.startup_timer.cancel()
             task.startup_timer = None
@@ -361,7 +364,7 @@ class Containers:
             f"Container {task.task_id} of {task.definition.tag} was not ready within its startup_timeout of "
             f"{limit}."
         )
-        self._fail_start(task, task.failure)
+        self._start_failures.note(task, task.failure)
         self._kill(task, f"not ready within {limit}", grace_s=0.0)
 
     def _drain(self, task: Task) -> None:
@@ -387,8 +390,14 @@ class Containers:
         self._interrupt(task)
         task.wake_heartbeat.set()
         if task.is_started:
-            self._spawn(self._runtime.kill(task.task_id, grace_s=grace_s, reason=reason))
+            self._spawn(self._end(task, reason, grace_s))
         self._placing.soon()
+
+    async def _end(self, task: Task, reason: str, grace_s: float) -> None:
+        """A class's container is interrupted, not terminated, as on Modal: its exit handlers run then."""
+        if task.has_lifecycle:
+            grace_s = max(grace_s, self.exit_grace_s)
+        await self._runtime.kill(task.task_id, grace_s=grace_s, reason=reason, interrupt=task.has_lifecycle)
 
     def _exited(self, end: ContainerExit) -> None:
         """Settles a container that has ended: its row, its inputs, its volumes, its socket."""
@@ -419,23 +428,7 @@ class Containers:
         elif not task.is_ready and task.failure is None:
             sentence = start_sentence(task, end)
             self._logs.system(task.app_id, task.task_id, sentence)
-            self._fail_start(task, results.failed(sentence, end.exit_code))
-
-    def _fail_start(self, task: Task, result: api_pb2.GenericResult) -> None:
-        """Another try after a pause, or the end of the function's inputs. What the code itself said at its
-        import it would say again, so in an app that somebody watches it ends them at once."""
-        function_id = task.function_id
-        failures = self._failed_starts.get(function_id, 0) + 1
-        self._failed_starts[function_id] = failures
-        deployed = self._functions.app(task.app_id).deployed
-        pause = retries.after_failed_start(failures, deployed=deployed)
-        if task.failure is not None and not deployed:
-            pause = None
-        if pause is None:
-            self._placing.give_up(function_id)
-            self._calls.fail_waiting(function_id, result)
-        else:
-            self._placing.pause(function_id, pause)
+            self._start_failures.note(task, results.failed(sentence, end.exit_code))
 
     async def _clean_up(self, task: Task, end: ContainerExit) -> None:
         self._db.run(

@@ -47,6 +47,11 @@ class Task:
     def function_id(self) -> str:
         return self.definition.function_id
 
+    @property
+    def has_lifecycle(self) -> bool:
+        """Whether exit handlers may have to run at its end: those of a class, once it has entered."""
+        return self.definition.function.is_class and self.is_ready
+
     def takes_inputs(self) -> bool:
         """Whether it takes inputs, or will once it is ready."""
         return not self.is_draining and not self.kill_reason

@@ -65,11 +65,11 @@ def _limit(resources: api_pb2.Resources, given: api_pb2.Resources) -> None:
 
 
 def _scale(settings: api_pb2.AutoscalerSettings, given: api_pb2.FunctionOptions) -> None:
-    for option, name in (
-        ("concurrency_limit", "max_containers"),
-        ("buffer_containers", "buffer_containers"),
-        ("task_idle_timeout_secs", "scaledown_window"),
-        ("warm_pool_size", "min_containers"),
-    ):
-        if given.HasField(option):
-            setattr(settings, name, getattr(given, option))
+    if given.HasField("concurrency_limit"):
+        settings.max_containers = given.concurrency_limit
+    if given.HasField("buffer_containers"):
+        settings.buffer_containers = given.buffer_containers
+    if given.HasField("task_idle_timeout_secs"):
+        settings.scaledown_window = given.task_idle_timeout_secs
+    if given.HasField("warm_pool_size"):
+        settings.min_containers = given.warm_pool_size

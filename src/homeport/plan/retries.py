@@ -50,9 +50,17 @@ def after_crash(
     return 0.0 if crashes < _CRASHES_OF_EPHEMERAL and not out_of_memory else None
 
 
-def after_failed_start(failures: int, *, deployed: bool) -> float | None:
+def after_failed_start(
+    failures: int, *, deployed: bool, was_said: bool = False, others_run: bool = False
+) -> float | None:
     """Seconds before another container is tried when `failures` in a row died before they were ready; None
-    where the function's inputs have to fail."""
+    where the function's inputs have to fail.
+
+    What the code itself said at its import or in `@enter` (`was_said`) it would say again: its callers get it
+    at once, unless other containers of the function got ready and serve the inputs (`others_run`).
+    """
+    if was_said:
+        return crash_backoff_s(failures) if others_run else None
     if deployed:
         return crash_backoff_s(failures)
     return 0.0 if failures < _STARTS_OF_EPHEMERAL else None

@@ -104,8 +104,11 @@ class ContainerRuntime(Protocol):
     def running(self) -> set[str]:
         """Ids of the tasks whose containers live."""
 
-    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
-        """SIGTERM (unless grace is 0), then SIGKILL to all of the container. No error if it is gone."""
+    async def kill(
+        self, task_id: str, *, grace_s: float = 0.0, reason: str = "", interrupt: bool = False
+    ) -> None:
+        """SIGTERM, or SIGINT for `interrupt`, (unless grace is 0), then SIGKILL to all of the container. No
+        error if it is gone."""
 
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
         """Shows the container a newer committed state at attachment.path. Raises FailedPreconditionError

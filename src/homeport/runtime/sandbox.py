@@ -97,9 +97,11 @@ class Sandbox:
     def running(self) -> set[str]:
         return set(self._running)
 
-    async def kill(self, task_id: str, *, grace_s: float = 0.0, reason: str = "") -> None:
+    async def kill(
+        self, task_id: str, *, grace_s: float = 0.0, reason: str = "", interrupt: bool = False
+    ) -> None:
         if supervised := self._running.get(task_id):
-            supervised.kill(grace_s, reason)
+            supervised.kill(grace_s, reason, interrupt=interrupt)
 
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
         supervised = self._running.get(task_id)

@@ -31,8 +31,8 @@ class Supervised:
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         asyncio.get_running_loop().add_reader(channel.fileno(), self._hear)
 
-    def kill(self, grace_s: float, reason: str) -> None:
-        self._send({"op": "kill", "grace_s": grace_s, "reason": reason})
+    def kill(self, grace_s: float, reason: str, *, interrupt: bool = False) -> None:
+        self._send({"op": "kill", "grace_s": grace_s, "reason": reason, "interrupt": interrupt})
 
     async def remount(self, volume: dict[str, Any], fds: Sequence[int]) -> dict[str, Any]:
         """The supervisor's answer: it holds `error` where it failed."""

@@ -254,7 +254,8 @@ class Supervisor:
         self.reason = self.reason or request["reason"]
         if request["grace_s"] > 0:
             if self.kill_at is None:
-                os.kill(self.started.pid, signal.SIGTERM)
+                number = signal.SIGINT if request.get("interrupt") else signal.SIGTERM
+                os.kill(self.started.pid, number)
             deadline = time.monotonic() + request["grace_s"]
             self.kill_at = deadline if self.kill_at is None else min(self.kill_at, deadline)
         else:
