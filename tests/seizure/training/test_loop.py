@@ -111,7 +111,7 @@ def test_an_interrupt_keeps_the_step_at_hand(cache, whole, tmp_path):
 
 
 def test_steps_are_compiled_and_validation_is_not(cache, whole, tmp_path, monkeypatch):
-    """What torch.compile makes of PyTorch's fused layer, which evaluation takes, failed: only steps go there."""
+    """Evaluation takes a fused layer of PyTorch that does not survive torch.compile."""
     was_training = []
 
     def compile_in_place(self):
