@@ -37,7 +37,7 @@ def command(folder: Path, layout: Layout | Literal["auto"], signals: bool, as_js
       python -m seizure validate /corpora/chbmit --layout chbmit --json
     """
     from seizure.commands.bar import counting
-    from seizure.corpus.discover import discover
+    from seizure.corpus.discover import discover, other_edf_files
     from seizure.corpus.survey import patients_in_two, survey
 
     recordings = discover(folder, layout)
@@ -50,10 +50,11 @@ def command(folder: Path, layout: Layout | Literal["auto"], signals: bool, as_js
 
         inspections = survey(recordings, with_signals=signals, announce=say)
     wrong = [*(f"patient {words}" for words in patients_in_two(recordings)), *_without_seizures(inspections)]
+    others = other_edf_files(folder, recordings)
     if as_json:
-        click.echo(_as_json(folder, inspections, wrong))
+        click.echo(_as_json(folder, inspections, wrong, others))
     else:
-        click.echo("\n".join(_lines(folder, inspections, wrong)))
+        click.echo("\n".join(_lines(folder, inspections, wrong, others)))
     return 1 if wrong or any(one.faults for one in inspections) else 0
 
 
@@ -63,7 +64,9 @@ def _without_seizures(inspections: Sequence["Inspection"]) -> list[str]:
     return ["not one seizure in all annotations: nothing can be learnt of this corpus"]
 
 
-def _lines(folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[str]) -> Iterator[str]:
+def _lines(
+    folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[str], others: Sequence[str]
+) -> Iterator[str]:
     yield f"{folder}: layout {inspections[0].recording.layout}"
     yield from _table(inspections)
     yield ""
@@ -79,6 +82,8 @@ def _lines(folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[st
         yield from (f"          {detail}" for detail in shown)
         if count > len(shown):
             yield f"          and {count - len(shown)} more (--json has all)"
+    if others:
+        yield f"not read  {len(others)} EDF files whose names are none of this layout, such as {others[0]}"
     yield ""
     faults = [fault for one in inspections for fault in one.faults]
     yield from (f"{one.path}: {one.fault.value}: {one.detail}" for one in faults)
@@ -135,7 +140,9 @@ def _counted(values: Iterator[str]) -> str:
     )
 
 
-def _as_json(folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[str]) -> str:
+def _as_json(
+    folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[str], others: Sequence[str]
+) -> str:
     import json
 
     titles = ("recordings", "patients", "hours", "seizures", "seizure_hours", "with_seizures")
@@ -145,6 +152,7 @@ def _as_json(folder: Path, inspections: Sequence["Inspection"], wrong: Sequence[
         "layout": inspections[0].recording.layout,
         "partitions": {name: dict(zip(titles, values, strict=True)) for name, values in rows},
         "corpus_faults": list(wrong),
+        "not_read": list(others),
         "recordings": [_record(one) for one in inspections],
     }
     return json.dumps(document, indent=1)

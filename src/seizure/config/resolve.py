@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from seizure import files
 from seizure.config.schema import Config
@@ -155,7 +156,8 @@ def _explain(error: ValidationError, origins: dict[str, str]) -> str:
 def _explain_one(detail: Any, origins: dict[str, str]) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        words = f"{key} is no setting"
+        near = _near(key)
+        words = f"{key} is no setting" + (f"; did you mean {near}?" if near else "")
     elif detail["type"] == "missing":
         words = f"{key} is missing"
     else:
@@ -163,3 +165,18 @@ def _explain_one(detail: Any, origins: dict[str, str]) -> str:
         words = words.replace("Value error, ", "")
     origin = origins.get(key)
     return f"{words} ({origin})" if origin else words
+
+
+def _near(key: str) -> str:
+    """The setting that `key` may mean: of that name in another section, or spelt nearly so; or ""."""
+    known = list(_settings(Config))
+    elsewhere = [name for name in known if name.endswith(f".{key.rpartition('.')[2]}")]
+    return next(iter(elsewhere or get_close_matches(key, known, n=1)), "")
+
+
+def _settings(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,6 +1,7 @@
 """Finds a corpus's recordings by the names of files and folders alone."""
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,13 @@ def discover(root: Path, layout: Layout | Literal["auto"] = "auto") -> list[Reco
                 "take one away, or point data.root at one copy of the corpus"
             )
     return found
+
+
+def other_edf_files(root: Path, recordings: Iterable[Recording]) -> list[str]:
+    """The EDF files below `root` that are none of `recordings`: their names do not fit the layout."""
+    known = {str(recording.path) for recording in recordings}
+    paths = (f"{folder.path}/{name}" for folder in list_tree(root) for name in folder.edf_names())
+    return [path for path in paths if path not in known]
 
 
 def detect(root: Path, folders: list[Folder]) -> Layout:

@@ -23,7 +23,8 @@ class Folder:
 def list_tree(root: Path) -> list[Folder]:
     """All folders below `root` that hold files, by path. Symbolic links are followed, circles are not."""
     if not root.is_dir():
-        raise CorpusError(f"{root}: no such folder; put the corpus there or name its folder in data.root")
+        what = "a file, and should be the corpus's folder" if root.exists() else "no such folder"
+        raise CorpusError(f"{root}: {what}; name the folder that holds the corpus")
     try:
         folders = list(_walk(str(root), ()))
     except OSError as error:

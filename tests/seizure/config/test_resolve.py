@@ -62,8 +62,9 @@ def test_what_is_saved_is_read_back(write, tmp_path):
 @pytest.mark.parametrize(
     ("text", "overrides", "says"),
     [
-        (TEXT + "steps: 3\n", [], r"steps is no setting \(.*run\.yaml:9\)"),
-        (TEXT, ["data.limt_files=3"], r"data\.limt_files is no setting \(--set data\.limt_files\)"),
+        (TEXT + "steps: 3\n", [], r"steps is no setting; did you mean training\.steps\? \(.*run\.yaml:9\)"),
+        (TEXT, ["data.limt_files=3"], r"is no setting; did you mean data\.limit_files\? \(--set data\.limt"),
+        (TEXT, ["data.qqq=3"], r"data\.qqq is no setting \(--set data\.qqq\)"),
         (TEXT, ["training.steps=many"], r"training\.steps: .*valid integer.* \(--set training\.steps\)"),
         (TEXT, ["training.steps"], "should be KEY=VALUE, such as data.limit_files=3"),
         (TEXT, ["name.x=1"], "name is a value, not a section"),

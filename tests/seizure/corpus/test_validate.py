@@ -100,3 +100,28 @@ def test_a_folder_without_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["validate", str(tmp_path)]) == 1
     assert "error: " in capsys.readouterr().err
     assert run(["validate", str(tmp_path), "--layout", "tuh"]) == 2
+
+
+def test_edf_files_of_other_names_are_said_to_be_left_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = add(tmp_path, "train", "aaaaaaaa")
+    other = known.with_name("backup of the first.EDF")
+    other.write_bytes(known.read_bytes())
+    assert run(["validate", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"not read  1 EDF files whose names are none of this layout, such as {other}" in said
+    assert run(["validate", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_read"] == [str(other)]
+
+
+def test_a_file_in_place_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", str(add(tmp_path, "train", "aaaaaaaa"))]) == 1
+    assert "a file, and should be the corpus's folder" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_answered_by_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["valdate", "."]) == 2
+    assert "No such command 'valdate'. Did you mean 'validate'?" in capsys.readouterr().err
