@@ -100,7 +100,10 @@ def _load(model: Path) -> "TrainedModel":
     from seizure.training.checkpoint import load_model
 
     path = model / "checkpoints" / "best.pt" if model.is_dir() else model
-    return load_model(path, "cuda" if torch.cuda.is_available() else "cpu")
+    trained = load_model(path, "cuda" if torch.cuda.is_available() else "cpu")
+    if trained.notice:
+        click.echo(f"note: {trained.notice}", err=True)
+    return trained
 
 
 def _inside(announce: Announce, number: int, of: int, name: str) -> Callable[[int, int], None]:

@@ -42,6 +42,8 @@ def evaluate_run(
     lines on how far it is. Raises SeizureError.
     """
     run = open_run(run_folder, split, results_dir)
+    if run.trained.notice:
+        say(f"[EVAL] {run.trained.notice}")
     chosen, origin = run.threshold(threshold)
     wanted = run.reference(corpus_dir, say)
     _name_what_is_wrong(wanted, say)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from seizure.corpus import Recording
 from seizure.errors import ScoringError
 from seizure.scoring.reference import Reference, reference_of, reference_with_missing
 from seizure.training.checkpoint import TrainedModel, load_model
+from seizure.training.recordings import SHARDS
 
 Say = Callable[[str], None]
 
@@ -55,8 +56,10 @@ class OpenedRun:
         shards = cache.open_index(folder).by_id
         left_out = self._left_out()
         missing = [one for one in self.ids if one not in shards or one in left_out]
-        if corpus_dir is None and not missing:
-            return reference_of(self.ids, shards)
+        if corpus_dir is None:
+            self._refuse_others(shards)
+            if not missing:
+                return reference_of(self.ids, shards)
         recordings = self._find(missing, corpus_dir)
         if missing:
             say(f"[EVAL] {len(missing)} of {len(self.ids)} recordings are not in the cache: building them")
@@ -76,6 +79,20 @@ class OpenedRun:
             for one in (*labelled.skipped, *built.skipped)
         }
         return reference_with_missing(self.ids, built.index.by_id, recordings, labelled, reasons)
+
+    def _refuse_others(self, shards: Mapping[str, cache.ShardInfo]) -> None:
+        """The cache is found by its folder: another corpus with the same ids may lie there by now."""
+        try:
+            before = json.loads((self.folder / SHARDS).read_text())
+        except (OSError, ValueError):
+            before = {}  # of a run that did not get so far
+        now = {one: shards[one].data_crc32 for one in self.ids if one in shards}
+        others = [one for one, crc32 in now.items() if before.get(one, crc32) != crc32]
+        if others:
+            raise ScoringError(
+                f"{len(others)} recordings in the cache, such as {others[0]}, are not those that "
+                f"{self.folder.name} had: say where its corpus is by --data"
+            )
 
     def _left_out(self) -> frozenset[str]:
         """Recordings that the run could not use, whatever the cache has of them from better days."""

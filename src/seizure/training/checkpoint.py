@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from seizure.cache.key import CODE_VERSION
 from seizure.config import Config
 from seizure.config.schema import Postprocessing
 from seizure.errors import CheckpointError
@@ -39,6 +40,17 @@ class TrainedModel:
     threshold: float | None
     postprocessing: Postprocessing
     path: Path
+    preprocessing_version: int = CODE_VERSION  # of the code that prepared what it was trained on
+
+    @property
+    def notice(self) -> str:
+        """What to say before this model is used; "" where there is nothing."""
+        if self.preprocessing_version == CODE_VERSION:
+            return ""
+        return (
+            f"{self.path}: trained on recordings prepared by version {self.preprocessing_version} of the "
+            f"preprocessing, and this is version {CODE_VERSION}: its results may be others by now"
+        )
 
 
 def load_model(path: Path, device: str = "cpu") -> TrainedModel:
@@ -60,6 +72,7 @@ def load_model(path: Path, device: str = "cpu") -> TrainedModel:
         content.get("threshold"),
         postprocessing,
         path,
+        content.get("preprocessing_version", 1),
     )
 
 
@@ -77,6 +90,7 @@ def describe_model(config: Config, channels: Sequence[str], model: SeizureNet, s
         "format": FORMAT,
         "model": {name: value.detach().cpu() for name, value in model.state_dict().items()},
         "config": config.model_dump(mode="json"),
+        "preprocessing_version": CODE_VERSION,
         "montage": config.preprocessing.montage,
         "channels": list(channels),
         "step": step,

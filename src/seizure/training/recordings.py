@@ -1,15 +1,20 @@
 """Which recordings a run uses, and their cache: the same for `build-cache` and the training process."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from seizure import files
 from seizure.config import Config
 from seizure.corpus import LabelledCorpus, Skipped, Splits
 from seizure.errors import CorpusError
 from seizure.launch.environment import LIMIT
 from seizure.launch.run_log import Say
 from seizure.training.processing import Processing
+
+SHARDS = "shards.json"
+"""In a run's folder: for each recording the check sum of its samples in the cache."""
 
 
 def choose_recordings(
@@ -112,3 +117,12 @@ def say_skipped(skipped: Sequence[Skipped], path: Path, say: Say) -> None:
         faults = sorted({one.fault.value for one in skipped})
         counts = ", ".join(f"{sum(one.fault.value == fault for one in skipped)} {fault}" for fault in faults)
         say(f"[DATA] {len(skipped)} recordings left out ({counts}): {path}")
+
+
+def write_shards(path: Path, cache_folder: Path, splits: Splits) -> None:
+    """Keeps which samples the run's recordings had: other recordings may get their ids and places later."""
+    from seizure import cache
+
+    shards = cache.open_index(cache_folder).by_id
+    ids = [one for part in splits.ids().values() for one in part if one in shards]
+    files.write_text(path, json.dumps({one: shards[one].data_crc32 for one in ids}, indent=1) + "\n")

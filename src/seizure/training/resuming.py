@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seizure.cache.key import CODE_VERSION
 from seizure.config import Config
 from seizure.errors import CheckpointError
 from seizure.model import SeizureNet
@@ -102,6 +103,12 @@ class State:
             raise CheckpointError(
                 f"the checkpoint of step {step} cannot be resumed with other settings ({'; '.join(found)}): "
                 "put them back, or start a new run"
+            )
+        version = content.get("preprocessing_version", 1)
+        if version != CODE_VERSION:
+            raise CheckpointError(
+                f"the checkpoint of step {step} saw recordings prepared by version {version} of the "
+                f"preprocessing, and this is version {CODE_VERSION}: start a new run"
             )
         then, now = content["recordings"], self._recordings()
         if then != now:

@@ -27,7 +27,7 @@ from seizure.launch.environment import LIMIT, check_environment
 from seizure.launch.run_folder import alone, read_state, write_state
 from seizure.launch.run_log import RunLog
 from seizure.launch.verification import verify_folder
-from seizure.training.recordings import choose_recordings, fill_cache, say_skipped
+from seizure.training.recordings import SHARDS, choose_recordings, fill_cache, say_skipped, write_shards
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -83,6 +83,7 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     cache_folder, skipped = fill_cache(config, splits, labelled, results / config.cache.dir, say)
     write_skipped(folder / "skipped.tsv", skipped)
     say_skipped(skipped, folder / "skipped.tsv", say)
+    write_shards(folder / SHARDS, cache_folder, splits)
 
     steps = train_model(config, cache_folder, folder, max_steps, say)
 

@@ -16,7 +16,7 @@ from tests.seizure.cache.made import CHANNELS, noise, prepared, put
 def written(tmp_path_factory):
     x_CT = noise(20_000)
     info = put(tmp_path_factory.mktemp("cache"), "aaaaagxr_s018_t000", x_CT, [(1, 3.5), (20, 30)])
-    return info, quantise(prepared(x_CT), 40)[0]
+    return info, quantise(prepared(x_CT), 100)[0]
 
 
 def test_a_header_says_what_was_written(written):
@@ -24,7 +24,7 @@ def test_a_header_says_what_was_written(written):
     assert (info.recording_id, info.patient) == ("aaaaagxr_s018_t000", "aaaaagxr")
     assert (info.channels, info.rate_hz, info.n_samples) == (CHANNELS, 256, 20_000)
     assert [(s.start_s, s.stop_s) for s in info.seizures] == [(1, 3.5), (20, 30)]
-    assert info.clip_sigma == 40 and 0 < info.rms_error_uv < info.max_error_uv < 0.1
+    assert info.clip_sigma == 100 and 0 < info.rms_error_uv < info.max_error_uv < 0.1
     assert info.path.stat().st_size == info.size_bytes
 
 
@@ -72,7 +72,7 @@ def test_recordings_of_any_length(tmp_path, samples):
     x_CT = noise(samples)
     info = put(tmp_path, "short", x_CT)
     with Shard(info := read_info(info.path)) as shard:
-        np.testing.assert_array_equal(shard.read(), quantise(prepared(x_CT), 40)[0])
+        np.testing.assert_array_equal(shard.read(), quantise(prepared(x_CT), 100)[0])
 
 
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))

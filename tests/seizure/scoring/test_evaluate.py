@@ -156,6 +156,15 @@ def test_a_shard_of_what_an_edf_once_was_is_not_scored(cached_run, corpus_dir, g
     assert result["scores"]["szcore_events"]["sensitivity"] == 0.0
 
 
+def test_recordings_that_took_the_ids_of_the_run_s_are_not_scored_in_their_place(
+    cached_run, corpus_dir, good_detector, silent
+):
+    one = recordings(corpus_dir, "dev")[0].recording_id
+    (cached_run / "shards.json").write_text(json.dumps({one: 12345}))
+    with pytest.raises(ScoringError, match=f"such as {one}, are not those that .* had: say .* --data"):
+        evaluate_run(cached_run, "val", silent)
+
+
 def test_annotations_that_changed_are_those_that_count(cached_run, corpus_dir, good_detector, silent):
     one = next(one for one in recordings(corpus_dir, "dev") if not _seizures(one))
     before = evaluate_run(cached_run, "val", silent, corpus_dir=corpus_dir)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from seizure.cache.key import CODE_VERSION
 from seizure.config.schema import Postprocessing
 from seizure.errors import CheckpointError
 from seizure.model import build_model
@@ -64,6 +65,18 @@ def test_other_settings_are_refused_by_name(cache, stopped):
         live(cache, stopped, resume=True, config=config)
     assert "training.batch_size: 4 then, 8 now" in str(caught.value)
     assert "training.learning_rate: 0.001 then, 0.002 now" in str(caught.value)
+
+
+def test_recordings_prepared_by_other_code_are_not_mixed(cache, stopped, monkeypatch):
+    monkeypatch.setattr("seizure.training.resuming.CODE_VERSION", CODE_VERSION + 1)
+    with pytest.raises(CheckpointError, match=f"version {CODE_VERSION} .* is version {CODE_VERSION + 1}"):
+        live(cache, stopped, resume=True)
+
+
+def test_a_model_of_other_preprocessing_says_so_when_it_is_used(whole, monkeypatch):
+    assert load_model(whole.result.best_checkpoint).notice == ""
+    monkeypatch.setattr(checkpoint, "CODE_VERSION", CODE_VERSION + 1)
+    assert f"version {CODE_VERSION} of the preprocessing" in load_model(whole.result.best_checkpoint).notice
 
 
 def test_the_scaler_goes_on_where_it_was(tmp_path):
