@@ -8,9 +8,16 @@ SERVICE = "/modal.client.ModalClient/"
 
 
 def send(
-    engine: Engine, rpc: str, message: bytes, *, token: tuple[str, str] | None = None, timeout_s: float = 10
+    engine: Engine,
+    rpc: str,
+    message: bytes,
+    *,
+    token: tuple[str, str] | None = None,
+    timeout_s: float = 10,
+    key: str = "",
 ) -> bytes:
-    """The answer's bytes. Raises grpc.RpcError. `token` None shows the engine's own."""
+    """The answer's bytes. Raises grpc.RpcError. `token` None shows the engine's own; `key` is the idempotency
+    key, which is the same in a request and its repetitions."""
     environment = engine.client_environment()
     token_id, token_secret = token or (environment["MODAL_TOKEN_ID"], environment["MODAL_TOKEN_SECRET"])
     metadata = [
@@ -18,6 +25,7 @@ def send(
         ("x-modal-client-type", "1"),
         ("x-modal-token-id", token_id),
         ("x-modal-token-secret", token_secret),
+        *([("x-idempotency-key", key)] if key else []),
     ]
     with grpc.insecure_channel(engine.server_url.removeprefix("http://")) as channel:
         call = channel.unary_unary(SERVICE + rpc, request_serializer=None, response_deserializer=None)
