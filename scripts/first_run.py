@@ -117,7 +117,8 @@ Scores on recordings that were not trained on (threshold fitted on val):
 Verification: {verified["verdict"]} (files, variable and cache folder are those that were asked for).
 The report, one page: {shown}/report.html
 
-To find seizures in a recording of yours with this model:
+To find seizures in a recording of yours with this model, once PyTorch is here too:
+  make seizure
   {to_path()}python -m seizure predict RECORDING.edf --model {shown}
 To type modal commands yourself, point this shell at the engine:
   eval "$({to_path()}homeport env)"

@@ -91,7 +91,8 @@ def render(found: Verification) -> list[str]:
     lines += [f"  {f.what}: {f.advice}" for f in found.findings if f.advice and f.verdict != "verified"]
     if found.ending:
         lines.append(f"  {found.ending}")
-    return [*lines, f"  verdict: {_VERDICTS[found.verdict]}"]
+    is_blank = found.verdict == "unfinished" and all(f.verdict != "verified" for f in found.findings)
+    return [*lines, f"  verdict: {_NOTHING_SEEN if is_blank else _VERDICTS[found.verdict]}"]
 
 
 _WORDS = {"verified": "ok", "mismatch": "MISMATCH", "unfinished": "not seen"}
@@ -100,6 +101,7 @@ _VERDICTS = {
     "mismatch": "MISMATCH: this is not the run that was asked for",
     "unfinished": "UNFINISHED: what was seen agrees, the rest did not happen",
 }
+_NOTHING_SEEN = "UNFINISHED: no line shows what the run did; is it a run's log, and all of it?"
 
 
 def _missing(asked: Mapping[str, Any]) -> str:

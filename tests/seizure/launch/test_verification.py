@@ -193,3 +193,10 @@ def test_any_text_is_read_and_nothing_is_verified_by_it(text: str):
 def test_settings_are_read_as_they_were_printed(settings):
     line = "; ".join(f"{key} = {json.dumps(value)}" for key, value in settings.items()) + "  (default)"
     assert dict(read_settings(line)) == settings
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", "# Homeport\n\n    make run\n"])
+def test_what_is_no_log_is_not_said_to_agree(text):
+    words = "\n".join(render(verify(read_log(text), is_saved=True)))
+    assert "no line shows what the run did" in words
+    assert "agrees" not in words
