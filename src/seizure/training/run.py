@@ -85,11 +85,13 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     say_skipped(skipped, folder / "skipped.tsv", say)
     write_shards(folder / SHARDS, cache_folder, splits)
 
-    steps = train_model(config, cache_folder, folder, max_steps, say)
-
+    # all that comes after training, before it: days later the code or its packages may be others, or gone
+    import seizure.report.gather
+    import seizure.report.page  # noqa: F401
     from seizure.report import write_report
     from seizure.scoring import evaluate_run
 
+    steps = train_model(config, cache_folder, folder, max_steps, say)
     for split in splits_to_score(config, splits, say):
         evaluate_run(folder, split, say, corpus_dir=data, results_dir=results)
     say(f"[DONE] {folder.name}: {steps} steps; everything is in {folder}")

@@ -116,3 +116,16 @@ def test_two_devices_are_trained_on_by_torchrun(train, tmp_path: Path):
     assert said.count("Loading 4 train, 2 val files") == 1, "one prepares, scores and reports"
     assert said.count("\n[CHECKPOINT] ") == len(list(tmp_path.glob("runs/*/checkpoints/*.pt")))
     assert "verdict: this is the run that was asked for" in said
+
+
+def test_a_run_that_trains_has_loaded_all_that_it_will_need(train, tmp_path: Path):
+    """A training takes days, and its folder of code may be another's by then."""
+    full = ("configs/tusz_train_local.yaml", "--set", f"data.split=official,data.release='',{FEW}")
+    process = train(*full)
+    wait_for_checkpoint(tmp_path, process)
+    loaded = Path(f"/proc/{training_process(process.pid)}/maps").read_text()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    for package in ("matplotlib/", "scipy/", "numpy/"):
+        assert f"site-packages/{package}" in loaded, package
