@@ -1,6 +1,7 @@
 """`predict`: events of EDF files, with a trained model."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,10 +78,10 @@ def command(
                 prediction = predict(trained, path, chosen, scratch=scratch, announce=inside)
             except RecordingError as error:
                 failed.append({"recording": str(path), "fault": error.fault.value, "detail": error.detail})
-                click.echo(f"error: {error}", err=True)
+                _say(f"error: {error}")
                 continue
             for notice in prediction.notices:
-                click.echo(f"note: {path}: {notice}", err=True)
+                _say(f"note: {path}: {notice}")
             predictions.append(prediction)
             if out is not None:
                 _write(_place(out, name, form, is_folder), prediction.text(form))
@@ -104,6 +105,10 @@ def _load(model: Path) -> "TrainedModel":
     if trained.notice:
         click.echo(f"note: {trained.notice}", err=True)
     return trained
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # not click.echo: it writes into a bar's line, past the bar
 
 
 def _inside(announce: Announce, number: int, of: int, name: str) -> Callable[[int, int], None]:
