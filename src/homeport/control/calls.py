@@ -295,6 +295,7 @@ class Calls:
             for entry in entries:
                 self._rows.write_output(entry, result)
         self._settle(entries, [])
+        self._queue(function_id).forget()  # else they would still count as waiting
 
     def crashed(self, entry: Input, result: api_pb2.GenericResult, *, out_of_memory: bool) -> None:
         """The container died under an input: tries again where that is allowed, else ends it."""

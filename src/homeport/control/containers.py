@@ -6,6 +6,7 @@ becomes of inputs to calls.py.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -38,6 +39,7 @@ _HEARTBEAT_HELD_S = 14.0  # the client gives up at 15
 _CANCEL_GRACE_S = 30.0  # for code that does not react to its cancellation
 _STOP_GRACE_S = 5.0  # between SIGTERM and SIGKILL
 EXIT_GRACE_S = 30.0  # Modal's, for exit handlers of a container that is told to end
+_INTERRUPT_EVERY_S = 2.0
 _DRAIN_GRACE_S = 60.0  # for exit handlers and the last commit of a container that ends by itself
 _ACTIVE = api_pb2.TASK_STATE_ACTIVE
 _COMPLETED = api_pb2.TASK_STATE_COMPLETED
@@ -395,9 +397,15 @@ class Containers:
 
     async def _end(self, task: Task, reason: str, grace_s: float) -> None:
         """A class's container is interrupted, not terminated, as on Modal: its exit handlers run then."""
-        if task.has_lifecycle:
-            grace_s = max(grace_s, self.exit_grace_s)
-        await self._runtime.kill(task.task_id, grace_s=grace_s, reason=reason, interrupt=task.has_lifecycle)
+        if not task.has_lifecycle:
+            await self._runtime.kill(task.task_id, grace_s=grace_s, reason=reason)
+            return
+        deadline = time.monotonic() + max(grace_s, self.exit_grace_s)
+        while (left_s := deadline - time.monotonic()) > 0 and not task.ended.is_set():
+            # again and again: the client ignores it while handlers run, and loses it between two inputs
+            await self._runtime.kill(task.task_id, grace_s=left_s, reason=reason, interrupt=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(task.ended.wait(), min(left_s, _INTERRUPT_EVERY_S))
 
     def _exited(self, end: ContainerExit) -> None:
         """Settles a container that has ended: its row, its inputs, its volumes, its socket."""

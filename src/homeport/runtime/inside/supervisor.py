@@ -253,9 +253,10 @@ class Supervisor:
     def _kill(self, request: dict[str, Any]) -> None:
         self.reason = self.reason or request["reason"]
         if request["grace_s"] > 0:
-            if self.kill_at is None:
-                number = signal.SIGINT if request.get("interrupt") else signal.SIGTERM
-                os.kill(self.started.pid, number)
+            if request.get("interrupt"):  # each time: Python code may be where the first one is lost
+                os.kill(self.started.pid, signal.SIGINT)
+            elif self.kill_at is None:
+                os.kill(self.started.pid, signal.SIGTERM)
             deadline = time.monotonic() + request["grace_s"]
             self.kill_at = deadline if self.kill_at is None else min(self.kill_at, deadline)
         else:
