@@ -23,7 +23,7 @@ SOURCE = Source("a.edf", 1000, 5, "00" * 32)
 CHANNELS = ("Fp1", "F3", "C3")
 
 
-EXACT_SIGMA_UV = 32767 / 40
+EXACT_SIGMA_UV = 32767 / 100
 """With this sd a step of int16 is a microvolt."""
 
 

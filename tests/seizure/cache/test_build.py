@@ -60,7 +60,7 @@ def test_shards_hold_the_signal_and_the_labels(built):
     with Shard(info) as shard:
         from seizure.cache.quantise import quantise
 
-        assert (shard.read() == quantise(prepared(noise(5000, 3)), 40)[0]).all()
+        assert (shard.read() == quantise(prepared(noise(5000, 3)), 100)[0]).all()
 
 
 def test_a_second_build_makes_nothing_and_starts_no_process(copy, monkeypatch):
