@@ -55,6 +55,7 @@ from homeport.control.environments import Environments
 from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
 from homeport.control.images import Images
+from homeport.control.large_values import LargeValues
 from homeport.control.links import Links
 from homeport.control.logs import Logs
 from homeport.control.machine import this_machine
@@ -75,6 +76,7 @@ from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
+from homeport.store.value_files import ValueFiles
 
 logger = logging.getLogger("homeport.main")  # also when it runs as __main__
 
@@ -185,7 +187,7 @@ def build(
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, logs)
     _connect(apps, calls, containers)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
-    stored = _stored(db, environments, containers, ephemeral_s)
+    stored = _stored(home, db, environments, containers, ephemeral_s)
     gateway = Gateway(
         [
             AppServicer(apps, db),
@@ -359,13 +361,16 @@ def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple
     return images, [ImageServicer(images)]
 
 
-def _stored(db: Database, environments: Environments, containers: Containers, ephemeral_s: float) -> Stored:
+def _stored(
+    home: Home, db: Database, environments: Environments, containers: Containers, ephemeral_s: float
+) -> Stored:
     expiry = Expiry()
     answers = Answers(db, expiry)
+    values = LargeValues(db, ValueFiles(home.values), expiry)
     dicts = StoredObjects(db, environments, expiry, DICTS, ephemeral_s=ephemeral_s)
     queues = StoredObjects(db, environments, expiry, QUEUES, ephemeral_s=ephemeral_s)
     servicers: list[object] = [
-        DictServicer(dicts, Dicts(db, dicts, expiry), answers),
+        DictServicer(dicts, Dicts(db, dicts, expiry), answers, values),
         QueueServicer(queues, QueueObjects(db, queues, answers, expiry), answers, containers),
     ]
     return Stored(expiry, answers, dicts, queues, servicers)

@@ -8,18 +8,20 @@ from modal_proto import api_pb2
 from homeport.api.gateway import Caller
 from homeport.control.answers import Answers
 from homeport.control.dicts import Dicts
+from homeport.control.large_values import LargeValue, LargeValues, Value
 from homeport.control.stored_objects import StoredObject, StoredObjects
-from homeport.model.errors import NotServedError
+from homeport.model.errors import FailedPreconditionError, NotServedError
 from homeport.model.people import user_name
 
 _PAGE = 100
 
 
 class DictServicer:
-    def __init__(self, objects: StoredObjects, dicts: Dicts, answers: Answers) -> None:
+    def __init__(self, objects: StoredObjects, dicts: Dicts, answers: Answers, values: LargeValues) -> None:
         self._objects = objects
         self._dicts = dicts
         self._answers = answers
+        self._values = values
 
     async def DictGetOrCreate(
         self, request: api_pb2.DictGetOrCreateRequest, caller: Caller
@@ -72,7 +74,7 @@ class DictServicer:
         return self._answers.once(caller.request_key, delete, Empty)
 
     async def DictGet(self, request: api_pb2.DictGetRequest, caller: Caller) -> api_pb2.DictGetResponse:
-        value = self._dicts.get(request.dict_id, request.key)
+        value = await self._loaded(request.dict_id, request.key)
         return api_pb2.DictGetResponse(found=value is not None, value=value)
 
     async def DictContains(
@@ -86,8 +88,9 @@ class DictServicer:
     async def DictUpdate(
         self, request: api_pb2.DictUpdateRequest, caller: Caller
     ) -> api_pb2.DictUpdateResponse:
+        entries = [(entry.key, await self._values.keep(entry.value)) for entry in request.updates]
+
         def update() -> api_pb2.DictUpdateResponse:
-            entries = [(entry.key, entry.value) for entry in request.updates]
             created = self._dicts.update(request.dict_id, entries, if_not_exists=request.if_not_exists)
             return api_pb2.DictUpdateResponse(created=created)
 
@@ -96,11 +99,22 @@ class DictServicer:
     async def DictPop(self, request: api_pb2.DictPopRequest, caller: Caller) -> api_pb2.DictPopResponse:
         def pop() -> api_pb2.DictPopResponse:
             value = self._dicts.pop(request.dict_id, request.key)
-            return api_pb2.DictPopResponse(found=value is not None, value=value)
+            if not isinstance(value, LargeValue):
+                return api_pb2.DictPopResponse(found=value is not None, value=value)
+            self._values.release(value)
+            # remembered with the file's name in place of a value, and found=False, which only this has
+            return api_pb2.DictPopResponse(found=False, value=value.file.encode())
 
-        return self._answers.once(
-            caller.request_key, pop, api_pb2.DictPopResponse, is_final=lambda answer: answer.found
+        answer = self._answers.once(
+            caller.request_key,
+            pop,
+            api_pb2.DictPopResponse,
+            is_final=lambda answer: answer.found or answer.HasField("value"),
         )
+        if answer.found or not answer.HasField("value"):
+            return answer
+        value = await self._values.load(LargeValue(answer.value.decode(), 0))
+        return api_pb2.DictPopResponse(found=True, value=value)
 
     async def DictClear(self, request: api_pb2.DictClearRequest, caller: Caller) -> Empty:
         def clear() -> Empty:
@@ -112,9 +126,27 @@ class DictServicer:
     async def DictContents(
         self, request: api_pb2.DictContentsRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.DictEntry]:
-        for key, value in self._dicts.contents(request.dict_id, values=request.values):
-            # keys also where only values are asked for: the client names them where it cannot read a value
-            yield api_pb2.DictEntry(key=key, value=value)
+        for key, listed in self._dicts.contents(request.dict_id, values=request.values):
+            value = await self._loaded(request.dict_id, key, listed)
+            if value is not None:
+                # also the key where only values are asked for: the client names it where it fails to read one
+                yield api_pb2.DictEntry(key=key, value=value)
+
+    async def _loaded(self, dict_id: str, key: bytes, value: Value | None = None) -> bytes | None:
+        """The key's value, all of it, None where it has none; `value` where that is known already."""
+        missing: Value | None = None
+        while True:
+            value = self._dicts.get(dict_id, key) if value is None else value
+            if value is None:
+                return None
+            if value == missing:
+                raise FailedPreconditionError(
+                    f"A value of {dict_id} is gone from this machine's disk; put it there again."
+                )
+            try:
+                return await self._values.load(value)
+            except FileNotFoundError:  # another value took its place while its file was looked for
+                missing, value = value, None
 
 
 def find_or_create(

@@ -1,13 +1,16 @@
 """What Dicts hold: serialised keys and values, each gone after a week in which nobody used it.
 
-Names and lives of Dicts are left to stored_objects.py, the meaning of the bytes to the client.
+Names and lives of Dicts are left to stored_objects.py, large values to large_values.py, the meaning of
+the bytes to the client.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from homeport.control.expiry import Expiry
+from homeport.control.large_values import LargeValue, Value
 from homeport.control.stored_objects import StoredObjects
 from homeport.plan.stored_limits import (
     ENTRY_KEPT_S,
@@ -21,7 +24,7 @@ from homeport.store.database import Database
 _TOGETHER_S: Final = 3600.0  # entries that expire within an hour go together
 _LISTED_AT_ONCE: Final = 200
 
-Entry = tuple[bytes, bytes]  # a key and its value
+Entry = tuple[bytes, Value]  # a key and its value
 
 
 class Dicts:
@@ -40,7 +43,7 @@ class Dicts:
         self._clock = clock
         expiry.add(self._expire)
 
-    def get(self, dict_id: str, key: bytes) -> bytes | None:
+    def get(self, dict_id: str, key: bytes) -> Value | None:
         """The key's value, None where it has none."""
         now = self._clock()
         row = self._db.one("dict_entry", dict_id=dict_id, key=key, alive=alive_since(now))
@@ -48,8 +51,7 @@ class Dicts:
             self._objects.get(dict_id)
             return None
         self._note_use(row["entry"], row["used_at"], now)
-        value: bytes = row["value"]
-        return value
+        return _value(row)
 
     def contains(self, dict_id: str, key: bytes) -> bool:
         now = self._clock()
@@ -80,16 +82,17 @@ class Dicts:
             if if_not_exists:
                 (key, value) = updates[0]
                 self._db.run("delete_expired_dict_entry", dict_id=dict_id, key=key, alive=alive_since(now))
-                added = self._db.run("add_dict_entry", dict_id=dict_id, key=key, value=value, now=now)
+                row = {"dict_id": dict_id, "key": key, **_columns(value), "now": now}
+                added = self._db.run("add_dict_entry", **row)
                 if not added.rowcount:
                     return False
             else:
-                rows = [{"dict_id": dict_id, "key": k, "value": v, "now": now} for k, v in updates]
+                rows = [{"dict_id": dict_id, "key": k, **_columns(v), "now": now} for k, v in updates]
                 self._db.run_many("set_dict_entry", rows)
         self._expiry.due(now + ENTRY_KEPT_S + USE_NOTED_EVERY_S + _TOGETHER_S)
         return True
 
-    def pop(self, dict_id: str, key: bytes) -> bytes | None:
+    def pop(self, dict_id: str, key: bytes) -> Value | None:
         """Removes an entry; its value, None where there was none."""
         with self._db.transaction():
             row = self._db.one("dict_entry", dict_id=dict_id, key=key, alive=alive_since(self._clock()))
@@ -97,8 +100,7 @@ class Dicts:
                 self._objects.get(dict_id)
                 return None
             self._db.run("delete_dict_entry", entry=row["entry"])
-        value: bytes = row["value"]
-        return value
+        return _value(row)
 
     def clear(self, dict_id: str) -> None:
         self._objects.get(dict_id)
@@ -129,7 +131,7 @@ class Dicts:
                 found = self._db.one("dict_value", entry=after)  # one at a time: they may be large
                 if found is not None:
                     self._note_use(after, row["used_at"], now)
-                    yield row["key"], found["value"]
+                    yield row["key"], _value(found)
             if len(rows) < _LISTED_AT_ONCE:
                 return
 
@@ -143,3 +145,14 @@ class Dicts:
         row = self._db.one("least_used_dict_entry")
         used_at = row["used_at"] if row is not None else None
         return None if used_at is None else used_at + ENTRY_KEPT_S + USE_NOTED_EVERY_S + _TOGETHER_S
+
+
+def _value(row: sqlite3.Row) -> Value:
+    value: bytes = row["value"]
+    return value if row["file"] is None else LargeValue(row["file"], row["file_bytes"])
+
+
+def _columns(value: Value) -> dict[str, bytes | str | int | None]:
+    if isinstance(value, bytes):
+        return {"value": value, "file": None, "file_bytes": 0}
+    return {"value": b"", "file": value.file, "file_bytes": value.size_bytes}

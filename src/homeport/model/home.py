@@ -29,6 +29,11 @@ class Home:
         return self.root / "blobs"
 
     @property
+    def values(self) -> Path:
+        """Large values of Dicts, each a file."""
+        return self.root / "values"
+
+    @property
     def layers(self) -> Path:
         """Image layers and the client's bundles, each a folder tree, never written once finished."""
         return self.root / "l"
