@@ -184,7 +184,7 @@ class Containers:
             if not task.takes_inputs():
                 return None
             if not is_woken:
-                if placement.keeps(self._placing.demand_of(task.definition)):
+                if task.inputs or placement.keeps(self._placing.demand_of(task.definition)):
                     continue
                 self._drain(task)
                 return None

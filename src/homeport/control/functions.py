@@ -40,7 +40,7 @@ class Definition:
     policy: RetryPolicy
     timeout_s: float
     startup_timeout_s: float
-    concurrency: int
+    target_inputs: int  # how many inputs at once a container should have, of those that it would take
     min_containers: int
     max_containers: int
     buffer_containers: int
@@ -326,7 +326,10 @@ class Functions:
             policy=messages.policy_of(function.retry_policy),
             timeout_s=timeout_s,
             startup_timeout_s=float(function.startup_timeout_secs) or timeout_s,
-            concurrency=max(1, function.max_concurrent_inputs, function.batch_max_size),
+            target_inputs=(
+                max(1, function.target_concurrent_inputs or function.max_concurrent_inputs)
+                * max(1, function.batch_max_size)
+            ),
             min_containers=0 if classes.needs_parameters(data) else settings.min_containers,
             max_containers=settings.max_containers,
             buffer_containers=settings.buffer_containers,

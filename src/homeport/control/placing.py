@@ -92,7 +92,7 @@ class Placing:
             live=len(tasks),
             starting=sum(not task.is_ready for task in tasks),
             blocked=sum(task.is_blocked for task in tasks),
-            concurrency=definition.concurrency,
+            concurrency=definition.target_inputs,
             min_containers=definition.min_containers,
             max_containers=definition.max_containers,
             buffer_containers=definition.buffer_containers,
@@ -133,7 +133,7 @@ class Placing:
 
     def _capacity(self) -> placement.Capacity:
         """What is free. Containers that are idle, or wait for nested calls, take no cores."""
-        busy = [task for task in self._tasks.values() if not task.is_idle and not task.is_blocked]
+        busy = [task for task in self._tasks.values() if not task.is_unused and not task.is_blocked]
         return placement.Capacity(
             cpu=self._machine.cpus - sum(placement.scheduling_cpu(t.definition.grant.cpu) for t in busy),
             memory_mib=self._free_memory_mib(),
@@ -159,7 +159,7 @@ class Placing:
             idle = [
                 task
                 for task in self._tasks.values()
-                if task.is_idle and task.takes_inputs() and task.function_id != demand.function_id
+                if task.is_unused and task.takes_inputs() and task.function_id != demand.function_id
             ]
             needed = [task for task in idle if task.gpu_devices] if demand.gpu_count else idle
             if needed and (demand.gpu_count or self._free_memory_mib() < demand.memory_mib):

@@ -61,6 +61,11 @@ class Task:
         return bool(self.kill_reason)
 
     @property
+    def is_unused(self) -> bool:
+        """Whether it waits for inputs and works on none: with concurrent inputs it may do both."""
+        return self.is_idle and not self.inputs
+
+    @property
     def is_blocked(self) -> bool:
         """Whether all that it works on waits for nested calls."""
         return bool(self.inputs) and self.blocked >= len(self.inputs)

@@ -22,7 +22,7 @@ class Demand:
 
     `waiting` inputs have no container yet, `running` ones have. `live` containers are started or starting and
     will take inputs; `blocked` ones among them wait for nested calls. `concurrency` is the number of inputs
-    that one container works on at once.
+    that one container should work on at once; it may take more.
     """
 
     function_id: str
