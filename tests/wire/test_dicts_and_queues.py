@@ -175,6 +175,39 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
         modal("queue", "delete", "--yes", name)
 
 
+def test_a_container_that_waits_for_an_item_lends_its_place_to_the_one_that_brings_it(modal, write):
+    write(
+        "app.py",
+        """
+        import os
+
+        import modal
+
+        app = modal.App("wire-place")
+        ALL = os.cpu_count()
+
+
+        @app.function(cpu=ALL)
+        def consume(items):
+            return items.get(timeout=60)
+
+
+        @app.function(cpu=ALL)
+        def produce(items):
+            items.put("item")
+
+
+        @app.local_entrypoint()
+        def main():
+            with modal.Queue.ephemeral() as items:
+                call = consume.spawn(items)
+                produce.remote(items)
+                print("GOT", call.get())
+        """,
+    )
+    assert "GOT item" in modal("run", "app.py").lines
+
+
 def test_two_getters_never_get_the_same_item(python, modal, write):
     write(
         "get.py",
