@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from textwrap import shorten
 
 from seizure.config import Resolved
 from seizure.errors import ConfigError
@@ -50,7 +51,7 @@ def launch(
     with run_folder.held(folder), RunLog(folder) as say:
         state = run_folder.read_state(folder)
         if is_retry and state and (state.state == "finished" or state.is_final):
-            how = state.error if state.is_final else "finished"
+            how = shorten(state.error, 100, placeholder=" …") if state.is_final else "finished"
             say(f"[RUN] {folder.name} was ended by an earlier attempt of this call: {how}")
             return 1 if state.is_final else 0
         attempt = run_folder.begin_attempt(folder, call_id).attempts

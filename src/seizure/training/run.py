@@ -94,7 +94,9 @@ def run(folder: Path, data: Path, results: Path, max_steps: int | None, say: Run
     steps = train_model(config, cache_folder, folder, max_steps, say)
     for split in splits_to_score(config, splits, say):
         evaluate_run(folder, split, say, corpus_dir=data, results_dir=results)
-    say(f"[DONE] {folder.name}: {steps} steps; everything is in {folder}")
+    asked = config.training.steps
+    done = f"{steps} steps" if steps >= asked else f"{steps} of {asked} steps (go on with --resume)"
+    say(f"[DONE] {folder.name}: {done}; everything is in {folder}")
     note(folder, "finished", steps=steps)
     verify_folder(folder)  # the report shows it
     say(f"[REPORT] {write_report(folder)}")
