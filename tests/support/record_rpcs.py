@@ -17,6 +17,7 @@ import pytest
 from tests.support.account import Account
 
 FILE = Path(__file__).resolve().parents[1] / "rpcs.json"
+_COMMANDS = frozenset({"modal", "python", "homeport"})  # fixtures that run the official client
 _SERVED = re.compile(r"serving ([A-Z]\w+) ")
 
 
@@ -47,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     engine = getattr(item, "funcargs", {}).get("engine")
-    log = None if engine is None else engine.home / "engine.log"
+    # where there is no command, the requests are made by hand
+    is_client_used = not _COMMANDS.isdisjoint(getattr(item, "funcargs", {}))
+    log = engine.home / "engine.log" if engine is not None and is_client_used else None
     begun = log.stat().st_size if log is not None and log.exists() else 0
     _here.names.clear()
     result = yield
