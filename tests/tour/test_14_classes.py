@@ -226,6 +226,7 @@ def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
         assert "no method `bark`" in said.text
         assert "is a class; look it up with modal.Cls.from_name(" in said.text
         assert "which is 1, not 7" in said.text
+        assert "word='moin'" in modal("function", "variants", "tour-class-deployed/Greeter.*").out
     finally:
         modal("app", "stop", "--yes", "tour-class-deployed")
 

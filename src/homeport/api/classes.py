@@ -43,3 +43,10 @@ class ClassServicer:
         return api_pb2.FunctionBindParamsResponse(
             bound_function_id=definition.function_id, handle_metadata=definition.handle
         )
+
+    async def FunctionListVariants(
+        self, request: api_pb2.FunctionListVariantsRequest, caller: Caller
+    ) -> api_pb2.FunctionListVariantsResponse:
+        """All at once: there is no next page."""
+        found = self._functions.variants(request.function_id)
+        return api_pb2.FunctionListVariantsResponse(infos=found[: request.limit] if request.limit else found)

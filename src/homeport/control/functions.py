@@ -250,6 +250,18 @@ class Functions:
         definitions = (self.get(row["function_id"]) for row in self._db.all("functions_of_live_apps"))
         return [definition for definition in definitions if definition.min_containers]
 
+    def variants(self, function_id: str) -> list[api_pb2.FunctionVariantInfo]:
+        """The variants of a function, the newest first. Raises NotFoundError."""
+        base = self.get(function_id)
+        return [
+            api_pb2.FunctionVariantInfo(
+                function_id=row["function_id"],
+                serialized_params=row["params"],
+                function_options=api_pb2.FunctionOptions.FromString(row["options"]),
+            )
+            for row in self._db.all("variants_of_function", base_id=base.base_id or base.function_id)
+        ]
+
     def _tell_defined(self, definition: Definition) -> None:
         for hook in self.on_defined:
             hook(definition)

@@ -165,6 +165,19 @@ def test_each_call_of_a_class_that_fails_to_enter_starts_one_container(play: Pla
     play(scene)
 
 
+def test_variants_are_listed_with_what_they_were_made_of(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        base = define_class(world).function_id
+        tom, ida = bind(world, base, b"Tom"), bind(world, base, b"Ida", timeout_secs=7)
+        found = world.functions.variants(base)
+        assert [entry.function_id for entry in found] == [ida.function_id, tom.function_id]
+        assert [entry.serialized_params for entry in found] == [b"Ida", b"Tom"]
+        assert found[0].function_options.timeout_secs == 7
+        assert world.functions.variants(tom.function_id) == found
+
+    play(scene)
+
+
 def test_options_replace_what_they_name_and_leave_the_rest() -> None:
     function = api_pb2.Function(
         secret_ids=["st-1"],

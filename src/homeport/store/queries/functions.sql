@@ -40,7 +40,8 @@ ON CONFLICT DO NOTHING;
 SELECT function_id FROM functions WHERE base_id = :base_id AND params = :params AND options = :options;
 
 -- name: variants_of_function
-SELECT function_id FROM functions WHERE base_id = :base_id;
+SELECT function_id, params, options FROM functions WHERE base_id = :base_id
+ORDER BY created_at DESC;
 
 -- name: variants_reset
 -- With a new definition, overrides of variants' autoscalers end too.
