@@ -188,21 +188,19 @@ def test_a_container_that_waits_for_an_item_lends_its_place_to_the_one_that_brin
 
 
         @app.function(cpu=ALL)
-        def consume(items):
-            return items.get(timeout=60)
-
-
-        @app.function(cpu=ALL)
-        def produce(items):
-            items.put("item")
+        def carry(items, brings):
+            if brings:
+                items.put("item")
+            else:
+                return items.get(timeout=30)
 
 
         @app.local_entrypoint()
         def main():
             with modal.Queue.ephemeral() as items:
-                call = consume.spawn(items)
-                produce.remote(items)
-                print("GOT", call.get())
+                taking = carry.spawn(items, False)
+                carry.remote(items, True)
+                print("GOT", taking.get())
         """,
     )
     assert "GOT item" in modal("run", "app.py").lines
