@@ -21,7 +21,7 @@ from rich.table import Table
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from seizure.config.schema import Postprocessing, Preprocessing
+from seizure.config.schema import Lengths, Preprocessing
 from seizure.corpus import discover, read_annotations
 from seizure.corpus.recording import Recording, Seizure
 from seizure.edf import open_edf
@@ -100,7 +100,7 @@ def curve(measured: Measured, number: int, variant: tuple[str, str, int]) -> Flo
 def event_f1(part: list[Measured], curves: list[Floats], threshold: float) -> float:
     reference = {one.recording_id: (one.seizures, one.duration_s) for one in part}
     detections = {
-        one.recording_id: postprocess(curve_T, GRID_HZ, threshold, Postprocessing())
+        one.recording_id: postprocess(curve_T, GRID_HZ, threshold, Lengths())
         for one, curve_T in zip(part, curves, strict=True)
     }
     return score(reference, detections).szcore_events.f1 or 0.0

@@ -84,7 +84,7 @@ def predict(
         n_samples=prepared.n_samples,
         announce=announce,
     )
-    events = postprocess(p_T, prepared.rate_hz, threshold, trained.postprocessing)
+    events = postprocess(p_T, prepared.rate_hz, threshold, trained.postprocessing.lengths())
     notices = tuple(f"{notice.fault.value}: {notice.detail}" for notice in prepared.notices)
     # the last sample of 256 Hz may reach a millisecond beyond the recording
     within = (replace(event, stop_s=min(event.stop_s, edf.duration_s)) for event in events)

@@ -69,6 +69,9 @@ def command(
         raise click.UsageError(f"{out} is a file: several recordings need a folder")
     trained = _load(model)
     chosen = threshold_of(trained, threshold)
+    if trained.postprocessing.lengths_to_fit:
+        names = " and ".join(trained.postprocessing.lengths_to_fit)
+        _say(f"note: {trained.path}: the recipe's {names}, until evaluate --split val fits them")
     predictions, failed = [], []
     with counting("Predicting") as announce:
         for number, (path, name) in enumerate(found.items(), 1):

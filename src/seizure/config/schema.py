@@ -86,16 +86,40 @@ class Training(Section):
         return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
-class Postprocessing(Section):
-    """From a probability a sample to events, in seconds."""
+class Lengths(Section):
+    """What shapes events once the threshold is applied, in seconds. The defaults are the recipe's."""
 
-    threshold: Literal["fit"] | Share = "fit"
-    """`fit`: chosen on validation recordings, never on eval."""
     opening_s: NotNegative = 2.5
     closing_s: NotNegative = 2.5
     min_duration_s: NotNegative = 2.0
     merge_s: NotNegative = 0.0
     """Events nearer than this are one."""
+
+
+RECIPE = Lengths()
+
+
+class Postprocessing(Section):
+    """From a probability a sample to events, in seconds. `fit`: chosen on validation, never on eval."""
+
+    threshold: Literal["fit"] | Share = "fit"
+    opening_s: Literal["fit"] | NotNegative = RECIPE.opening_s
+    closing_s: Literal["fit"] | NotNegative = RECIPE.closing_s
+    min_duration_s: Literal["fit"] | NotNegative = RECIPE.min_duration_s
+    merge_s: Literal["fit"] | NotNegative = RECIPE.merge_s
+
+    @property
+    def lengths_to_fit(self) -> tuple[str, ...]:
+        """Names of the lengths that validation has to choose."""
+        return tuple(name for name in Lengths.model_fields if getattr(self, name) == "fit")
+
+    def lengths(self) -> Lengths:
+        """The lengths as numbers; the recipe's where one is to be fitted."""
+        given = {name: getattr(self, name) for name in Lengths.model_fields}
+        return Lengths(**{name: value for name, value in given.items() if value != "fit"})
+
+    def with_lengths(self, lengths: Lengths) -> "Postprocessing":
+        return self.model_copy(update=lengths.model_dump())
 
 
 class Evaluation(Section):

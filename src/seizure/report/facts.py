@@ -58,6 +58,7 @@ class SplitScores:
     checkpoint: str = ""
     unreadable: Mapping[str, str] = field(default_factory=dict)  # count as without detections; why
     unlabelled: Mapping[str, str] = field(default_factory=dict)  # left out, having no truth; why
+    lengths_fitted: Mapping[str, float] = field(default_factory=dict)  # of post-processing, in seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def _split(folder: Path, split: str, found: Mapping[str, Any]) -> SplitScores:
         rows=tuple(rows),
         threshold=threshold,
         threshold_origin=str(found.get("threshold_origin", "")),
+        lengths_fitted={name: float(one) for name, one in found.get("lengths_fitted_on_val", {}).items()},
         curve=curve,
         chosen=_chosen(curve, threshold, rows[0]),
         recordings=recordings,

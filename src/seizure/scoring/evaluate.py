@@ -6,6 +6,7 @@ Written into the run's folder: `scores-<split>.json`, `events/<split>/<id>.csv_b
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ from seizure.corpus import Seizure
 from seizure.events import write_csv_bi, write_tsv
 from seizure.scoring import eval_log
 from seizure.scoring.curve import THRESHOLDS, fit_threshold, sensitivity_curve
+from seizure.scoring.fit import fit_lengths
 from seizure.scoring.opened import OpenedRun, Say, open_run, weights_digest
 from seizure.scoring.reference import Reference, Wanted, counted
 from seizure.scoring.scan import PROBABILITY_HZ, Announce, Scanned, file_name, scan
 from seizure.scoring.score import SCORERS, Scores, score
 from seizure.training.checkpoint import set_threshold
 
-LOGGED = ("time", "run", "checkpoint_digest", "split_digest", "threshold", "threshold_origin", "scores")
+LOGGED = (
+    *("time", "run", "checkpoint_digest", "split_digest"),
+    *("threshold", "threshold_origin", "postprocessing", "scores"),
+)
 
 
 def evaluate_run(
@@ -36,8 +41,9 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Scores `split` (val or eval) of the run in `run_folder`; gives what `scores-<split>.json` holds.
 
-    On val the threshold is fitted, where the configuration says `fit`, and stored in the checkpoint; eval
-    takes it from there, and each scoring of eval is logged. `threshold` overrides both and is not stored.
+    On val the threshold and the lengths of post-processing are fitted, where the configuration says `fit`,
+    and stored in the checkpoint; eval takes them from there, and each scoring of eval is logged. `threshold`
+    overrides both thresholds; with it nothing is fitted or stored.
     `corpus_dir` is the corpus, needed for recordings that the cache lacks. `announce` takes the place of
     lines on how far it is. Raises SeizureError.
     """
@@ -45,17 +51,30 @@ def evaluate_run(
     if run.trained.notice:
         say(f"[EVAL] {run.trained.notice}")
     chosen, origin = run.threshold(threshold)
+    is_fit = split == "val" and threshold is None and bool(run.settings.lengths_to_fit)
+    to_fit = run.config.postprocessing.lengths_to_fit
+    if to_fit and not is_fit:
+        run = run.with_known_lengths()
     wanted = run.reference(corpus_dir, say)
     _name_what_is_wrong(wanted, say)
     grid = THRESHOLDS if chosen is None else (*THRESHOLDS, chosen)
-    scanned = scan(run, wanted, grid, announce or _lines(say, split))
-    if chosen is None:
+    scanned = scan(run, wanted, grid, announce or _lines(say, split), is_fit=is_fit)
+    search = None
+    if scanned.recounting is not None:
+        search = fit_lengths(run.settings, scanned.recounting.curve, split, chosen, say)
+        scanned.take(search)
+        run = replace(run, settings=run.settings.with_lengths(search.lengths))
+        chosen, origin = search.threshold, origin or "fitted on val"
+    elif chosen is None:
         chosen, origin = fit_threshold(scanned.curve, split), "fitted on val"
     if threshold is None and split == "val":
         set_threshold(run.trained.path, chosen, run.settings)
     detections = scanned.detections(chosen)
     result = _describe(run, wanted, scanned, detections)
     result |= {"threshold": chosen, "threshold_origin": origin}
+    result["lengths_fitted_on_val"] = _lengths(run, to_fit, is_fit)
+    if search is not None:
+        result["search"] = search.as_json()
     if split == "eval":  # written down before anything shows the scores
         result["scored_before"] = _log(run, result, say)
     _write_events(run.folder / "events" / split, wanted, detections)
@@ -73,6 +92,7 @@ def summary_lines(result: Mapping[str, Any]) -> list[str]:
         f"{counted(scores['seizures'], 'seizure')}, {len(result['unreadable'])} unreadable; "
         f"threshold {result['threshold']:g} ({result['threshold_origin']})"
     ]
+    lines += _line_of_lengths(result)
     for key in (*SCORERS, "szcore_events_mean_of_patients"):
         figures, false = scores[key], "false seconds" if key == "szcore_samples" else "false alarms"
         lines.append(
@@ -81,6 +101,32 @@ def summary_lines(result: Mapping[str, Any]) -> list[str]:
             f"{_figure(figures['false_alarms_per_day'], 1)} {false} a day"
         )
     return lines
+
+
+def _lengths(run: OpenedRun, to_fit: Sequence[str], is_fit: bool) -> dict[str, float]:
+    """Those that validation chose, as they were used; none where it has not chosen yet."""
+    if not is_fit and run.trained.postprocessing.lengths_to_fit:
+        return {}
+    lengths = run.settings.lengths().model_dump()
+    return {name: lengths[name] for name in to_fit}
+
+
+def _line_of_lengths(result: Mapping[str, Any]) -> list[str]:
+    fitted, search = result["lengths_fitted_on_val"], result.get("search")
+    if not fitted:
+        return []
+    line = f"[SCORES] {result['split']}: post-processing fitted on val: "
+    if search is None:
+        return [line + ", ".join(f"{name} {value:g}" for name, value in fitted.items())]
+    chosen = (
+        f"{name} {value:g} of {', '.join(f'{each:g}' for each in search['candidates'][name])}"
+        for name, value in fitted.items()
+    )
+    was, now = _figure(search["f1_of_recipe"]), _figure(search["f1"])
+    return [
+        f"{line}{'; '.join(chosen)} ({counted(search['settings_tried'], 'setting')} tried, "
+        f"F1 of SzCORE events {now}, the recipe's {was})"
+    ]
 
 
 def _describe(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +47,16 @@ class OpenedRun:
                 "which fits it on validation recordings"
             )
         return self.trained.threshold, "fitted on val"
+
+    def with_known_lengths(self) -> "OpenedRun":
+        """For a scoring that fits nothing: the lengths that are stored; on val, without any, the recipe's."""
+        stored = self.trained.postprocessing
+        if self.split == "eval" and stored.lengths_to_fit:
+            raise ScoringError(
+                f"{self.trained.path} has no {' and no '.join(stored.lengths_to_fit)} yet: run evaluate "
+                "--split val first, which fits them on validation recordings"
+            )
+        return replace(self, settings=stored.with_lengths(stored.lengths()))
 
     def reference(self, corpus_dir: Path | None, say: Say) -> Reference:
         """The split's recordings, each against the corpus where it is at hand: a shard may be of an EDF file

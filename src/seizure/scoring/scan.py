@@ -19,6 +19,8 @@ from seizure.events import postprocess
 from seizure.inference import probabilities
 from seizure.scoring.auroc import SampleAuroc
 from seizure.scoring.curve import Curve
+from seizure.scoring.fit import Fitted, shortest_opening_s
+from seizure.scoring.kept import KeptRuns, Recounting, keep
 from seizure.scoring.opened import OpenedRun
 from seizure.scoring.reference import Reference
 
@@ -34,6 +36,7 @@ class Scanned:
     curve: Curve
     auroc: SampleAuroc = field(default_factory=SampleAuroc)
     rows: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    recounting: Recounting | None = None  # where lengths are to be fitted
 
     def detections(self, threshold: float) -> dict[str, list[Seizure]]:
         """Events by recording id; without those recordings that cannot be read."""
@@ -43,23 +46,46 @@ class Scanned:
             for name, rows in self.rows.items()
         }
 
+    def take(self, fitted: Fitted) -> None:
+        """Makes the events and the curve those of the lengths that were chosen."""
+        assert self.recounting is not None
+        self.curve = fitted.curve
+        places = range(len(self.curve.thresholds))
+        for name, kept in self.recounting.kept.items():
+            self.rows[name] = [kept.rows(place, fitted.lengths) for place in places]
 
-def scan(run: OpenedRun, wanted: Reference, thresholds: Sequence[float], announce: Announce) -> Scanned:
-    """Reads every recording once. `announce(number, of, recording_id)` is called before each."""
+
+def scan(
+    run: OpenedRun, wanted: Reference, thresholds: Sequence[float], announce: Announce, *, is_fit: bool
+) -> Scanned:
+    """Reads every recording once. `announce(number, of, recording_id)` is called before each.
+
+    `is_fit`: lengths are to be fitted afterwards, so the runs above each threshold are kept and not counted.
+    """
     scanned = Scanned(Curve(thresholds))
+    if is_fit:
+        scanned.recounting = Recounting(scanned.curve.thresholds)
+    lengths = run.settings.lengths()
     folder = run.folder / "probabilities" / run.split
     folder.mkdir(parents=True, exist_ok=True)
     for number, one in enumerate(wanted.recordings, 1):
         announce(number, len(wanted.recordings), one.recording_id)
         found: list[list[Seizure]] = [[] for _ in scanned.curve.thresholds]
+        kept: KeptRuns | None = None
         if one.shard is not None:
             p_T = _probabilities(run, one.shard)
             rate_hz = one.shard.rate_hz
-            found = [postprocess(p_T, rate_hz, each, run.settings) for each in scanned.curve.thresholds]
-            scanned.rows[one.recording_id] = [_rows(events) for events in found]
+            if is_fit:
+                kept = keep(p_T, rate_hz, scanned.curve.thresholds, shortest_opening_s(run.settings))
+            else:
+                found = [postprocess(p_T, rate_hz, each, lengths) for each in scanned.curve.thresholds]
+                scanned.rows[one.recording_id] = [_rows(events) for events in found]
             scanned.auroc.add(p_T, one.shard.label_mask().astype(bool))
             files.write_bytes(folder / f"{file_name(one.recording_id)}.npy", _kept(p_T, rate_hz))
-        scanned.curve.add(one.seizures, one.duration_s, found)
+        if scanned.recounting is not None:
+            scanned.recounting.add(one.recording_id, one.seizures, one.duration_s, kept)
+        else:
+            scanned.curve.add(one.seizures, one.duration_s, found)
     return scanned
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening
 
-from seizure.config.schema import Postprocessing
+from seizure.config.schema import Lengths
 from seizure.corpus.recording import Seizure
 from seizure.events import postprocess
 from seizure.events.runs import closed, opened, runs_of
@@ -57,7 +57,7 @@ def test_postprocessing_equals_the_naive_one(
 ) -> None:
     opening, closing, shortest, merge = sizes
     rate_hz = 8
-    settings = Postprocessing(
+    settings = Lengths(
         opening_s=opening / rate_hz,
         closing_s=closing / rate_hz,
         min_duration_s=shortest / rate_hz,
@@ -82,7 +82,7 @@ def test_postprocessing_equals_the_naive_one(
 def test_events_are_sorted_disjoint_and_within(
     p_T: NDArray[np.float32], threshold: float, opening_s: float, closing_s: float
 ) -> None:
-    events = postprocess(p_T, 10, threshold, Postprocessing(opening_s=opening_s, closing_s=closing_s))
+    events = postprocess(p_T, 10, threshold, Lengths(opening_s=opening_s, closing_s=closing_s))
     times = [time for event in events for time in (event.start_s, event.stop_s)]
     assert all(earlier < later for earlier, later in pairwise(times))
     assert all(0 <= time <= 30 for time in times)
@@ -90,7 +90,7 @@ def test_events_are_sorted_disjoint_and_within(
 
 
 def test_lengths_are_seconds_at_any_rate() -> None:
-    settings = Postprocessing(opening_s=2, closing_s=3, min_duration_s=4, merge_s=10)
+    settings = Lengths(opening_s=2, closing_s=3, min_duration_s=4, merge_s=10)
     for rate_hz in (1, 64, 256):
         p_T = np.zeros(200 * rate_hz, dtype=np.float32)
         for start_s, stop_s in ((10, 11), (20, 24), (26, 30), (50, 55), (64, 70), (150, 153)):
@@ -101,7 +101,7 @@ def test_lengths_are_seconds_at_any_rate() -> None:
 
 
 def test_the_published_recipe_of_five_samples_can_be_said_in_seconds() -> None:
-    settings = Postprocessing(opening_s=5 / 256, closing_s=5 / 256, min_duration_s=0)
+    settings = Lengths(opening_s=5 / 256, closing_s=5 / 256, min_duration_s=0)
     p_T = np.zeros(100, dtype=np.float32)
     p_T[10:14], p_T[30:35], p_T[39:44], p_T[49:60] = 1, 1, 1, 1
     found = [(event.start_s * 256, event.stop_s * 256) for event in postprocess(p_T, 256, 0.8, settings)]
@@ -110,17 +110,17 @@ def test_the_published_recipe_of_five_samples_can_be_said_in_seconds() -> None:
 
 def test_a_run_at_the_end_of_the_recording_is_not_eaten_by_closing() -> None:
     p_T = np.ones(2560, dtype=np.float32)
-    assert postprocess(p_T, 256, 0.5, Postprocessing()) == [Seizure(0.0, 10.0, "seiz", 1.0)]
+    assert postprocess(p_T, 256, 0.5, Lengths()) == [Seizure(0.0, 10.0, "seiz", 1.0)]
 
 
 def test_a_day_at_256_hz_takes_little_time_and_is_right() -> None:
     p_T = np.zeros(24 * 3600 * 256, dtype=np.float32)
     p_T[1_000_000:1_010_000] = 0.75
-    (event,) = postprocess(p_T, 256, 0.5, Postprocessing())
+    (event,) = postprocess(p_T, 256, 0.5, Lengths())
     assert (event.start_s, event.stop_s) == (1_000_000 / 256, 1_010_000 / 256)
     assert event.confidence == pytest.approx(0.75)
 
 
 def test_nan_is_below_any_threshold() -> None:
     p_T = np.full(2560, np.nan, dtype=np.float32)
-    assert postprocess(p_T, 256, 0.0, Postprocessing()) == []
+    assert postprocess(p_T, 256, 0.0, Lengths()) == []

@@ -8,9 +8,13 @@ from click.testing import CliRunner
 
 from seizure.commands import root, run
 from seizure.commands.predict import _write
+from seizure.config import resolve
+from seizure.config.schema import Lengths
 from seizure.events import read_csv_bi, read_tsv
+from seizure.training.checkpoint import set_threshold, write_checkpoint
 from tests.seizure.edf.raw_edf import RawEdf, RawSignal
 from tests.seizure.predict.conftest import REFERENTIAL, make_edf
+from tests.seizure.scoring.scored_run import SMOKE, untrained
 
 
 @pytest.fixture
@@ -177,3 +181,17 @@ def test_events_end_with_a_recording_of_no_whole_number_of_samples(predict, made
     (recording,) = json.loads(out)["recordings"]
     assert status == 0
     assert [event["stop_s"] for event in recording["events"]] == [recording["duration_s"]]
+
+
+def test_lengths_that_validation_chose_shape_the_events(predict, made, tmp_path):
+    model = tmp_path / "best.pt"
+    config = resolve(SMOKE, ["postprocessing.min_duration_s=fit"]).config
+    write_checkpoint(model, untrained(config))
+    arguments = (made.referential, "--model", model, "--threshold", 0, "--json")
+    status, out, err = predict(*arguments)
+    assert (status, len(json.loads(out)["recordings"][0]["events"])) == (0, 1)
+    assert "the recipe's min_duration_s, until evaluate --split val fits them" in err
+    set_threshold(model, 0.5, config.postprocessing.with_lengths(Lengths(min_duration_s=71)))
+    status, out, err = predict(*arguments)
+    assert (status, json.loads(out)["recordings"][0]["events"]) == (0, [])  # all of it is 70 s
+    assert "min_duration_s" not in err

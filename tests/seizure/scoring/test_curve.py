@@ -46,6 +46,20 @@ def test_among_equals_of_both_the_middle_one_is_chosen():
     assert fit_threshold(curve_of([], TRUTH, TRUTH, TRUTH), "val") == 0.6
 
 
+def test_seconds_do_not_pull_the_threshold_to_the_edge_of_a_plateau():
+    """0.3 covers two seconds more than what follows: no reason to go where false alarms begin."""
+    thresholds = tuple(round(one / 10, 1) for one in range(1, 10))
+    wide, exact = [Seizure(600, 660)], [Seizure(601, 659)]
+    found = [[*TRUTH, FALSE], [*TRUTH, FALSE], wide, exact, exact, exact, exact, [], []]
+    assert fit_threshold(curve_of(*found, thresholds=thresholds), "val") == 0.5
+
+
+def test_of_two_plateaus_the_middle_of_the_longer_is_chosen():
+    found = [TRUTH, [], [], [], TRUTH, TRUTH, TRUTH, []]
+    thresholds = tuple(one / 10 for one in range(1, 9))
+    assert fit_threshold(curve_of(*found, thresholds=thresholds), "val") == 0.6
+
+
 def test_a_threshold_is_never_fitted_on_eval():
     with pytest.raises(ScoringError, match="never on eval"):
         fit_threshold(curve_of(TRUTH, TRUTH, TRUTH, TRUTH), "eval")

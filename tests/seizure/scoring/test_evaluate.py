@@ -232,3 +232,73 @@ def test_train_is_not_scored(run, silent):
 
 def _seizures(recording):
     return corpus.read_annotations(recording, 120.0).seizures
+
+
+# --- lengths that are fitted
+
+
+@pytest.fixture
+def hasty_detector(monkeypatch):
+    """Knows the truth, and is as sure of 5 s at the end of every recording."""
+
+    def known(trained, shard, *, n_samples, **_):
+        p_T = np.where(shard.label_mask(), 0.7, 0.1).astype(np.float32)
+        p_T[-5 * 256 :] = 0.7
+        return p_T
+
+    monkeypatch.setattr("seizure.scoring.scan.probabilities", known)
+
+
+@pytest.fixture
+def fitting_run(tmp_path, corpus_dir, small_cache):
+    run = make_run(tmp_path / "fits", corpus_dir, postprocessing__min_duration_s="fit")
+    shutil.copytree(small_cache, run.parents[1] / "cache" / "smoke")
+    return run
+
+
+def test_lengths_are_fitted_on_val_stored_said_and_used_on_eval(fitting_run, hasty_detector):
+    said = []
+    result = evaluate_run(fitting_run, "val", said.append)
+    assert result["scores"]["szcore_events"]["f1"] == result["search"]["f1"] == 1.0
+    assert result["search"]["f1_of_recipe"] < 1.0
+    assert result["search"]["candidates"] == {"min_duration_s": [2.0, 4.0, 6.0, 10.0, 15.0]}
+    assert result["lengths_fitted_on_val"] == {"min_duration_s": 6.0}
+    assert result["postprocessing"]["min_duration_s"] == 6.0
+    (line,) = [line for line in said if "post-processing fitted" in line]
+    assert (
+        "[SCORES] val: post-processing fitted on val: min_duration_s 6 of 2, 4, 6, 10, 15 (5 settings" in line
+    )
+    trained = load_model(fitting_run / "checkpoints" / "best.pt")
+    assert trained.postprocessing.min_duration_s == 6.0
+    assert trained.threshold == result["threshold"]
+    on_eval = evaluate_run(fitting_run, "eval", said.append)
+    assert "search" not in on_eval
+    assert on_eval["lengths_fitted_on_val"] == {"min_duration_s": 6.0}
+    assert on_eval["scores"]["szcore_events"]["false_alarms"] == 0
+    assert "[SCORES] eval: post-processing fitted on val: min_duration_s 6" in said
+    (entry,) = read_log(fitting_run.parents[1])
+    assert entry["postprocessing"]["min_duration_s"] == 6.0
+
+
+def test_events_of_fitted_lengths_are_what_is_written(fitting_run, hasty_detector, silent):
+    result = evaluate_run(fitting_run, "val", silent)
+    for name, one in result["recordings"].items():
+        assert len(one["detections"]) == len(one["seizures"])
+        assert all(sure == pytest.approx(0.7, abs=1e-3) for _, _, sure in one["detections"])
+        written = read_tsv(fitting_run / "events" / "val" / f"{name}.tsv").seizures
+        assert len(written) == len(one["seizures"])
+
+
+def test_eval_without_fitted_lengths_is_refused_even_with_a_threshold(fitting_run, hasty_detector, silent):
+    with pytest.raises(ScoringError, match="no min_duration_s yet: run evaluate --split val first"):
+        evaluate_run(fitting_run, "eval", silent, threshold=0.5)
+    assert read_log(fitting_run.parents[1]) == []
+
+
+def test_a_threshold_by_hand_fits_no_lengths(fitting_run, hasty_detector, silent):
+    result = evaluate_run(fitting_run, "val", silent, threshold=0.5)
+    assert "search" not in result and result["lengths_fitted_on_val"] == {}
+    assert result["postprocessing"]["min_duration_s"] == 2.0
+    evaluate_run(fitting_run, "val", silent)
+    result = evaluate_run(fitting_run, "val", silent, threshold=0.5)
+    assert result["lengths_fitted_on_val"] == {"min_duration_s": 6.0}
