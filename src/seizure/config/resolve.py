@@ -16,6 +16,7 @@ from seizure.config.schema import Config
 from seizure.errors import ConfigError
 
 Values = dict[str, Any]
+WORD_FIT = "literal['fit']"  # pydantic's name for that half of `a number or fit`
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +151,14 @@ def _expect_path(key: str) -> list[str]:
 
 
 def _explain(error: ValidationError, origins: dict[str, str]) -> str:
-    return "; ".join(_explain_one(detail, origins) for detail in error.errors())
+    details = [detail for detail in error.errors() if detail["loc"][-1:] != (WORD_FIT,)]
+    return "; ".join(_explain_one(detail, origins) for detail in details)
 
 
 def _explain_one(detail: Any, origins: dict[str, str]) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+    place = detail["loc"]
+    is_fittable = place[-1:] == ("constrained-float",)  # a number or the word, of which pydantic tells apart
+    key = ".".join(str(part) for part in (place[:-1] if is_fittable else place))
     if detail["type"] == "extra_forbidden":
         near = _near(key)
         words = f"{key} is no setting" + (f"; did you mean {near}?" if near else "")
@@ -162,7 +166,7 @@ def _explain_one(detail: Any, origins: dict[str, str]) -> str:
         words = f"{key} is missing"
     else:
         words = f"{key}: {detail['msg']}" if key else detail["msg"]
-        words = words.replace("Value error, ", "")
+        words = words.replace("Value error, ", "") + (", or be `fit`" if is_fittable else "")
     origin = origins.get(key)
     return f"{words} ({origin})" if origin else words
 

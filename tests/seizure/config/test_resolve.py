@@ -72,6 +72,8 @@ def test_what_is_saved_is_read_back(write, tmp_path):
         (TEXT, ["kind=smoke"], r"a smoke run needs data\.limit_files"),
         (TEXT, ["data.release=b"], r"b is not among expect's releases \(a-1\.0\)"),
         (TEXT, ["preprocessing.high_hz=128"], "below half of preprocessing.rate_hz"),
+        (TEXT, ["postprocessing.merge_s=-1"], r"merge_s: Input should be .* 0, or be `fit` \(--set [^;]*$"),
+        (TEXT, ["postprocessing.threshold=fitted"], r"threshold: .* number.*, or be `fit` \(--set [^;]*$"),
         (TEXT.replace("kind: full", "kind: full\nkind: full"), [], r"run\.yaml:3: kind stands twice"),
         ("- 1\n", [], "should be a mapping"),
         ("a: [\n", [], "not YAML"),
@@ -93,6 +95,9 @@ def test_the_shipped_configurations(path: Path):
     config = resolve(path).config
     assert (config.kind == "smoke") == (path.stem == "smoke_test")
     assert (config.cache.dir == "cache/smoke") == (config.kind == "smoke")
+    # few validation seizures are no reason to leave the recipe; hundreds may be
+    fitted = ("min_duration_s", "merge_s") if config.kind == "full" else ()
+    assert (config.postprocessing.threshold, config.postprocessing.lengths_to_fit) == ("fit", fitted)
     if config.kind == "full":
         assert config.data.release
 

@@ -122,6 +122,7 @@ def put_scores(folder: Path, split: str) -> None:
             "split": split,
             "threshold": 0.6,
             "threshold_origin": "fitted on val",
+            "lengths_fitted_on_val": {"min_duration_s": 6.0, "merge_s": 0.0},
             "checkpoint": "best.pt",
             "checkpoint_step": 40,
             "scores": scores,

@@ -112,6 +112,10 @@ def test_each_scorer_is_named_beside_its_figures(page: str) -> None:
     assert re.findall(r">([^<]+)</td>", row[1])[3] == "240.0"
 
 
+def test_lengths_that_validation_chose_stand_beside_the_threshold(page: str) -> None:
+    assert 'min_duration_s 6, merge_s 0 <span class="muted">(fitted on validation)' in page
+
+
 def test_a_figure_without_a_meaning_is_a_dash_and_no_number(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     text = (run / "scores-eval.json").read_text()
