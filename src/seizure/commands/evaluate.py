@@ -39,8 +39,9 @@ def command(
 ) -> int:
     """Score RUN, a run's folder or its name, on the stitched whole recordings of a split.
 
-    On val the threshold is fitted and stored in the checkpoint. Eval takes it from there, and each scoring of
-    eval is written to eval_log.jsonl: a second one shows.
+    On val the threshold is fitted, with the lengths of post-processing that the configuration sets to `fit`,
+    and stored in the checkpoint. Eval takes them from there, and each scoring of eval is written to
+    eval_log.jsonl: a second one shows.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from seizure.corpus import Seizure
 from seizure.events import write_csv_bi, write_tsv
 from seizure.scoring import eval_log
 from seizure.scoring.curve import THRESHOLDS, fit_threshold, sensitivity_curve
-from seizure.scoring.fit import fit_lengths
+from seizure.scoring.fit import Fitted, fit_lengths
 from seizure.scoring.opened import OpenedRun, Say, open_run, weights_digest
 from seizure.scoring.reference import Reference, Wanted, counted
 from seizure.scoring.scan import PROBABILITY_HZ, Announce, Scanned, file_name, scan
@@ -43,9 +43,10 @@ def evaluate_run(
 
     On val the threshold and the lengths of post-processing are fitted, where the configuration says `fit`,
     and stored in the checkpoint; eval takes them from there, and each scoring of eval is logged. `threshold`
-    overrides both thresholds; with it nothing is fitted or stored.
-    `corpus_dir` is the corpus, needed for recordings that the cache lacks. `announce` takes the place of
-    lines on how far it is. Raises SeizureError.
+    overrides both thresholds; with it nothing is fitted or stored. `corpus_dir` is the corpus, needed for
+    recordings that the cache lacks. `announce` takes the place of lines on how far it is.
+
+    Raises SeizureError.
     """
     run = open_run(run_folder, split, results_dir)
     if run.trained.notice:
@@ -62,16 +63,14 @@ def evaluate_run(
     search = None
     if scanned.recounting is not None:
         search = fit_lengths(run.settings, scanned.recounting.curve, split, chosen, say)
-        scanned.take(search)
-        run = replace(run, settings=run.settings.with_lengths(search.lengths))
-        chosen, origin = search.threshold, origin or "fitted on val"
+        run, chosen = _take(run, scanned, search), search.threshold
     elif chosen is None:
-        chosen, origin = fit_threshold(scanned.curve, split), "fitted on val"
+        chosen = fit_threshold(scanned.curve, split)
     if threshold is None and split == "val":
         set_threshold(run.trained.path, chosen, run.settings)
     detections = scanned.detections(chosen)
     result = _describe(run, wanted, scanned, detections)
-    result |= {"threshold": chosen, "threshold_origin": origin}
+    result |= {"threshold": chosen, "threshold_origin": origin or "fitted on val"}
     result["lengths_fitted_on_val"] = _lengths(run, to_fit, is_fit)
     if search is not None:
         result["search"] = search.as_json()
@@ -82,6 +81,12 @@ def evaluate_run(
     for line in summary_lines(result):
         say(line)
     return result
+
+
+def _take(run: OpenedRun, scanned: Scanned, search: Fitted) -> OpenedRun:
+    """The run with the lengths that were chosen, `scanned` with their events."""
+    scanned.take(search)
+    return replace(run, settings=run.settings.with_lengths(search.lengths))
 
 
 def summary_lines(result: Mapping[str, Any]) -> list[str]:
