@@ -4,7 +4,7 @@ Coordinate descent from the recipe: one length after another is set to each of i
 threshold that is best with it, and what is better is kept, until a pass over all changes nothing. A few
 seizures of validation should not lead away from the recipe by chance, so what is no better stays.
 
-Cost: comparing events with the reference at all thresholds takes 4.3 s at most for 24 h of recordings; another
+Cost: comparing events with the reference at all thresholds takes 4.3 s for 24 h of recordings; another
 setting costs the share of recordings whose events it changes. Two lengths are 9 settings in the first pass:
 over 72 recordings of 20 minutes the first took 0.5 s and the 8 others 1.7 s together. MAX_PASSES bounds the
 rest, and settings tried before are not counted again.
