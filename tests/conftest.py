@@ -6,6 +6,7 @@ has one engine for the whole session, since a first image takes seconds; names o
 
 import os
 import re
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ from tests.support.engine import Engine
 from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants, left_behind
 
 MODES = ("root", "user")
+
+# A shell that runs the tests in the background has SIGINT ignored, and every process of theirs inherits it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FAILED = pytest.StashKey[bool]()
 

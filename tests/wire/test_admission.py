@@ -51,12 +51,12 @@ def test_an_rpc_that_is_not_served_says_its_name(python, write, engine):
         """
         import modal
 
-        queue = modal.Queue.from_name("wire-queue", create_if_missing=True)
-        queue.put(1)
+        app = modal.App.lookup("wire-sandbox", create_if_missing=True)
+        modal.Sandbox.create("true", app=app)
         """,
     )
     said = python("script.py", fails=True)
-    assert "Homeport does not serve the RPC QueueGetOrCreate yet" in said.err
+    assert "Homeport does not serve the RPC AuthTokenGet yet" in said.err
 
 
 def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):

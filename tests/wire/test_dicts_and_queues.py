@@ -115,14 +115,14 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
 
         @app.function(max_containers=3)
         def work(name):
-            print("waiting", name, flush=True)
+            print("waits for jobs", flush=True)
             while (job := jobs.get()) is not None:
                 results.put(job)
 
 
         @app.function()
         def collect():
-            print("collecting", flush=True)
+            print("collects results", flush=True)
             seen = [results.get() for _ in range(200)]
             jobs.put_many([None] * 3)
             return len(seen), sorted(seen) == list(range(200)), results.len()
@@ -164,7 +164,7 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
     def log():
         return "".join(file.read_text(errors="replace") for file in (engine.home / "logs").glob("ta-*.log"))
 
-    wait_until(lambda: log().count("waiting") == 3 and "collecting" in log(), 60)
+    wait_until(lambda: log().count("waits for jobs") == 3 and "collects results" in log(), 60)
     for first in range(0, 200, 50):
         engine.kill()
         engine.start()
