@@ -1,6 +1,8 @@
 """The RPCs of Queues: decode, one use case, encode."""
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Final
 
 from google.protobuf.empty_pb2 import Empty
@@ -79,35 +81,30 @@ class QueueServicer:
     async def QueuePut(self, request: api_pb2.QueuePutRequest, caller: Caller) -> Empty:
         key = caller.request_key
         patience_s = put_patience_s(caller.time_left_s, was_refused=key in self._refused)
-        self._wait(caller, patience_s, +1)
         try:
-            await self._queues.put(
-                Partition(request.queue_id, request.partition_key),
-                request.values,
-                request.partition_ttl_seconds,
-                patience_s=patience_s,
-                request=key,
-            )
+            with self._waiting(caller, patience_s):
+                await self._queues.put(
+                    Partition(request.queue_id, request.partition_key),
+                    request.values,
+                    request.partition_ttl_seconds,
+                    patience_s=patience_s,
+                    request=key,
+                )
         except ResourceExhaustedError:
             self._note_refusal(key)
             raise
-        finally:
-            self._wait(caller, patience_s, -1)
         self._refused.pop(key, None)
         return Empty()
 
     async def QueueGet(self, request: api_pb2.QueueGetRequest, caller: Caller) -> api_pb2.QueueGetResponse:
         timeout_s = min(request.timeout, _LONGEST_POLL_S)
-        self._wait(caller, timeout_s, +1)
-        try:
+        with self._waiting(caller, timeout_s):
             values = await self._queues.get(
                 Partition(request.queue_id, request.partition_key),
                 request.n_values,
                 timeout_s=timeout_s,
                 request=caller.request_key,
             )
-        finally:
-            self._wait(caller, timeout_s, -1)
         return api_pb2.QueueGetResponse(values=values)
 
     async def QueueNextItems(
@@ -119,13 +116,10 @@ class QueueServicer:
             raise InvalidError(
                 f"{after[:80]!r} is no entry of this engine's Queues; iterate from the beginning."
             )
-        self._wait(caller, timeout_s, +1)
-        try:
+        with self._waiting(caller, timeout_s):
             items = await self._queues.read(
                 Partition(request.queue_id, request.partition_key), int(after), timeout_s
             )
-        finally:
-            self._wait(caller, timeout_s, -1)
         return api_pb2.QueueNextItemsResponse(
             items=[api_pb2.QueueItem(value=value, entry_id=str(item)) for item, value in items]
         )
@@ -146,10 +140,17 @@ class QueueServicer:
 
         return self._answers.once(caller.request_key, clear, Empty)
 
-    def _wait(self, caller: Caller, timeout_s: float, change: int) -> None:
+    @contextlib.contextmanager
+    def _waiting(self, caller: Caller, timeout_s: float) -> Iterator[None]:
         """Lends out the place of a container that waits: what it waits for may need it."""
-        if timeout_s > 0:
-            self._containers.blocked(caller.task_id, change)
+        if timeout_s <= 0:
+            yield
+            return
+        self._containers.blocked(caller.task_id, +1)
+        try:
+            yield
+        finally:
+            self._containers.blocked(caller.task_id, -1)
 
     def _note_refusal(self, key: str) -> None:
         if key:
