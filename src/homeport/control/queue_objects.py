@@ -95,8 +95,7 @@ class QueueObjects:
                             raise
                         await place.wait(left_s)
         finally:
-            if self._putters.are_at(partition):  # there may be room for the next one as well
-                self._putters.wake_first(partition)
+            self._putters.wake_first(partition)  # there may be room for the next one as well
         self._wake_takers(partition, len(values))
 
     async def get(
