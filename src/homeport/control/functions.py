@@ -162,23 +162,22 @@ class Functions:
             "options": variants.written(request.function_options),
         }
         row = self._db.one("variant", **made_of)
+        function_id = row["function_id"] if row is not None else new_id(FUNCTION)
         if row is None:
             grant = self._project_variant("", base.function_id, made_of["params"], made_of["options"]).grant
             if grant.refusal:
                 raise FailedPreconditionError(grant.refusal)
             self._db.run(
                 "variant_insert",
-                function_id=new_id(FUNCTION),
+                function_id=function_id,
                 definition_id=base.definition_id,
                 app_id=base.app_id,
                 tag=base.tag,
                 created_at=time.time(),
                 **made_of,
             )
-            row = self._db.one("variant", **made_of)
-            assert row is not None
-        is_new = row["function_id"] not in self._known
-        definition = self.get(row["function_id"])
+        is_new = function_id not in self._known
+        definition = self.get(function_id)
         if is_new:
             self._tell_defined(definition)
         return definition, [*warnings, *(definition.grant.warnings if is_new else ())]

@@ -33,8 +33,7 @@ WHERE a.stopped_at IS NULL AND (length(f.definition) > 0 OR f.base_id IS NOT NUL
 -- A function made of another one. Its definition is that of the other, with the options over it.
 INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata, created_at,
                        base_id, params, options)
-VALUES (:function_id, :definition_id, :app_id, :tag, x'', x'', :created_at, :base_id, :params, :options)
-ON CONFLICT DO NOTHING;
+VALUES (:function_id, :definition_id, :app_id, :tag, x'', x'', :created_at, :base_id, :params, :options);
 
 -- name: variant
 SELECT function_id FROM functions WHERE base_id = :base_id AND params = :params AND options = :options;
