@@ -4,7 +4,6 @@ One JSON line a fact, appended: a kill costs at most the last line. Nothing here
 is missing or damaged, sizes are asked for and files are hashed again.
 """
 
-import fcntl
 import json
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from seizure import files
 from seizure.fetch.sources import FetchError
 
 NAME = ".fetched.jsonl"
@@ -80,10 +80,6 @@ def _facts(path: Path) -> Iterator[tuple[str, str, dict[str, object]]]:
 def sole_user(folder: Path) -> Iterator[None]:
     """Holds `folder` for one fetch at a time: two would write the same parts."""
     with (folder / ".fetching").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FetchError(
-                f"another fetch is at work in {folder}: wait for it, or choose another folder"
-            ) from None
+        if not files.try_lock(lock):
+            raise FetchError(f"another fetch is at work in {folder}: wait for it, or choose another folder")
         yield

@@ -3,7 +3,6 @@
 The configuration is saved in it when it is made, and is what every later attempt is held to.
 """
 
-import fcntl
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -96,14 +95,10 @@ def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
 def held(folder: Path) -> Iterator[None]:
     """Within: this process alone runs the run in `folder`. Raises SeizureError where another one does."""
     with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not files.try_lock(lock):
             raise SeizureError(
                 f"{folder} is being trained by another process: wait for it, or start a new run"
-            ) from None
-        except OSError:  # a file system without locks, such as some networks': nobody to ask
-            pass
+            )
         yield
 
 
@@ -116,21 +111,13 @@ def alone(folder: Path, say: Callable[[str], None], patience_s: float = 600.0) -
     """
     deadline, has_said = time.monotonic() + patience_s, False
     with (folder / "training.lock").open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise SeizureError(
-                        f"{folder} is being trained by another process: wait for it, or end it"
-                    ) from None
-                if not has_said:
-                    say("[RUN] waiting for the training process of an earlier attempt to end")
-                has_said = True
-                time.sleep(0.1)
-            except OSError:  # a file system without locks: nobody to ask
-                break
+        while not files.try_lock(lock):
+            if time.monotonic() > deadline:
+                raise SeizureError(f"{folder} is being trained by another process: wait for it, or end it")
+            if not has_said:
+                say("[RUN] waiting for the training process of an earlier attempt to end")
+            has_said = True
+            time.sleep(0.1)
         yield
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from seizure import files
 from seizure.cache.key import CODE_VERSION
 from seizure.config import Config
 from seizure.config.schema import Postprocessing
@@ -114,15 +115,10 @@ def write_checkpoint(path: Path, content: Content) -> None:
     Raises CheckpointError where it cannot be written, and leaves nothing half written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with fresh.open("wb") as file:
+        with files.whole(path) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
     except (OSError, RuntimeError) as error:
-        fresh.unlink(missing_ok=True)
         # on a full disk torch.save fails a second time as it ends the archive, by an error of its own
         cause = error if isinstance(error, OSError) else error.__context__
         if not isinstance(cause, OSError):

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from seizure import files
+
 Line = dict[str, Any]
 
 
@@ -27,12 +29,7 @@ class Metrics:
 
     def __init__(self, path: Path, last_step: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= last_step]
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        with fresh.open("w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        files.write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a")
 
     def __enter__(self) -> "Metrics":
