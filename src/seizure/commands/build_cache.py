@@ -5,34 +5,21 @@ from pathlib import Path
 
 import click
 
+from seizure.commands.options import config_argument, data_option, results_option, set_option
 from seizure.config import resolve
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    help="The corpus, or the folder that data.root lies below.",
-)
-@click.option(
-    "--results",
-    "results_dir",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    show_default=True,
-    help="Where cache/ and runs/ are.",
-)
+@config_argument
+@data_option
+@results_option
 @click.option(
     "--processes", type=click.IntRange(min=1), help="Processes that build. [default: cache.processes]"
 )
 @click.option(
     "--deep", is_flag=True, help="Read the shards that are there, and rebuild those with damaged samples."
 )
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@set_option
 def command(
     config: Path,
     data_dir: Path,
@@ -51,8 +38,8 @@ def command(
       python -m seizure build-cache configs/smoke_test.yaml --data data/synthetic --set data.limit_files=20
       python -m seizure build-cache configs/tusz_train_local.yaml --data /corpora/tusz --deep
     """
-    from seizure.errors import ConfigError
     from seizure.launch.environment import child_environment
+    from seizure.launch.run_folder import corpus_folder
     from seizure.training.recordings import choose_recordings, fill_cache
 
     if processes:
@@ -61,9 +48,7 @@ def command(
     settings = resolved.config
     for line in child_environment(resolved, os.environ).lines:
         say(line)
-    data = data_dir / settings.data.root
-    if not data.is_dir():
-        raise ConfigError(f"{data} is no folder: name the corpus by --data DIR")
+    data = corpus_folder(resolved, data_dir)
     limit_files = settings.data.limit_files if settings.kind == "smoke" else None
     labelled, splits = choose_recordings(settings, data, limit_files, say)
     folder, skipped = fill_cache(settings, splits, labelled, results_dir / settings.cache.dir, say, deep=deep)

@@ -99,12 +99,11 @@ def command(
 
 
 def _load(model: Path) -> "TrainedModel":
-    import torch
+    from seizure.training.checkpoint import BEST, load_model
+    from seizure.training.devices import one_device
 
-    from seizure.training.checkpoint import load_model
-
-    path = model / "checkpoints" / "best.pt" if model.is_dir() else model
-    trained = load_model(path, "cuda" if torch.cuda.is_available() else "cpu")
+    path = model / "checkpoints" / BEST if model.is_dir() else model
+    trained = load_model(path, one_device())
     if trained.notice:
         click.echo(f"note: {trained.notice}", err=True)
     return trained

@@ -7,31 +7,18 @@ from pathlib import Path
 import click
 
 from seizure.commands import NO_TORCH
+from seizure.commands.options import config_argument, data_option, results_option, set_option
 from seizure.config import resolve
 from seizure.errors import SeizureError
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    help="The corpus, or the folder that data.root lies below.",
-)
-@click.option(
-    "--results",
-    "results_dir",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    show_default=True,
-    help="Where cache/ and runs/ are.",
-)
+@config_argument
+@data_option
+@results_option
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of this configuration.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop training here; --resume goes further.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@set_option
 def command(
     config: Path,
     data_dir: Path,

@@ -91,6 +91,17 @@ def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
     )
 
 
+def corpus_folder(resolved: Resolved, data_dir: Path) -> Path:
+    """Where the run's corpus lies. Raises ConfigError where there is no such folder."""
+    data = data_dir / resolved.config.data.root
+    if not data.is_dir():
+        raise ConfigError(
+            f"{data} is no folder: name the corpus by --data DIR, or make one: "
+            "python -m seizure synth data/synthetic"
+        )
+    return data
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Within: this process alone runs the run in `folder`. Raises SeizureError where another one does."""

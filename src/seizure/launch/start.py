@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import shorten
 
 from seizure.config import Resolved
-from seizure.errors import ConfigError
 from seizure.launch import run_folder
 from seizure.launch.child import INTERRUPTED, OUT_OF_TIME, name_of_end, run_child
 from seizure.launch.environment import ChildEnvironment, child_environment
@@ -35,12 +34,7 @@ def launch(
     run of the first. `on_checkpoint` is called after each checkpoint is on disk. Raises SeizureError.
     """
     child = child_environment(resolved, environ)
-    data = data_dir / resolved.config.data.root
-    if not data.is_dir():
-        raise ConfigError(
-            f"{data} is no folder: name the corpus by --data DIR, or make one: "
-            "python -m seizure synth data/synthetic"
-        )
+    data = run_folder.corpus_folder(resolved, data_dir)
     steps = min(max_steps or resolved.config.training.steps, resolved.config.training.steps)
     folder = run_folder.folder_of_call(results_dir, call_id)
     is_retry = folder is not None

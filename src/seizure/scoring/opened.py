@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from seizure import cache, corpus
 from seizure.config import Config, load_resolved
 from seizure.config.schema import Postprocessing
 from seizure.corpus import Recording
 from seizure.errors import ScoringError
 from seizure.scoring.reference import Reference, reference_of, reference_with_missing
-from seizure.training.checkpoint import TrainedModel, load_model
+from seizure.training.checkpoint import BEST, TrainedModel, load_model
+from seizure.training.devices import one_device
 from seizure.training.recordings import SHARDS
 
 Say = Callable[[str], None]
@@ -141,7 +140,7 @@ def open_run(folder: Path, split: str, results_dir: Path | None = None) -> Opene
         ) from None
     if not ids:
         raise ScoringError(f"{folder.name}: the run has no {split} recordings to score")
-    trained = load_model(folder / "checkpoints" / "best.pt", "cuda" if torch.cuda.is_available() else "cpu")
+    trained = load_model(folder / "checkpoints" / BEST, one_device())
     settings = config.postprocessing if split == "val" else trained.postprocessing
     results = results_dir or folder.resolve().parents[1]
     return OpenedRun(folder, results, "val" if split == "val" else "eval", config, ids, trained, settings)

@@ -32,6 +32,11 @@ class Place:
         return f"{name}{threads}" if self.world == 1 else f"{self.world} x {name}{threads}"
 
 
+def one_device() -> str:
+    """What a process that works alone computes on."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 @contextmanager
 def join_others() -> Iterator[Place]:
     """This process's place. Under torchrun (WORLD_SIZE above 1) it joins the others for this time.
