@@ -21,6 +21,8 @@ SMOKE = ["--config-path", "configs/smoke_test.yaml", "--set", "training.steps=40
 
 def main() -> int:
     is_here = sys.argv[1:] == ["--here"]
+    if sys.argv[1:] and not is_here:  # a slip of the pen must not be a run that costs money
+        sys.exit("usage: python scripts/verify_modal.py [--here]")
     if not is_here and not (os.environ.get("MODAL_TOKEN_ID") and os.environ.get("MODAL_TOKEN_SECRET")):
         print("verify-modal: skipped: no MODAL_TOKEN_ID and MODAL_TOKEN_SECRET in the environment")
         return 0

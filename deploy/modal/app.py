@@ -39,6 +39,8 @@ def data() -> "modal.Volume | modal.CloudBucketMount":
     """The corpus, read-only: a Volume, or a bucket where settings.toml says so."""
     asked = SETTINGS["data"]
     if asked["source"] == "volume":
+        if asked["bucket"]:
+            sys.exit('error: settings.toml: data.bucket is named, data.source is "volume": say "bucket"')
         volume = modal.Volume.from_name(asked["volume"], create_if_missing=True)
         return volume.with_mount_options(read_only=True)
     if asked["source"] != "bucket" or not asked["bucket"]:

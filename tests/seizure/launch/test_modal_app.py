@@ -59,10 +59,11 @@ def test_the_pipeline_does_not_know_homeport():
 @pytest.mark.parametrize(
     ("change", "shows"),
     [
-        ("", "Volume"),
-        ('source = "bucket"|bucket = "tusz"', "CloudBucketMount"),
-        ('source = "bucket"', "data.source should be"),
-        ('source = "ftp"', "data.source should be"),
+        ("", "Volume\n"),
+        ('source = "bucket"|bucket = "tusz"', "CloudBucketMount\n"),
+        ('source = "bucket"', "error: settings.toml: data.source should be"),
+        ('source = "ftp"', "error: settings.toml: data.source should be"),
+        ('bucket = "tusz"', "error: settings.toml: data.bucket is named"),
     ],
 )
 def test_the_data_is_a_volume_or_a_bucket_as_the_settings_say(change: str, shows: str, tmp_path: Path):
@@ -77,7 +78,9 @@ def test_the_data_is_a_volume_or_a_bucket_as_the_settings_say(change: str, shows
     (place / "settings.toml").write_text(settings)
     code = "import runpy; names = runpy.run_path('app.py'); print(type(names['data']()).__name__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True)
-    assert shows in done.stdout + done.stderr
+    # not somewhere in it: a traceback quotes lines of the app that have these words too
+    assert (done.stderr if shows.startswith("error") else done.stdout).startswith(shows)
+    assert (done.returncode == 0) == (not shows.startswith("error"))
 
 
 def test_the_default_configuration_is_the_full_run():
@@ -92,6 +95,14 @@ def test_verify_modal_is_skipped_by_name_without_a_token():
     done = subprocess.run(script, env={"PATH": "/bin"}, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.startswith("verify-modal: skipped: no MODAL_TOKEN_ID")
+
+
+@pytest.mark.parametrize("arguments", [["--her"], ["here"], ["--here", "--set"]])
+def test_verify_modal_refuses_what_it_does_not_know(arguments: list[str]):
+    script = [sys.executable, str(ROOT / "scripts/verify_modal.py"), *arguments]
+    done = subprocess.run(script, env={"PATH": "/bin"}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "usage: python scripts/verify_modal.py [--here]\n"
 
 
 class FakeVolume:
