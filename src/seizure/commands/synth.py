@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 
 @click.command(epilog="\b\nA corpus of a given seed is the same to the byte on any number of processes.")
@@ -45,6 +46,9 @@ def command(
 
     if seed < 0 or processes < 0 or patients < 0:
         raise click.UsageError("--seed, --processes and --patients cannot be negative")
+    is_said = click.get_current_context().get_parameter_source("minutes") is ParameterSource.COMMANDLINE
+    if short and is_said:
+        raise click.UsageError("--short is --minutes 1: say one of the two")
     with Progress(quiet=as_json) as progress:
         summary = make_corpus(
             folder,

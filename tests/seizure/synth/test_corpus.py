@@ -186,6 +186,8 @@ def test_the_command_makes_one_and_says_what_next(tmp_path: Path, capsys: pytest
 def test_wrong_usage_ends_with_two(tmp_path: Path) -> None:
     assert run(["synth", str(tmp_path / "corpus"), "--seed", "-1"]) == 2
     assert run(["synth"]) == 2
+    assert run(["synth", str(tmp_path / "corpus"), "--short", "--minutes", "2"]) == 2
+    assert not (tmp_path / "corpus").exists()
 
 
 def test_ctrl_c_stops_at_once_without_a_traceback_and_the_corpus_goes_on(tmp_path: Path) -> None:
