@@ -169,6 +169,11 @@ class Config(Section):
             )
         if self.kind == "smoke" and not (self.data.limit_files and self.data.limit_val_files):
             raise ValueError("a smoke run needs data.limit_files and data.limit_val_files")
+        default = Data.model_fields["holdout_val_files"].default
+        if self.data.split == "official" and self.data.holdout_val_files != default:
+            raise ValueError(
+                "data.holdout_val_files is for data.split: holdout; official takes the dev folder"
+            )
         if self.data.release and self.data.release not in self.expect:
             known = ", ".join(self.expect) or "none"
             raise ValueError(f"data.release: {self.data.release} is not among expect's releases ({known})")

@@ -71,6 +71,7 @@ def test_what_is_saved_is_read_back(write, tmp_path):
         (TEXT, ["data.limit_files=50"], "a full run takes all recordings"),
         (TEXT, ["kind=smoke"], r"a smoke run needs data\.limit_files"),
         (TEXT, ["data.release=b"], r"b is not among expect's releases \(a-1\.0\)"),
+        (TEXT, ["data.holdout_val_files=9"], r"data\.holdout_val_files is for data\.split: holdout"),
         (TEXT, ["preprocessing.high_hz=128"], "below half of preprocessing.rate_hz"),
         (TEXT, ["postprocessing.merge_s=-1"], r"merge_s: Input should be .* 0, or be `fit` \(--set [^;]*$"),
         (TEXT, ["postprocessing.threshold=fitted"], r"threshold: .* number.*, or be `fit` \(--set [^;]*$"),
@@ -114,3 +115,8 @@ def test_words_that_yaml_reads_as_booleans_are_the_words(write, text, value):
     assert resolve(write(), [f"training.compile={text}"]).config.training.compile == value
     written = TEXT.replace("steps: 400", f"compile: {text}")
     assert resolve(write(written)).config.training.compile == value
+
+
+def test_the_size_of_a_holdout_is_taken_with_the_split_that_has_one(write):
+    resolved = resolve(write(), ["data.split=holdout,data.holdout_val_files=9"])
+    assert resolved.config.data.holdout_val_files == 9
