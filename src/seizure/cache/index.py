@@ -29,9 +29,6 @@ class Index:
     def by_id(self) -> dict[str, ShardInfo]:
         return {info.recording_id: info for info in self.shards}
 
-    def __contains__(self, recording_id: object) -> bool:
-        return recording_id in self.by_id
-
     def __getitem__(self, recording_id: str) -> ShardInfo:
         """Raises CacheError where the recording is not in the cache."""
         try:

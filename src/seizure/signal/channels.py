@@ -46,17 +46,6 @@ def parse_label(label: str) -> Label | None:
     return Label(_name(first), second, False)
 
 
-def standard_name(label: str) -> str | None:
-    """The electrode of the 19 that a referential channel records; None for anything else.
-
-    'EEG FP1-REF' -> 'Fp1', 'T7' -> 'T3', 'EEG FP1-F7' -> None.
-    """
-    parsed = parse_label(label)
-    if parsed is None or parsed.is_bipolar or parsed.electrode not in REFERENTIAL19:
-        return None
-    return parsed.electrode
-
-
 def standard_pair(label: str) -> tuple[str, str] | None:
     """The two electrodes of the 19 that a bipolar channel records; None for anything else."""
     parsed = parse_label(label)

@@ -6,7 +6,18 @@ import edfio
 import numpy as np
 import numpy.typing as npt
 
-from seizure.signal.channels import REFERENTIAL19
+from seizure.signal.channels import REFERENTIAL19, parse_label
+
+
+def standard_name(label: str) -> str | None:
+    """The electrode of the 19 that a referential channel records; None for anything else.
+
+    'EEG FP1-REF' -> 'Fp1', 'T7' -> 'T3', 'EEG FP1-F7' -> None.
+    """
+    parsed = parse_label(label)
+    if parsed is None or parsed.is_bipolar or parsed.electrode not in REFERENTIAL19:
+        return None
+    return parsed.electrode
 
 
 def pink(n_samples: int, n_channels: int = 19, seed: int = 0, sd_uv: float = 30.0) -> npt.NDArray[np.float32]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seizure.signal.channels import BIPOLAR18, REFERENTIAL19, parse_label, standard_name, standard_pair
+from seizure.signal.channels import BIPOLAR18, REFERENTIAL19, parse_label, standard_pair
+from tests.seizure.signal.signals import standard_name
 
 
 @pytest.mark.parametrize(

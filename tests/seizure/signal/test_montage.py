@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from seizure.errors import Fault, RecordingError
-from seizure.signal.channels import BIPOLAR18, REFERENTIAL19, standard_name, standard_pair
+from seizure.signal.channels import BIPOLAR18, REFERENTIAL19, standard_pair
 from seizure.signal.montage import Montage, Plan, channel_names, plan_montage
+from tests.seizure.signal.signals import standard_name
 
 TUSZ = [f"EEG {name.upper()}-REF" for name in REFERENTIAL19]
 CHBMIT = [
