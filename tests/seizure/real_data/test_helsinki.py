@@ -73,7 +73,9 @@ def test_both_recordings_are_scored_and_nothing_is_skipped(run: Path) -> None:
 def test_its_events_can_be_read_by_others(run: Path) -> None:
     from timescoring.annotations import Annotation
 
-    for path in (run / "events" / "eval").glob("*.tsv"):
+    paths = list((run / "events" / "eval").glob("*.tsv"))
+    assert len(paths) == 2
+    for path in paths:
         rows = path.read_text().splitlines()[1:]
         spans = [(float(r.split("\t")[0]), float(r.split("\t")[0]) + float(r.split("\t")[1])) for r in rows]
         Annotation(spans, 10, 8000)
