@@ -210,7 +210,7 @@ def build(
         token.token_id,
         token.token_secret,
     )
-    containers.open_socket = _socket_opener(gateway)
+    containers.lives.open_socket = _socket_opener(gateway)
     return Engine(
         home=home,
         token=token,
@@ -288,7 +288,7 @@ async def serve(
         await stopping.wait()
         logger.info("stopping")
         home_files.withdraw_endpoint(home)
-        engine.containers.exit_grace_s = _EXIT_GRACE_S
+        engine.containers.lives.exit_grace_s = _EXIT_GRACE_S
         await _stop_apps(engine)
         await engine.containers.close(kill=True)
         await engine.runtime.close(kill_containers=True)
@@ -392,8 +392,8 @@ def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:
     apps.on_stop.append(stop)
     apps.on_publish.append(publish)
     apps.on_disconnect.append(disconnect)
-    apps.pending = calls.pending
-    calls.on_idle.append(apps.idle)
+    apps.pending = calls.backlog.pending
+    calls.backlog.on_idle.append(apps.idle)
 
 
 def _describer(volumes: VolumeService) -> Callable[[str], api_pb2.Object]:

@@ -187,7 +187,7 @@ class CallWorld:
 
             return close
 
-        self.containers.open_socket = open_socket
+        self.containers.lives.open_socket = open_socket
 
     async def open(self) -> None:
         self.calls.load()

@@ -1,6 +1,6 @@
 """The rows of calls, inputs and results: what is written before anything is acknowledged.
 
-What happens to an input, and when, is decided in calls.py.
+What happens to an input, and when, is decided in calls.py and attempts.py.
 """
 
 import time

@@ -6,41 +6,31 @@ intervals. How a container starts and ends is left to containers.py.
 
 import asyncio
 import time
-from collections.abc import Callable
 
-from homeport.control.calls import Calls
+from homeport.control.backlog import Backlog
 from homeport.control.functions import Definition, Functions
+from homeport.control.lives import Lives
 from homeport.control.tasks import Task
 from homeport.plan import placement
 from homeport.plan.resources import Machine
 
 
 class Placing:
-    """Calls `start(definition, gpu_devices)` and `drain(task)` as the decision says. `tasks` is the live map
-    of all containers."""
+    """Starts and drains containers of `lives` as the decision says."""
 
-    def __init__(
-        self,
-        machine: Machine,
-        functions: Functions,
-        calls: Calls,
-        tasks: dict[str, Task],
-        start: Callable[[Definition, tuple[int, ...]], None],
-        drain: Callable[[Task], None],
-    ) -> None:
+    def __init__(self, machine: Machine, functions: Functions, backlog: Backlog, lives: Lives) -> None:
         self._machine = machine
         self._functions = functions
-        self._calls = calls
-        self._tasks = tasks
-        self._start = start
-        self._drain = drain
+        self._backlog = backlog
+        self._lives = lives
+        self._tasks = lives.tasks
         self._always_on: dict[str, Definition] = {}  # functions that keep containers
         self._not_before: dict[str, float] = {}  # by function: the pause after failed starts
         self._given_up: set[str] = set()  # functions that get containers again when inputs come
         self._is_short = False  # whether somebody waits for what the machine has no more of
         self._next: asyncio.Handle | None = None
         self._is_closed = False
-        calls.on_demand.append(self._demanded)
+        backlog.on_demand.append(self._demanded)
 
     def open(self) -> None:
         """Takes up the functions that keep containers though nothing waits."""
@@ -69,7 +59,7 @@ class Placing:
 
     def became_idle(self, task: Task) -> None:
         """A container waits for inputs: what it holds may be what others wait for."""
-        if self._is_short and not self._calls.waiting(task.function_id):
+        if self._is_short and not self._backlog.waiting(task.function_id):
             self.soon()
 
     def pause(self, function_id: str, pause_s: float) -> None:
@@ -87,7 +77,7 @@ class Placing:
         tasks = self._live(definition.function_id)
         return placement.Demand(
             function_id=definition.function_id,
-            waiting=self._calls.waiting(definition.function_id),
+            waiting=self._backlog.waiting(definition.function_id),
             running=sum(len(task.inputs) for task in tasks),
             live=len(tasks),
             starting=sum(not task.is_ready for task in tasks),
@@ -104,7 +94,7 @@ class Placing:
     def _demanded(self, function_id: str) -> None:
         self._given_up.discard(function_id)
         idle = sum(task.is_idle and task.function_id == function_id for task in self._tasks.values())
-        if self._calls.waiting(function_id) > idle:  # else those that are idle take them
+        if self._backlog.waiting(function_id) > idle:  # else those that are idle take them
             self.soon()
 
     def _look(self) -> None:
@@ -115,14 +105,14 @@ class Placing:
         chosen = placement.starts(demands, self._capacity()) if missing else []
         for function_id in chosen:
             definition = definitions[function_id]
-            self._start(definition, self._free_gpus()[: definition.grant.gpu_count])
+            self._lives.start(definition, self._free_gpus()[: definition.grant.gpu_count])
         self._is_short = missing > len(chosen)
         if self._is_short:
             self._make_room(demands)
 
     def _candidates(self) -> dict[str, Definition]:
         """Functions that may need containers, without those that pause."""
-        found = {function_id: self._functions.get(function_id) for function_id in self._calls.demanded()}
+        found = {function_id: self._functions.get(function_id) for function_id in self._backlog.demanded()}
         for function_id, definition in list(self._always_on.items()):
             if self._functions.app(definition.app_id).stopped:
                 del self._always_on[function_id]
@@ -163,4 +153,4 @@ class Placing:
             ]
             needed = [task for task in idle if task.gpu_devices] if demand.gpu_count else idle
             if needed and (demand.gpu_count or self._free_memory_mib() < demand.memory_mib):
-                self._drain(min(needed, key=lambda task: task.idle_since))
+                self._lives.drain(min(needed, key=lambda task: task.idle_since))

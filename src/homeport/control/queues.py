@@ -1,7 +1,7 @@
 """Inputs that wait, in memory: the mirror of the rows from which they can be made again.
 
 A queue for each function: ready inputs in the order of their arrival, delayed ones (retries) by time, and the
-containers that wait for one. What is done with an input is left to calls.py.
+containers that wait for one. What is done with an input is left to attempts.py.
 """
 
 import asyncio

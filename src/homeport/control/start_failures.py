@@ -5,7 +5,7 @@ How a container starts and ends is left to containers.py.
 
 from modal_proto import api_pb2
 
-from homeport.control.calls import Calls
+from homeport.control.attempts import Attempts
 from homeport.control.functions import Functions
 from homeport.control.placing import Placing
 from homeport.control.tasks import Task
@@ -15,9 +15,11 @@ from homeport.plan import retries
 class StartFailures:
     """Counts the failed starts of each function, in a row. `tasks` is the live map of all containers."""
 
-    def __init__(self, functions: Functions, calls: Calls, placing: Placing, tasks: dict[str, Task]) -> None:
+    def __init__(
+        self, functions: Functions, attempts: Attempts, placing: Placing, tasks: dict[str, Task]
+    ) -> None:
         self._functions = functions
-        self._calls = calls
+        self._attempts = attempts
         self._placing = placing
         self._tasks = tasks
         self._in_a_row: dict[str, int] = {}
@@ -41,6 +43,6 @@ class StartFailures:
         )
         if pause is None:
             self._placing.give_up(function_id)
-            self._calls.fail_waiting(function_id, result)
+            self._attempts.fail_waiting(function_id, result)
         else:
             self._placing.pause(function_id, pause)

@@ -100,7 +100,7 @@ def test_a_result_that_comes_twice_or_from_another_attempt_changes_nothing(play:
         world.answer(task_id, input_id, 0, FAILURE)
         await world.take(task_id)
         world.answer(task_id, input_id, 0, SUCCESS, b"stale")
-        assert world.calls.pending(APP) == 1
+        assert world.calls.backlog.pending(APP) == 1
         world.answer(task_id, input_id, 1, SUCCESS, b"right")
         world.answer(task_id, input_id, 1, SUCCESS, b"again")
         assert [o.result.data for o in await world.results(call_id)] == [b"right"]
@@ -163,13 +163,13 @@ def test_cancelling_ends_what_waits_and_tells_the_container_of_what_runs(play: P
 def test_an_app_is_idle_when_its_last_input_ends(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         idle: list[str] = []
-        world.calls.on_idle.append(idle.append)
+        world.calls.backlog.on_idle.append(idle.append)
         function_id = world.define().function_id
         first, second = world.call(function_id, 1), world.call(function_id, 2)
         world.calls.cancel(first)
-        assert (idle, world.calls.pending(APP)) == ([], 1)
+        assert (idle, world.calls.backlog.pending(APP)) == ([], 1)
         world.calls.cancel(second)
-        assert (idle, world.calls.pending(APP)) == ([APP], 0)
+        assert (idle, world.calls.backlog.pending(APP)) == ([APP], 0)
 
     play(scene)
 
@@ -288,7 +288,7 @@ def test_a_synchronous_call_ends_when_its_caller_hung_up(play: Play, monkeypatch
         [output] = await world.results(left)
         assert output.result.status == TERMINATED
         assert "hung up" in output.result.exception
-        assert world.calls.pending(APP) == 2
+        assert world.calls.backlog.pending(APP) == 2
         poll.cancel()
         assert not (await world.calls.outputs(spawned, timeout_s=0.0)).items
 
@@ -302,6 +302,6 @@ def test_a_detached_app_needs_no_caller(play: Play, monkeypatch: pytest.MonkeyPa
         world.call(world.define().function_id, 1)
         world.db._connection.execute("UPDATE apps SET detached = 1")
         await asyncio.sleep(0.4)
-        assert world.calls.pending(APP) == 1
+        assert world.calls.backlog.pending(APP) == 1
 
     play(scene)

@@ -56,7 +56,7 @@ def test_a_killed_engine_knows_its_variants(play: Play) -> None:
         world.call(tom.function_id, 1)
         await world.restart()
         assert world.functions.get(tom.function_id) == tom
-        assert world.calls.waiting(tom.function_id) == 1
+        assert world.calls.backlog.waiting(tom.function_id) == 1
 
     play(scene)
 
