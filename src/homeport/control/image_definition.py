@@ -56,6 +56,7 @@ class Result:
     python_series: str
     notes: tuple[str, ...]
     from_base: bytes | None = None  # metadata of the image that it is derived from, if no layer was added
+    host_usr: bool = True  # whether the layers lie over this machine's /usr, or carry one of their own
 
     def with_layer(self, name: str, key: str) -> "Result":
         return replace(self, layers=(name, *self.layers), state=replace(self.state, key=key), from_base=None)

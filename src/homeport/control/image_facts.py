@@ -2,26 +2,31 @@
 
 import json
 import os
-import platform
 import re
 import sqlite3
 import stat
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from modal_proto import api_pb2
 
-from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.store.database import Database
 
 _BASE_FOLDER = "/usr/local/bin"
 _PRINT_SERIES = "import sys; print('%d.%d' % sys.version_info[:2])"
+_PRINT_VERSIONS = (  # what `python -VV` says, and the C library that it runs on
+    "import platform, sys; print('Python', sys.version.replace(chr(10), ' ')); print(*platform.libc_ver())"
+)
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9._-]+)-([^-]+)\.dist-info")
 
 
+Ask = Callable[[tuple[str, ...]], Awaitable[str]]  # a command's output in the image; empty if it fails
+
+
 async def find_python(
-    builder: ImageBuilder, layers: tuple[Path, ...], env: dict[str, str], series: str
+    ask: Ask, layers: tuple[Path, ...], env: dict[str, str], series: str
 ) -> tuple[str, str]:
     """The interpreter that `python` means in the image, and its series such as 3.11."""
     folder = next(
@@ -30,21 +35,17 @@ async def find_python(
     if folder == _BASE_FOLDER:
         return f"{_BASE_FOLDER}/python{series}", series
     python = f"{folder}/python"
-    answer = await builder.ask(
-        layers, (python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"), env
-    )
+    answer = await ask((python, "-c", _PRINT_SERIES))
     return (python, answer.strip()) if answer.strip() else (f"{_BASE_FOLDER}/python{series}", series)
 
 
-async def image_metadata(
-    builder: ImageBuilder, layers: tuple[Path, ...], env: dict[str, str], python: str
-) -> api_pb2.ImageMetadata:
+async def image_metadata(ask: Ask, layers: tuple[Path, ...], python: str) -> api_pb2.ImageMetadata:
     """What the client is told of the image."""
-    version = await builder.ask(layers, (python, "-VV"), env)
+    version, _, libc = (await ask((python, "-c", _PRINT_VERSIONS))).partition("\n")
     return api_pb2.ImageMetadata(
-        python_version_info=version.strip(),
+        python_version_info=version,
         python_packages=_packages(layers, python),
-        libc_version_info=" ".join(platform.libc_ver()),
+        libc_version_info=libc.strip(),
     )
 
 

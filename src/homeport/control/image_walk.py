@@ -140,7 +140,7 @@ class Walk:
         )
         layers = tuple(json.loads(row["layers"]))
         notes = tuple(json.loads(row["notes"]))
-        return Result(state, layers, row["python_series"], notes, row["metadata"])
+        return Result(state, layers, row["python_series"], notes, row["metadata"], bool(row["host_usr"]))
 
     async def _base(self, tag: str) -> Result:
         base = await ready_base_image(self._home, self._store, tag)
@@ -215,6 +215,7 @@ class Walk:
                 secrets=self._secrets,
                 workdir=state.workdir or "/",
                 log=self._write,
+                host_usr=result.host_usr,
             )
 
         return await self._step(result, step, run_key(state, step, names), make)
@@ -243,6 +244,7 @@ class Walk:
                 target=target,
                 mode=step.mode,
                 log=self._write,
+                host_usr=result.host_usr,
             )
 
         return await self._step(result, step, copy_key(result.state, step, content), make)
@@ -269,7 +271,12 @@ class Walk:
 
         async def make(key: str) -> Path:
             return await self._builder.copy_uv(
-                key=key, layers=self._paths(result), version=version, target=target, log=self._write
+                key=key,
+                layers=self._paths(result),
+                version=version,
+                target=target,
+                log=self._write,
+                host_usr=result.host_usr,
             )
 
         return await self._step(result, step, copy_key(result.state, step, ""), make)
@@ -284,6 +291,7 @@ class Walk:
                 path=path,
                 env=result.state.plain_env,
                 log=self._write,
+                host_usr=result.host_usr,
             )
 
         return await self._step(result, step, result.state.key, make)

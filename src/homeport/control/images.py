@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -194,7 +195,7 @@ class Images:
         if view is None:
             view = self._views[image_id] = self._make_view(image_id)
         base = self._current_base()
-        if base == view.layers[-1] or not base.is_dir():
+        if not view.host_usr or base == view.layers[-1] or not base.is_dir():
             return view
         # programs or certificates were installed on this machine since the image was built
         return replace(view, layers=(*view.layers[:-1], base))
@@ -332,11 +333,12 @@ class Images:
     async def _finish(self, image_id: str, definition: ImageDefinition, result: Result) -> None:
         state = result.state
         layers = tuple(self._home.layers / name for name in result.layers)
-        python, series = await find_python(self._builder, layers, state.plain_env, result.python_series)
+        ask = partial(self._builder.ask, layers, env=state.plain_env, host_usr=result.host_usr)
+        python, series = await find_python(ask, layers, state.plain_env, result.python_series)
         if result.from_base is not None:
             facts = api_pb2.ImageMetadata.FromString(result.from_base)
         else:
-            facts = await image_metadata(self._builder, layers, state.plain_env, python)
+            facts = await image_metadata(ask, layers, python)
         facts.image_builder_version = definition.builder_version
         if state.workdir is not None:
             facts.workdir = state.workdir
@@ -354,6 +356,7 @@ class Images:
             python_series=series,
             notes=json.dumps(result.notes, ensure_ascii=False),
             metadata=facts.SerializeToString(),
+            host_usr=result.host_usr,
             finished_at=time.time(),
         )
 
@@ -380,7 +383,7 @@ class Images:
                 "app again, which builds it."
             )
         env = {name: value for name, value, _ in json.loads(row["env"])}
-        return ImageView(image_id, layers, env, row["workdir"], row["python"], host_usr=True)
+        return ImageView(image_id, layers, env, row["workdir"], row["python"], bool(row["host_usr"]))
 
     def _row(self, image_id: str) -> sqlite3.Row:
         row = self._db.one("image_by_id", image_id=image_id)

@@ -49,7 +49,7 @@ class CommandSpec:
     upper: Path
     env: Mapping[str, str]  # complete
     workdir: str = "/"
-    host_usr: bool = False
+    host_usr: bool = False  # whether this machine's /usr lies under the layers' usr/
     binds: tuple[Bind, ...] = field(default=())
 
 
@@ -59,7 +59,7 @@ async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) 
     Output (stdout and stderr as one) goes to `on_output` as it comes. Nothing is left running, also when the
     awaiting task is cancelled. Raises ContainerStartError where the container cannot be put together.
     """
-    parts = _UpperParts(command.upper)
+    parts = _UpperParts(command.upper, command.host_usr)
     parts.create()
     try:
         return await _launch(_request(command, parts), on_output)
@@ -68,10 +68,12 @@ async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) 
 
 
 class _UpperParts:
-    """The writable folders of one run: two overlays need two, and each a work folder."""
+    """The writable folders of one run. Over this machine's /usr there are two overlays, which need two, and
+    each a work folder; layers with a /usr of their own leave the second one empty."""
 
-    def __init__(self, upper: Path) -> None:
+    def __init__(self, upper: Path, host_usr: bool) -> None:
         self.upper = upper
+        self.host_usr = host_usr
         self.usr = upper.with_name(upper.name + ".usr")
         self.work = upper.with_name(upper.name + ".work")
         self.usr_work = upper.with_name(upper.name + ".usr-work")
@@ -81,7 +83,7 @@ class _UpperParts:
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.upper, self.work, self.usr_work):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if (self.upper / "usr").is_dir():  # a layer begun earlier
+        if self.host_usr and (self.upper / "usr").is_dir():  # a layer begun earlier
             (self.upper / "usr").rename(self.usr)
         self.usr.mkdir(mode=0o755, exist_ok=True)
         for folder in (self.upper, self.usr, self.work, self.usr_work):

@@ -50,6 +50,7 @@ class Step:
     layers: tuple[Path, ...]
     argv: tuple[str, ...]
     env: Mapping[str, str]
+    host_usr: bool
     workdir: str = "/"
     binds: tuple[Bind, ...] = field(default=())
 
@@ -73,6 +74,7 @@ class ImageBuilder:
         secrets: Mapping[str, str],
         workdir: str,
         log: Output,
+        host_usr: bool,
     ) -> Path:
         """The layer of a RUN. Raises StepFailedError."""
         sources = read_package_sources()
@@ -86,13 +88,20 @@ class ImageBuilder:
         binds = (*self._caches(), *self._sources(sources))
         # what the image or a Secret says wins over what this machine says
         complete = {"HOME": "/root", **_cache_variables(), **sources.env, **env, **secrets}
-        return await self._make(Step(key, layers, words, complete, workdir, binds), log)
+        return await self._make(Step(key, layers, words, complete, host_usr, workdir, binds), log)
 
     async def make_folder(
-        self, *, key: str, layers: tuple[Path, ...], path: str, env: Mapping[str, str], log: Output
+        self,
+        *,
+        key: str,
+        layers: tuple[Path, ...],
+        path: str,
+        env: Mapping[str, str],
+        log: Output,
+        host_usr: bool,
     ) -> Path:
         """The layer of a WORKDIR, which makes its folder."""
-        return await self._make(Step(key, layers, ("/bin/mkdir", "-p", "--", path), env), log)
+        return await self._make(Step(key, layers, ("/bin/mkdir", "-p", "--", path), env, host_usr), log)
 
     async def copy(
         self,
@@ -104,29 +113,39 @@ class ImageBuilder:
         target: str,
         mode: int | None,
         log: Output,
+        host_usr: bool,
     ) -> Path:
         """The layer of a COPY from the build context. Raises StepFailedError, InvalidError."""
         script, binds = copy_script(context.find(sources), target, mode)
-        return await self._make(Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", binds), log)
+        step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, host_usr, "/", binds)
+        return await self._make(step, log)
 
     async def copy_uv(
-        self, *, key: str, layers: tuple[Path, ...], version: str | None, target: str, log: Output
+        self,
+        *,
+        key: str,
+        layers: tuple[Path, ...],
+        version: str | None,
+        target: str,
+        log: Output,
+        host_usr: bool,
     ) -> Path:
         """The layer of the client's `COPY --from=…/uv:VERSION /uv TARGET`: Homeport's own uv, or PyPI's."""
         binary = uv_binary() if version is None else await self._fetch_uv(version, log)
         to = shlex.quote(target)
         script = f'mkdir -p -- "$(dirname -- {to})"; cp -T -- {_UV} {to}; chmod 755 -- {to}'
-        step = Step(
-            key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, "/", (Bind(binary, _UV, read_only=True),)
-        )
+        binds = (Bind(binary, _UV, read_only=True),)
+        step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, host_usr, "/", binds)
         return await self._make(step, log)
 
-    async def ask(self, layers: tuple[Path, ...], argv: tuple[str, ...], env: Mapping[str, str]) -> str:
+    async def ask(
+        self, layers: tuple[Path, ...], argv: tuple[str, ...], *, env: Mapping[str, str], host_usr: bool
+    ) -> str:
         """A command's output in a container over the layers; what it writes is dropped. Empty if it fails."""
         scratch = self._store.scratch()
         output: list[bytes] = []
         try:
-            spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=True)
+            spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=host_usr)
             status = await _run(spec, output.append)
         finally:
             await asyncio.to_thread(remove_tree, scratch)
@@ -136,7 +155,7 @@ class ImageBuilder:
         async def fill(tree: Path) -> dict[str, Any]:
             output = _Output(log)
             spec = CommandSpec(
-                step.argv, step.layers, tree, step.env, step.workdir, host_usr=True, binds=step.binds
+                step.argv, step.layers, tree, step.env, step.workdir, step.host_usr, step.binds
             )
             status = await _run(spec, output.add)
             output.end()

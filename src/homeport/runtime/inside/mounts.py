@@ -23,13 +23,16 @@ def overlay(
     scratch: str | None = None,
     volatile: bool = False,
 ) -> int:
-    """A detached overlay of `lowers` (topmost first), read-only without `upper`.
+    """A detached overlay of `lowers` (topmost first), read-only without `upper`; `upper` itself where nothing
+    lies below it.
 
     `volatile`: what is written need not survive a power failure, and the end of the mount does not wait for
     the disk. `scratch` is an empty folder, needed on kernels before 6.8 where the layers' names do not fit.
     """
     if upper is None and len(lowers) == 1:  # an overlay needs two layers
         return bind(lowers[0], read_only=True)
+    if upper is not None and not lowers:
+        return bind(upper)
     opened: list[int] = []
 
     def name(path: str) -> str:

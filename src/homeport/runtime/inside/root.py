@@ -13,7 +13,7 @@ import os
 import socket
 from typing import Any
 
-from . import kernel, mounts, usr
+from . import gpu, kernel, mounts, usr
 from .host import NEW_ROOT, SCRATCH, SKELETON, HostPaths
 
 CONTAINER = "container"
@@ -21,7 +21,6 @@ BUILD_STEP = "build step"
 WARM_PARENT = "warm parent"
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 _GPU_LIBRARIES = "/usr/local/nvidia"
 _PASSWD = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 _GROUP = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"
@@ -56,6 +55,9 @@ def build(spec: dict[str, Any], host: HostPaths) -> int:
     mounts.attach(mounts.bind("sys", read_only=True), "/sys")
     if spec["gpus"] and os.path.isdir(_GPU_LIBRARIES[1:]):
         _bind(_GPU_LIBRARIES[1:], _GPU_LIBRARIES, True)
+    if spec["gpus"] and not view["host_usr"]:
+        for source, target in gpu.driver_files():
+            _bind(source, target, True)
     for source, target, read_only in spec["binds"]:
         _bind(host(source), target, read_only)
     for volume in spec["volumes"]:
@@ -127,7 +129,7 @@ def _new_proc() -> int:
 
 def _mount_dev(spec: dict[str, Any]) -> None:
     mounts.ensure_folder("/dev")
-    names = [name for name in _DEVICES if os.path.exists("dev/" + name)] + _gpu_names(spec)
+    names = [name for name in _DEVICES if os.path.exists("dev/" + name)] + gpu.devices(spec)
     sources = {name: mounts.bind("dev/" + name) for name in names}
     mounts.attach(mounts.tmpfs(size="64k", mode="755", attributes=kernel.MOUNT_ATTR_NOSUID), "/dev")
     for name, device in sources.items():
@@ -148,14 +150,6 @@ def _mount_dev(spec: dict[str, Any]) -> None:
         ("stderr", "/proc/self/fd/2"),
     ):
         os.symlink(target, "/dev/" + link)
-
-
-def _gpu_names(spec: dict[str, Any]) -> list[str]:
-    gpus = spec["gpus"]
-    if not gpus:
-        return []
-    names = ["nvidia{}".format(number) for number in gpus]
-    return names + [name for name in _GPU_DEVICES if os.path.exists("dev/" + name)]
 
 
 def _bind(source: str, target: str, read_only: bool) -> None:
