@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from . import host, kernel
+from . import host, kernel, owners
 
 ENTRYPOINT = "modal._container_entrypoint"
 
@@ -59,6 +59,7 @@ def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> Non
         pass  # a kernel without keyrings has none to leave
     kernel.unshare(kernel.CLONE_NEWUSER)
     host.become_root(0, 0)
+    _emulate_owners(spec)
     nothing = os.open("/dev/null", os.O_RDONLY)
     for number, target in ((nothing, 0), (output[0], 1), (output[1], 2)):
         os.dup2(number, target)
@@ -71,6 +72,13 @@ def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> Non
     os.environ.clear()
     os.environ.update(spec["env"])
     time.tzset()
+
+
+def _emulate_owners(spec: dict[str, Any]) -> None:
+    try:
+        owners.emulate(is_build_step=spec["kind"] == "build step")
+    except OSError:
+        pass  # a kernel without system call filters: chown to another user then fails, as ever
 
 
 def _reset_signals() -> None:

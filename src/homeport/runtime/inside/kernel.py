@@ -46,6 +46,8 @@ _PR_SET_DUMPABLE = 4
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}.get(platform.machine(), 155)
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}.get(platform.machine(), 250)
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+_SYS_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277}.get(platform.machine(), 317)
+_SECCOMP_SET_MODE_FILTER = 1
 # numbers above 424 are the same on every architecture
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
@@ -209,3 +211,14 @@ def set_dumpable() -> None:
 def leave_session_keyring() -> None:
     """A new, empty session keyring: the inherited one may hold the keys of whoever started the engine."""
     _call("keyctl", _SYS_KEYCTL, ctypes.c_ulong(_KEYCTL_JOIN_SESSION_KEYRING), None)
+
+
+def set_system_call_filter(program: ctypes.Structure) -> None:
+    """Installs a seccomp filter (a struct sock_fprog) for this process and its children."""
+    _call(
+        "seccomp",
+        _SYS_SECCOMP,
+        ctypes.c_uint(_SECCOMP_SET_MODE_FILTER),
+        ctypes.c_uint(0),
+        ctypes.byref(program),
+    )
