@@ -62,6 +62,7 @@ from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
 from homeport.control.queue_objects import QueueObjects
+from homeport.control.schedules import Schedules
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
 from homeport.control.stored_objects import DICTS, EPHEMERAL_S, QUEUES, StoredObjects
@@ -125,6 +126,7 @@ class Engine:
     volumes: VolumeService
     images: ImageParts
     sweep: Sweep
+    schedules: Schedules
     stored: "Stored"
 
 
@@ -185,7 +187,8 @@ def build(
     salt = hashlib.sha256(token.token_secret.encode()).digest()
     starter = Starter(home, functions, sources, salt=salt)
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, logs)
-    _connect(apps, calls, containers)
+    schedules = Schedules(db, functions, calls)
+    _connect(apps, calls, containers, schedules)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
     gateway = Gateway(
@@ -227,6 +230,7 @@ def build(
         volumes=volumes,
         images=images,
         sweep=Sweep(home, db, (images, mounts)),
+        schedules=schedules,
         stored=stored,
     )
 
@@ -267,6 +271,8 @@ async def serve(
         stack.push_async_callback(engine.apps.close)
         engine.blobs.open()
         stack.push_async_callback(engine.blobs.close)
+        engine.schedules.open()
+        stack.callback(engine.schedules.close)
         engine.stored.open()
         stack.callback(engine.stored.expiry.close)
         server = engine.gateway.server()
@@ -376,15 +382,17 @@ def _stored(
     return Stored(expiry, answers, dicts, queues, servicers)
 
 
-def _connect(apps: Apps, calls: Calls, containers: Containers) -> None:
+def _connect(apps: Apps, calls: Calls, containers: Containers, schedules: Schedules) -> None:
     """What happens in one part when something happens in another."""
 
     async def stop(app_id: str) -> None:
+        schedules.forget(app_id)
         calls.stop_app(app_id, f"App {app_id} was stopped.")
         await containers.stop_app(app_id)
 
     async def publish(app_id: str) -> None:
         containers.prepare_app(app_id)
+        schedules.publish(app_id)
 
     async def disconnect(app_id: str) -> None:
         calls.keep_last(app_id)

@@ -110,3 +110,35 @@ def test_logs_are_followed_filtered_and_stamped(modal, write):
     assert "step 8/20" not in modal("app", "logs", app_id, "--search", "step 7").out
     last = modal("app", "logs", app_id, "--source", "stdout", "--tail", "1", "--timestamps").lines
     assert re.match(r"\d{4}-\d\d-\d\d.*trained", last[-1]), last
+
+
+def test_a_function_with_a_schedule_is_called_at_its_times_until_its_app_stops(engine, modal, write):
+    app = """
+        import modal
+
+        app = modal.App("tour-schedule")
+
+
+        @app.function(schedule={schedule})
+        def tick(say: str = "tick"):
+            print(say, "of the schedule", flush=True)
+        """
+    write("app.py", app.format(schedule="modal.Cron('every day')"))
+    refused = modal("deploy", "app.py", fails=True)
+    assert "'every day' is no crontab expression" in refused.text
+    write("app.py", app.format(schedule="modal.Period(seconds=1)"))
+    modal("deploy", "app.py")
+
+    def ticks():
+        return modal("app", "logs", "tour-schedule", "--tail", "1000").out.count("tick of the schedule")
+
+    wait_until(lambda: ticks() >= 2, 30)
+    engine.kill()
+    engine.start()
+    seen = ticks()
+    wait_until(lambda: ticks() > seen + 1, 30, "the next engine goes on")
+    modal("app", "stop", "tour-schedule", "--yes")
+    tried = (engine.home / "engine.log").read_text().count("schedule")
+    modal("app", "list")  # more than a second
+    modal("app", "list")
+    assert (engine.home / "engine.log").read_text().count("schedule") == tried

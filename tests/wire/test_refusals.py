@@ -20,7 +20,6 @@ PYTHON = """
 
     web = modal.Image.debian_slim().pip_install("fastapi")
     REFUSED = {
-        "schedule": lambda: app.function(serialized=True, schedule=modal.Period(days=1))(serve),
         "web endpoint": lambda: app.function(serialized=True)(modal.asgi_app()(serve)),
         "class": lambda: app.cls(serialized=True, block_network=True)(Cat),
         "CloudBucketMount": lambda: app.function(
@@ -53,7 +52,6 @@ def refusals(python, write):
 
 def test_features_that_are_not_served_are_refused_by_name(refusals):
     said = {
-        "schedule": "schedule=",
         "web endpoint": "a web endpoint",
         "class": "block_network=True",
         "CloudBucketMount": "CloudBucketMount",

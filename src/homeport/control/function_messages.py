@@ -12,6 +12,7 @@ from homeport.control import classes
 from homeport.model.errors import InvalidError, NotServedError
 from homeport.plan import options
 from homeport.plan.retries import RetryPolicy
+from homeport.plan.schedules import Cron, Period, Schedule, check
 
 MAX_TIMEOUT_S = 24 * 3600  # Modal's own bound
 
@@ -72,6 +73,20 @@ def check_timeouts(tag: str, data: api_pb2.FunctionData) -> None:
                 )
 
 
+def schedule_of(message: api_pb2.Schedule) -> Schedule | None:
+    """None where nothing is set. Raises InvalidError for one that cannot be."""
+    kind = message.WhichOneof("schedule_oneof")
+    if kind is None:
+        return None
+    schedule: Schedule = (
+        Cron(message.cron.cron_string, message.cron.timezone or "UTC")
+        if kind == "cron"
+        else _period(message.period)
+    )
+    check(schedule)
+    return schedule
+
+
 def data_of(request: api_pb2.FunctionCreateRequest) -> api_pb2.FunctionData:
     """FunctionData as it came, or made of a single Function by the fields that both messages have."""
     if request.HasField("function_data"):
@@ -125,6 +140,14 @@ def policy_of(policy: api_pb2.FunctionRetryPolicy) -> RetryPolicy:
         initial_delay_s=policy.initial_delay_ms / 1000,
         backoff=policy.backoff_coefficient or 1.0,
         longest_delay_s=policy.max_delay_ms / 1000,
+    )
+
+
+def _period(message: api_pb2.Schedule.Period) -> Period:
+    days = 7 * message.weeks + message.days
+    return Period(
+        months=12 * message.years + message.months,
+        seconds=86400.0 * days + 3600.0 * message.hours + 60.0 * message.minutes + message.seconds,
     )
 
 

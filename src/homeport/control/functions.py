@@ -116,6 +116,7 @@ class Functions:
             raise InvalidError("FunctionCreate came without a function.")
         tag = data.function_name
         messages.check_timeouts(tag, data)
+        messages.schedule_of(data.schedule)
         warnings = messages.judged(tag, data)
         function_id = self._existing(request.existing_function_id, app.app_id) or new_id(FUNCTION)
         definition_id = new_id(_DEFINITION)

@@ -107,8 +107,8 @@ FUNCTION: dict[str, Option] = {
     ),
     "i6pn_enabled": _warned("i6pn= has no meaning on one machine: containers share its network."),
     "untrusted": _refused("restrict_modal_access=True"),
+    "schedule": _HONOURED,
     # not served yet
-    "schedule": _refused("schedule="),
     "webhook_config": _refused("a web endpoint"),
     "custom_domain_info": _refused("custom_domains="),
     "flash_service_urls": _refused("a Flash service"),
