@@ -45,6 +45,7 @@ from homeport.api.volumes_v1 import VolumeV1Servicer
 from homeport.control.answers import Answers
 from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
+from homeport.control.build_functions import BuildFunctions
 from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
@@ -54,6 +55,7 @@ from homeport.control.dicts import Dicts
 from homeport.control.environments import Environments
 from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
+from homeport.control.image_definition import FunctionRunner
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
 from homeport.control.links import Links
@@ -98,6 +100,8 @@ class ImageParts(ImageSource, Protocol):
 
     async def sweep(self, before: float, named: frozenset[str]) -> int | None: ...
 
+    functions: FunctionRunner | None
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -125,6 +129,7 @@ class Engine:
     gateway: Gateway
     volumes: VolumeService
     images: ImageParts
+    builds: BuildFunctions
     sweep: Sweep
     schedules: Schedules
     stored: "Stored"
@@ -186,7 +191,10 @@ def build(
     )
     salt = hashlib.sha256(token.token_secret.encode()).digest()
     starter = Starter(home, functions, sources, salt=salt)
-    containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, logs)
+    builds = BuildFunctions(home, db, functions, calls, mounts, logs)
+    images.functions = builds
+    containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, builds)
+    containers.lives.on_ended.append(builds.collect)
     schedules = Schedules(db, functions, calls)
     _connect(apps, calls, containers, schedules)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
@@ -229,6 +237,7 @@ def build(
         gateway=gateway,
         volumes=volumes,
         images=images,
+        builds=builds,
         sweep=Sweep(home, db, (images, mounts)),
         schedules=schedules,
         stored=stored,
@@ -259,6 +268,7 @@ async def serve(
         await engine.images.open()
         stack.push_async_callback(engine.images.close)
         engine.calls.load()
+        engine.builds.open()
         stack.callback(engine.calls.close)
         keeper = Keeper(home)
         await keeper.take_sockets()

@@ -27,9 +27,6 @@ PYTHON = """
         )(serve),
         "block_network": lambda: app.function(serialized=True, block_network=True)(serve),
         "proxy": lambda: app.function(serialized=True, proxy=modal.Proxy.from_name("static-ip"))(serve),
-        "run_function": lambda: app.function(
-            serialized=True, image=modal.Image.debian_slim().run_function(serve)
-        )(serve),
     }
     for name, define in REFUSED.items():
         app = modal.App("wire-refusals")
@@ -57,7 +54,6 @@ def test_features_that_are_not_served_are_refused_by_name(refusals):
         "CloudBucketMount": "CloudBucketMount",
         "block_network": "block_network=True",
         "proxy": "Proxy",
-        "run_function": "run_function",
     }
     for name, words in said.items():
         assert words in refusals[name], name

@@ -6,7 +6,7 @@ from typing import Any
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control.image_definition import ImageDefinition
+from homeport.control.image_definition import BuildFunction, ImageDefinition
 from homeport.control.images import BUILDING, BUILT, FAILED, Image, Images
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from homeport.plan.log_records import STDERR, STDOUT, Record
@@ -58,10 +58,9 @@ class ImageServicer:
 def _definition(request: Any, caller: Caller) -> ImageDefinition:
     """Raises NotServedError for what no build here honours, by the name that users know."""
     image = request.image
-    if request.build_function_id or image.HasField("build_function") or image.build_function_def:
+    if image.build_function_def:
         raise NotServedError(
-            "Homeport does not serve Image.run_function yet: call the function from a RUN step "
-            "(Image.run_commands), or in @modal.enter()."
+            "Homeport does not serve Image.run_function as this old client asks for it: upgrade modal."
         )
     if image.volume_mounts:
         raise NotServedError(
@@ -77,7 +76,7 @@ def _definition(request: Any, caller: Caller) -> ImageDefinition:
             f"Homeport does not serve the runtime {image.runtime!r}: remove function_runtime from the "
             "client's configuration."
         )
-    if not image.dockerfile_commands:
+    if not image.dockerfile_commands and not image.HasField("build_function"):
         raise InvalidError("The image's definition holds no commands.")
     gpu = image.gpu_config
     return ImageDefinition(
@@ -91,10 +90,21 @@ def _definition(request: Any, caller: Caller) -> ImageDefinition:
         build_args=dict(image.build_args),
         secret_ids=tuple(image.secret_ids),
         gpu=gpu.gpu_type or ("any" if gpu.count else ""),
+        function=_function(request),
         app_id=request.app_id,
         force_build=request.force_build,
         ignore_cache=request.ignore_cache,
     )
+
+
+def _function(request: Any) -> BuildFunction | None:
+    if not request.image.HasField("build_function"):
+        return None
+    if not request.build_function_id:
+        raise InvalidError("An image with a build function came without the function's id.")
+    given = request.image.build_function
+    argument = given.input.SerializeToString() if given.HasField("input") else b""
+    return BuildFunction(request.build_function_id, given.definition, given.globals, argument)
 
 
 def _offset(entry_id: str) -> int:

@@ -108,7 +108,7 @@ class Attempts:
             definition.policy,
             entry.attempt + 1,
             entry.crashes + 1,
-            deployed=self._functions.app(entry.call.app_id).deployed,
+            deployed=not definition.is_build_step and self._functions.app(entry.call.app_id).deployed,
             out_of_memory=out_of_memory,
         )
         if delay is None or entry.call.cancelled:

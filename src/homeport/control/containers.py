@@ -12,9 +12,9 @@ from modal_proto import api_pb2
 
 from homeport.control.attempts import Claimed
 from homeport.control.calls import Calls
-from homeport.control.contracts import VolumeSource
+from homeport.control.contracts import LogSink, VolumeSource
 from homeport.control.functions import Definition, Functions
-from homeport.control.lives import Lives, LogSink
+from homeport.control.lives import Lives
 from homeport.control.placing import Placing
 from homeport.control.queues import Input
 from homeport.control.start_failures import StartFailures
@@ -95,6 +95,8 @@ class Containers:
         for task in list(self._tasks.values()):
             if task.task_id in running:
                 await self.lives.serve(task)
+                if task.definition.is_build_step:
+                    self.lives.kill(task, "The build that it was for was interrupted.", grace_s=0.0)
             elif not task.ended.is_set():
                 self.lives.exited(
                     ContainerExit(task.task_id, 1, reason="It was lost while no engine was running.")
@@ -160,7 +162,7 @@ class Containers:
         self._attempts.complete(task_id, items)
         for item in items:
             task.inputs.pop(item.input_id, None)
-        if task.definition.function.single_use_containers or task.definition.function.max_inputs == 1:
+        if task.definition.is_single_use:
             self.lives.drain(task)
 
     async def heartbeat(self, task_id: str) -> list[str]:
@@ -243,7 +245,8 @@ class Containers:
     def _defined(self, definition: Definition) -> None:
         self._start_failures.forget(definition.function_id)
         self._placing.note(definition)
-        self.lives.spawn(self._warm(definition))
+        if not definition.is_build_step:  # mostly its layer is there already
+            self.lives.spawn(self._warm(definition))
 
     async def _warm(self, definition: Definition) -> None:
         """Has a warm parent ready while the client is still setting up."""

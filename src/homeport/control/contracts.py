@@ -32,6 +32,16 @@ class SecretSource(Protocol):
         """Raises NotFoundError."""
 
 
+class LogSink(Protocol):
+    """Implemented by control.logs.Logs, and by control.build_functions.BuildFunctions before it."""
+
+    def system(self, app_id: str, task_id: str, text: str) -> None: ...
+
+    def task_output(self, task_id: str) -> None: ...
+
+    def task_state(self, task_id: str, state: int) -> None: ...
+
+
 class VolumeSource(Protocol):
     """Implemented by control.volume_mounts.VolumeMounts."""
 

@@ -48,6 +48,16 @@ class Definition:
     base_id: str = ""  # of a variant: the function that it was made of
     params: bytes = b""  # of a variant: the parameters of its class, as they came
 
+    @property
+    def is_build_step(self) -> bool:
+        """Whether it is called once, by the build of an image (Image.run_function)."""
+        return self.function.is_builder_function
+
+    @property
+    def is_single_use(self) -> bool:
+        """Whether its containers take one input each."""
+        return self.function.single_use_containers or self.function.max_inputs == 1 or self.is_build_step
+
 
 @dataclass(frozen=True)
 class AppFacts:
@@ -103,6 +113,7 @@ class Functions:
                 tag=request.function_name,
                 definition=b"",
                 handle_metadata=handle.SerializeToString(),
+                is_build_step=False,
                 created_at=time.time(),
             )
         return function_id, handle
@@ -136,6 +147,7 @@ class Functions:
                 "tag": tag,
                 "definition": data.SerializeToString(),
                 "handle_metadata": handle.SerializeToString(),
+                "is_build_step": definition.is_build_step,
             }
             if not self._db.run("function_define", **fields).rowcount:
                 self._db.run("function_insert", app_id=app.app_id, created_at=time.time(), **fields)
@@ -206,7 +218,7 @@ class Functions:
         return definition
 
     def handles(self, app_id: str) -> list[tuple[str, api_pb2.FunctionHandleMetadata]]:
-        """(function id, handle metadata) of each function of an app, variants left out."""
+        """(function id, handle metadata) of each function of an app; no variants and steps of images."""
         return [
             (row["function_id"], api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"]))
             for row in self._db.all("functions_of_app", app_id=app_id)

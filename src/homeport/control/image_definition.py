@@ -6,17 +6,20 @@ How a definition becomes layers is image_walk.py's; decoding it from the wire is
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from homeport.model.errors import HomeportError, NotServedError
+from homeport.model.errors import HomeportError, InvalidError, NotServedError
 from homeport.plan.instructions import Copy, From, Instruction, parse
 from homeport.plan.recipe import ImageState
 from homeport.plan.system_packages import check_system_packages, is_client_prelude
 from homeport.runtime.base_image import parse_tag
+from homeport.runtime.step_output import Output
 from homeport.runtime.userland import missing_packages
 
 SERVED_BUILDERS = ("2025.06", "2026.10")
+_NAME_IN_SOURCE = re.compile(r"^\s*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
 UV_IMAGE = re.compile(r"ghcr\.io/astral-sh/uv(?::([\w.-]+))?")
 
 
@@ -26,6 +29,42 @@ class ContextMounts(Protocol):
     def tree(self, mount_id: str) -> Path | None: ...
 
     def checksum(self, mount_id: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class BuildFunction:
+    """What Image.run_function asks for: `source` and `captured` (values of globals) tell whether it changed,
+    `input` is a serialised api_pb2.FunctionInput, empty for a call without arguments."""
+
+    function_id: str
+    source: str
+    captured: bytes = b""
+    input: bytes = b""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What tells one step from another."""
+        return (self.source, sha256(self.captured).hexdigest(), sha256(self.input).hexdigest())
+
+    @property
+    def name(self) -> str:
+        found = _NAME_IN_SOURCE.search(self.source)
+        return found[1] if found else "its function"
+
+
+class FunctionRunner(Protocol):
+    """Implemented by control.build_functions.BuildFunctions."""
+
+    def warnings(self, function_id: str) -> tuple[str, ...]: ...
+
+    async def run(self, function_id: str, payload: bytes, tree: Path, log: Output) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunFunction(Instruction):
+    """The one step of an image that Image.run_function makes."""
+
+    function: BuildFunction
 
 
 @dataclass(frozen=True)
@@ -42,6 +81,7 @@ class ImageDefinition:
     build_args: Mapping[str, str] = field(default_factory=dict)
     secret_ids: tuple[str, ...] = ()
     gpu: str = ""
+    function: BuildFunction | None = None  # instead of commands
     app_id: str = ""
     force_build: bool = False
     ignore_cache: bool = False
@@ -85,6 +125,8 @@ def check_definition(definition: ImageDefinition) -> list[Instruction]:
             f"{' and '.join(SERVED_BUILDERS)}: remove image_builder_version from the client's "
             "configuration."
         )
+    if definition.function is not None:
+        return _function_steps(definition, definition.function)
     instructions = parse(definition.commands)
     if not is_client_prelude(instructions):
         check_system_packages(instructions, missing_packages)
@@ -102,3 +144,10 @@ def check_definition(definition: ImageDefinition) -> list[Instruction]:
                 "from. Fetch the file in a RUN step, or add it from this machine with add_local_file."
             )
     return instructions
+
+
+def _function_steps(definition: ImageDefinition, function: BuildFunction) -> list[Instruction]:
+    if len(definition.base_images) != 1 or definition.commands:
+        raise InvalidError("An image with a build function has one base image and no commands.")
+    base = next(iter(definition.base_images))
+    return [From(f"FROM {base}", base), RunFunction(f"run_function({function.name})", function)]

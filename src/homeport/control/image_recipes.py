@@ -5,13 +5,14 @@ Rows of images, waiting clients and logs are images.py's; the pass over the inst
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
 from homeport.control.contracts import SecretSource
 from homeport.control.image_definition import (
     ContextMounts,
+    FunctionRunner,
     ImageDefinition,
     NotThereError,
     Result,
@@ -30,10 +31,16 @@ class Recipes:
     """Resolves and builds definitions in one home."""
 
     def __init__(
-        self, home: Home, db: Database, store: LayerStore, mounts: ContextMounts, secret_source: SecretSource
+        self,
+        home: Home,
+        db: Database,
+        store: LayerStore,
+        mounts: ContextMounts,
+        secret_source: SecretSource,
+        functions: Callable[[], FunctionRunner],
     ) -> None:
         self._store = store
-        self._workplace = Workplace(home, db, store, ImageBuilder(home, store))
+        self._workplace = Workplace(home, db, store, ImageBuilder(home, store), functions)
         self._mounts = mounts
         self._secrets = secret_source
 
@@ -47,6 +54,7 @@ class Recipes:
             sorted(definition.build_args.items()),
             sorted(self._secret_values(definition)),
             definition.builder_version,
+            definition.function and definition.function.parts,
         )
         return sha256(json.dumps(parts).encode()).hexdigest()
 

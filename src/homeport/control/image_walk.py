@@ -15,9 +15,11 @@ from pathlib import Path
 from homeport.control.image_definition import (
     UV_IMAGE,
     BuildFailedError,
+    FunctionRunner,
     ImageDefinition,
     NotThereError,
     Result,
+    RunFunction,
 )
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.model.home import Home
@@ -36,9 +38,10 @@ from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, is_client_p
 from homeport.plan.words import expand
 from homeport.runtime.base_image import BaseImage, ensure_base_image, ready_base_image
 from homeport.runtime.context import Context
-from homeport.runtime.image_builder import ImageBuilder, StepFailedError
+from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import read_package_sources
+from homeport.runtime.step_output import StepEndedError, StepFailedError
 from homeport.runtime.userland import missing_packages
 from homeport.runtime.uv import Log
 from homeport.store.database import Database
@@ -54,6 +57,7 @@ class Workplace:
     db: Database
     store: LayerStore
     builder: ImageBuilder
+    functions: Callable[[], FunctionRunner]
     contents: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
 
@@ -80,6 +84,7 @@ class Walk:
         self._db = workplace.db
         self._store = workplace.store
         self._builder = workplace.builder
+        self._functions = workplace.functions
         self._contents = workplace.contents
         self._definition = definition
         self._context = context
@@ -181,6 +186,8 @@ class Walk:
             return await self._run(result, instruction)
         if isinstance(instruction, Copy):
             return await self._copy(result, instruction)
+        if isinstance(instruction, RunFunction):
+            return await self._function(result, instruction)
         state = advance(result.state, instruction, self._definition.build_args)
         if isinstance(instruction, Workdir):
             return await self._workdir(replace(result, state=state), instruction)
@@ -296,6 +303,28 @@ class Walk:
 
         return await self._step(result, step, result.state.key, make)
 
+    async def _function(self, result: Result, step: RunFunction) -> Result:
+        """Image.run_function: a container's files, keyed by what the client says of the function."""
+        function = step.function
+        runner = self._functions()
+
+        async def make(key: str) -> Path:
+            async def fill(tree: Path) -> Mapping[str, str]:
+                await runner.run(function.function_id, function.input, tree, self._write)
+                return {"kind": "step"}
+
+            while True:
+                try:
+                    return await self._store.make(key, fill)
+                except StepEndedError as error:  # another client asked first, and was stopped
+                    if error.function_id == function.function_id:
+                        raise
+
+        for warning in runner.warnings(function.function_id):
+            result = self._note(result, warning)
+        key = layer_key(result.state.key, "FUNCTION", function.parts)
+        return await self._step(result, step, key, make)
+
     async def _step(
         self, result: Result, step: Instruction, key: str, make: Callable[[str], Awaitable[Path]]
     ) -> Result:
@@ -326,7 +355,10 @@ class Walk:
 
     def _failure(self, step: Instruction, error: StepFailedError) -> str:
         lines = "\n".join(error.last_lines)
-        return f"Step {self._number} of the image ended with exit status {error.status}: {step.text}\n" + (
+        how = f"ended with exit status {error.status}: {step.text}"
+        if error.reason:
+            how = f"failed: {step.text} {error.reason}"
+        return f"Step {self._number} of the image {how}\n" + (
             f"The last lines of its output:\n{lines}" if lines else "It printed nothing."
         )
 

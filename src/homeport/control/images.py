@@ -22,6 +22,7 @@ from homeport.control.contracts import SecretSource
 from homeport.control.image_definition import (
     BuildFailedError,
     ContextMounts,
+    FunctionRunner,
     ImageDefinition,
     Result,
     check_definition,
@@ -29,7 +30,7 @@ from homeport.control.image_definition import (
 from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, log_path, read_log
 from homeport.control.image_recipes import Recipes
-from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError
+from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.model.ids import IMAGE, new_id
 from homeport.plan.log_records import Record
@@ -90,6 +91,8 @@ class _Build:
 
     def end_unless_followed(self, within_s: float) -> None:
         self.keep()
+        if self.task.done():
+            return
         self.abandoned = asyncio.get_running_loop().call_later(within_s, self._abandon)
 
     def _abandon(self) -> None:
@@ -104,7 +107,8 @@ class Images:
         self._home = home
         self._db = db
         self._store = LayerStore(home)
-        self._recipes = Recipes(home, db, self._store, mounts, secrets)
+        self.functions: FunctionRunner | None = None  # serves Image.run_function
+        self._recipes = Recipes(home, db, self._store, mounts, secrets, self._function_runner)
         self._builder = ImageBuilder(home, self._store)
         self._builds: dict[str, _Build] = {}  # by image id
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
@@ -115,6 +119,11 @@ class Images:
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
         self._base = Path()
         self._base_until = 0.0
+
+    def _function_runner(self) -> FunctionRunner:
+        if self.functions is None:
+            raise NotServedError("This engine calls no functions, so Image.run_function is not served.")
+        return self.functions
 
     async def open(self) -> None:
         """Clears away what an engine that was killed left half made. Once, before anything else."""

@@ -9,13 +9,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from modal_proto import api_pb2
 
 from homeport.control import results
 from homeport.control.calls import Calls
-from homeport.control.contracts import VolumeSource
+from homeport.control.contracts import LogSink, VolumeSource
 from homeport.control.endings import crash_sentence, start_sentence
 from homeport.control.functions import Definition
 from homeport.control.starting import Starter
@@ -38,22 +38,12 @@ _CREATING = api_pb2.TASK_STATE_CREATING_CONTAINER
 OpenSocket = Callable[[str, str], Awaitable[Callable[[], Awaitable[None]]]]
 
 
-class LogSink(Protocol):
-    """Implemented by control.logs.Logs."""
-
-    def system(self, app_id: str, task_id: str, text: str) -> None: ...
-
-    def task_output(self, task_id: str) -> None: ...
-
-    def task_state(self, task_id: str, state: int) -> None: ...
-
-
 class Lives:
     """The containers that exist, by id in `tasks`.
 
     `open_socket(task_id, address)` serves the engine's API to one container and answers how to end that.
     Others hook in: `on_changed` is told when there is room or need for another container, `on_ready` and
-    `on_failed_start` how a start went.
+    `on_failed_start` how a start went, `on_ended` comes while the folder of one that ended is still there.
     """
 
     def __init__(
@@ -78,6 +68,7 @@ class Lives:
         self.on_changed: Callable[[], None] = lambda: None
         self.on_ready: Callable[[Task], None] = lambda task: None
         self.on_failed_start: Callable[[Task, api_pb2.GenericResult], None] = lambda task, result: None
+        self.on_ended: list[Callable[[Task], Awaitable[None]]] = []
         self._background: set[asyncio.Task[None]] = set()
 
     async def close(self, *, kill: bool) -> None:
@@ -261,6 +252,8 @@ class Lives:
             self._logs.system(task.app_id, task.task_id, f"The last commit of its volumes failed: {error}")
         if task.close_socket is not None:
             await task.close_socket()
+        for hook in self.on_ended:
+            await hook(task)
         await self._runtime.forget(task.task_id)
         self.tasks.pop(task.task_id, None)
         self._logs.task_state(task.task_id, _COMPLETED)

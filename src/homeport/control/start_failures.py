@@ -34,7 +34,7 @@ class StartFailures:
         failures = self._in_a_row[function_id] = self._in_a_row.get(function_id, 0) + 1
         pause = retries.after_failed_start(
             failures,
-            deployed=self._functions.app(task.app_id).deployed,
+            deployed=not task.definition.is_build_step and self._functions.app(task.app_id).deployed,
             was_said=task.failure is not None,
             others_run=any(
                 other.function_id == function_id and other.is_ready and other.takes_inputs()

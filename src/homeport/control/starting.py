@@ -118,6 +118,7 @@ class Starter:
             memory_limit_bytes=limit_mib * 1024 * 1024 if limit_mib else None,
             cpu_limit=definition.grant.cpu_limit,
             gpu_devices=gpu_devices,
+            keeps_files=definition.is_build_step,
         )
 
     def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:

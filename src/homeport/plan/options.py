@@ -75,6 +75,7 @@ FUNCTION: dict[str, Option] = {
     "batch_linger_ms": _HONOURED,
     "single_use_containers": _HONOURED,
     "max_inputs": _HONOURED,
+    "is_builder_function": _HONOURED,
     # repeat autoscaler_settings for older servers
     "concurrency_limit": _INTERNAL,
     "task_idle_timeout_secs": _INTERNAL,
@@ -118,7 +119,6 @@ FUNCTION: dict[str, Option] = {
     "is_sessioned": _refused("a sessioned modal.Server"),
     "is_method": _refused("a method outside its class (upgrade the modal client)"),
     "pty_info": _refused("an interactive session (modal run -i)"),
-    "is_builder_function": _refused("Image.run_function"),
     "proxy_id": _refused("proxy="),
     "shared_volume_mounts": _refused("network_file_systems="),
     "s3_mounts": _refused("CloudBucketMount"),

@@ -57,6 +57,7 @@ class ContainerSpec:
     cpu_limit: float | None = None
     gpu_devices: tuple[int, ...] = ()
     command: tuple[str, ...] | None = None  # None: Modal's container entrypoint; else this, by exec
+    keeps_files: bool = False  # what it writes is wanted after its end: it has to be on disk then
 
 
 @dataclass(frozen=True)

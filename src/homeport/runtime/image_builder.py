@@ -5,41 +5,29 @@ What the steps are, their keys and what is already there is control/image_recipe
 """
 
 import asyncio
-import codecs
 import os
 import shlex
 import stat
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport.model.errors import ContainerStartError, HomeportError
+from homeport.model.errors import ContainerStartError
 from homeport.model.home import Home
 from homeport.plan.pip_steps import shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
 from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree, run_command
 from homeport.runtime.context import Context
 from homeport.runtime.host import cure
+from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import PackageSources, read_package_sources
+from homeport.runtime.step_output import Output, StepFailedError, StepOutput
 from homeport.runtime.uv import run_uv, uv_binary
 
 _MACHINE = "/run/homeport"  # where a step finds what is bound in; /run is no part of an image
 _UV = f"{_MACHINE}/uv"
-_LAST_LINES = 20
-
-Output = Callable[[str], None]
-
-
-class StepFailedError(HomeportError):
-    """A step ended with another exit status than 0. `last_lines` are of its output."""
-
-    def __init__(self, status: int, last_lines: list[str]) -> None:
-        super().__init__(f"exit status {status}")
-        self.status = status
-        self.last_lines = last_lines
 
 
 @dataclass(frozen=True)
@@ -153,15 +141,15 @@ class ImageBuilder:
 
     async def _make(self, step: Step, log: Output) -> Path:
         async def fill(tree: Path) -> dict[str, Any]:
-            output = _Output(log)
+            output = StepOutput(log)
             spec = CommandSpec(
                 step.argv, step.layers, tree, step.env, step.workdir, step.host_usr, step.binds
             )
             status = await _run(spec, output.add)
             output.end()
             if status != 0:
-                raise StepFailedError(status, list(output.last_lines))
-            _forget_machine(tree, step.binds)
+                raise StepFailedError(status, output.last_lines)
+            forget_machine(tree, [bind.target for bind in step.binds])
             return {"kind": "step"}
 
         return await self._store.make(step.key, fill)
@@ -240,62 +228,9 @@ def copy_script(
     return "\n".join(lines), tuple(binds)
 
 
-def _forget_machine(tree: Path, binds: tuple[Bind, ...]) -> None:
-    """Removes from a layer what the container was given for its run: name resolution, places to bind onto."""
-    for name in ("resolv.conf", "hosts", "hostname"):
-        file = tree / "etc" / name
-        if file.is_file() or file.is_symlink():
-            file.unlink()
-            _remove_empty(file.parent, tree)
-    for bind in binds:
-        place = tree / bind.target.lstrip("/")
-        if place.is_file() and not place.is_symlink() and place.stat().st_size == 0:
-            place.unlink()
-            place = place.parent
-        _remove_empty(place, tree)
-
-
-def _remove_empty(folder: Path, tree: Path) -> None:
-    """Removes a folder and those above it, as far as they hold nothing; lower layers keep theirs."""
-    while folder != tree and folder.is_relative_to(tree):
-        if folder.is_dir() and not folder.is_symlink():
-            try:
-                folder.rmdir()
-            except OSError:
-                return
-        folder = folder.parent
-
-
 async def _run(spec: CommandSpec, on_output: Callable[[bytes], None]) -> int:
     """run_command, with what cures the machine in its error."""
     try:
         return await run_command(spec, on_output)
     except ContainerStartError as error:
         raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
-
-
-class _Output:
-    """Turns a step's output into text as it comes, and keeps the last lines."""
-
-    def __init__(self, log: Output) -> None:
-        self._log = log
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
-        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-
-    def add(self, data: bytes) -> None:
-        self._rest += self._decoder.decode(data)
-        end = (
-            max(self._rest.rfind("\n"), self._rest.rfind("\r")) + 1
-        )  # a carriage return moves a progress bar
-        whole, self._rest = self._rest[:end], self._rest[end:]
-        self._take(whole)
-
-    def end(self) -> None:
-        rest = self._rest + self._decoder.decode(b"", True)
-        self._take(f"{rest}\n" if rest else "")
-
-    def _take(self, text: str) -> None:
-        if text:
-            self._log(text)
-            self.last_lines.extend(line for line in text.split("\n") if line.strip())

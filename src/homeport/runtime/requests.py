@@ -88,7 +88,11 @@ def container_request(home: Home, spec: ContainerSpec) -> dict[str, Any]:
             "folder": str(folder),
             "log": str(home.logs / f"{spec.task_id}.log"),
             "notify": str(home.notify_socket),
-            "view": {**_view(trees, spec.image.host_usr), **parts},
+            "view": {
+                **_view(trees, spec.image.host_usr),
+                **parts,
+                "volatile": not spec.keeps_files,
+            },
             "binds": [[str(folder / "run"), "/__modal/run", False]],
             "volumes": [volume(attachment) for attachment in spec.volumes],
             "gpus": list(spec.gpu_devices),

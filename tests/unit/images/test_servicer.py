@@ -5,6 +5,7 @@ from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
 from homeport.api.images import ImageServicer, _definition, _result
+from homeport.control.image_definition import BuildFunction
 from homeport.control.images import BUILT, FAILED, INTERRUPTED, Image
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from tests.unit.images.workshop import Shop, Workshop
@@ -42,7 +43,7 @@ def test_everything_is_decoded() -> None:
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        ({"build_function": api_pb2.BuildFunction(definition="x")}, "run_function"),
+        ({"build_function_def": "def f(): pass"}, "run_function"),
         ({"volume_mounts": [api_pb2.VolumeMount(volume_id="vo-1")]}, r"volumes="),
         ({"image_registry_config": api_pb2.ImageRegistryConfig(secret_id="st-1")}, "private registries"),
         ({"runtime": "gvisor"}, "gvisor"),
@@ -51,6 +52,32 @@ def test_everything_is_decoded() -> None:
 def test_what_is_not_served_is_refused_by_name(fields: dict[str, object], name: str) -> None:
     with pytest.raises(NotServedError, match=name):
         _definition(request(**fields), CALLER)
+
+
+def test_a_build_function_is_told_apart_by_source_globals_and_input() -> None:
+    def built(**fields: object) -> BuildFunction:
+        image = api_pb2.Image(build_function=api_pb2.BuildFunction(**fields))  # type: ignore[arg-type]
+        asked = api_pb2.ImageGetOrCreateRequest(
+            image=image, builder_version="2025.06", build_function_id="fu-1"
+        )
+        function = _definition(asked, CALLER).function
+        assert function is not None
+        return function
+
+    plain = built(definition="@decorated\ndef prepare(a):\n    pass\n{}", globals=b"g")
+    assert plain.name == "prepare"
+    assert not plain.input, "a call without arguments"
+    others = [
+        built(definition="def prepare(a):\n    pass\n{}", globals=b"g"),
+        built(definition=plain.source, globals=b"other"),
+        built(definition=plain.source, globals=b"g", input=api_pb2.FunctionInput(args=b"1")),
+    ]
+    assert len({found.parts for found in (plain, *others)}) == 4
+
+
+def test_a_build_function_without_its_id() -> None:
+    with pytest.raises(InvalidError, match="function's id"):
+        _definition(request(build_function=api_pb2.BuildFunction(definition="def f(): pass")), CALLER)
 
 
 def test_a_definition_without_commands() -> None:

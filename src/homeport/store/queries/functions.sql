@@ -1,13 +1,15 @@
 -- name: function_insert
 -- A function of an app, perhaps without its definition yet (FunctionPrecreate).
-INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata, created_at)
-VALUES (:function_id, :definition_id, :app_id, :tag, :definition, :handle_metadata, :created_at);
+INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata, is_build_step,
+                       created_at)
+VALUES (:function_id, :definition_id, :app_id, :tag, :definition, :handle_metadata, :is_build_step,
+        :created_at);
 
 -- name: function_define
 -- Gives a function a new definition; overrides of its autoscaler end with it, as on Modal.
 UPDATE functions
 SET definition_id = :definition_id, tag = :tag, definition = :definition,
-    handle_metadata = :handle_metadata, autoscaler = x''
+    handle_metadata = :handle_metadata, is_build_step = :is_build_step, autoscaler = x''
 WHERE function_id = :function_id;
 
 -- name: function_set_autoscaler
@@ -17,7 +19,8 @@ UPDATE functions SET autoscaler = :autoscaler WHERE function_id = :function_id;
 SELECT * FROM functions WHERE function_id = :function_id;
 
 -- name: functions_of_app
-SELECT function_id, tag, handle_metadata FROM functions WHERE app_id = :app_id AND base_id IS NULL;
+SELECT function_id, tag, handle_metadata FROM functions
+WHERE app_id = :app_id AND base_id IS NULL AND NOT is_build_step;
 
 -- name: function_app
 -- What functions and their containers need to know of their app.

@@ -29,6 +29,17 @@ SELECT * FROM images WHERE image_id = :image_id
 -- The newest of those that came to the same.
 SELECT * FROM images WHERE key = :key AND state = 1 ORDER BY created_at DESC LIMIT 1
 
+-- name: calls_of_build_steps
+-- Unfinished calls of functions that builds call.
+SELECT DISTINCT c.call_id FROM inputs i
+JOIN function_calls c ON c.call_id = i.call_id JOIN functions f ON f.function_id = c.function_id
+WHERE i.state < 2 AND f.is_build_step
+
+-- name: build_step_of_task
+-- The function of a build's container; no row for other containers.
+SELECT t.function_id FROM tasks t JOIN functions f ON f.function_id = t.function_id
+WHERE t.task_id = :task_id AND f.is_build_step
+
 -- name: image_step
 SELECT * FROM image_steps WHERE key = :key
 

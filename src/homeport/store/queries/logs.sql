@@ -1,7 +1,10 @@
 -- A task's number is its row's: it grows with each new task, and cursors of logs hold it.
+-- What a step of an image prints is shown as the build's.
 -- name: log_tasks_of_app
 SELECT rowid AS number, task_id, function_id, enqueued_at, finished_at, state FROM tasks
-WHERE app_id = :app_id AND rowid > :after ORDER BY rowid;
+WHERE app_id = :app_id AND rowid > :after
+    AND function_id NOT IN (SELECT function_id FROM functions WHERE app_id = :app_id AND is_build_step)
+ORDER BY rowid;
 
 -- name: log_task
 SELECT rowid AS number, task_id, app_id, function_id, enqueued_at, finished_at, state FROM tasks
