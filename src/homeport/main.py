@@ -73,8 +73,10 @@ from homeport.control.volume_service import VolumeService
 from homeport.model.errors import EngineUnavailableError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
+from homeport.runtime import choice, isolation
 from homeport.runtime.engine import ContainerRuntime
 from homeport.runtime.keeping import Keeper
+from homeport.runtime.proot import ProotSandbox
 from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
@@ -252,6 +254,7 @@ async def serve(
     *,
     gpu_required: bool = False,
     heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
+    note: str = "",
 ) -> int:
     """Runs an engine until it is told to stop. Raises EngineUnavailableError where it cannot start."""
     stopping = asyncio.Event()
@@ -297,6 +300,8 @@ async def serve(
             "blob_url": engine.links.base_url,
             "version": __version__,
             "started_at": time.time(),
+            "engine": isolation.chosen(),
+            "note": note,
         }
         home_files.publish_endpoint(home, endpoint)
         print(json.dumps(endpoint), flush=True)
@@ -318,6 +323,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the folder that holds everything")
     parser.add_argument("--port", type=int, default=0, help="for Modal's API on 127.0.0.1; 0 takes any")
     parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
+    parser.add_argument("--engine", choices=choice.ASKED, help="how containers are kept apart")
     parser.add_argument(
         "--heartbeat-limit",
         type=float,
@@ -329,8 +335,8 @@ def main() -> None:
     run(
         Home(arguments.home.absolute()),
         arguments.port,
-        default_parts(),
         gpu=arguments.gpu,
+        engine=arguments.engine,
         heartbeat_limit_s=arguments.heartbeat_limit,
     )
 
@@ -338,9 +344,10 @@ def main() -> None:
 def run(
     home: Home,
     port: int,
-    parts: Parts,
+    parts: Parts | None = None,
     *,
     gpu: str = "auto",
+    engine: choice.Asked | None = None,
     heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
 ) -> None:
     """Runs an engine in this process and ends it."""
@@ -349,13 +356,15 @@ def run(
         lock = home_files.take_home(home)
         os.chdir(home.root)  # containers' sockets have short paths from here
         _log_to(home.engine_log)
+        chosen = choice.choose(home, engine) if parts is None else choice.Choice(isolation.NAMESPACES)
         status = asyncio.run(
             serve(
                 home,
                 port,
                 this_machine(),
-                parts,
+                parts or default_parts(chosen.isolation),
                 gpu_required=gpu == "require",
+                note=chosen.note,
                 heartbeat_limit_s=heartbeat_limit_s,
             )
         )
@@ -367,9 +376,10 @@ def run(
     sys.exit(status)
 
 
-def default_parts() -> Parts:
+def default_parts(chosen: isolation.Isolation) -> Parts:
     """Real containers and images."""
-    return Parts(Sandbox, _images)
+    isolation.choose(chosen)
+    return Parts(ProotSandbox if chosen == isolation.PROOT else Sandbox, _images)
 
 
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:

@@ -47,6 +47,8 @@ class Play(Protocol):
 class PlayedRuntime:
     """Containers that exist by name only; a test ends them."""
 
+    copies_volumes = False
+
     def __init__(self) -> None:
         self.specs: dict[str, ContainerSpec] = {}
         self.alive: set[str] = set()

@@ -27,6 +27,8 @@ from homeport.runtime.engine import (
 
 
 class ProcessRuntime:
+    copies_volumes = False
+
     def __init__(self, home: Home) -> None:
         self._home = home
         self._events = ContainerEvents()

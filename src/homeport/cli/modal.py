@@ -39,6 +39,8 @@ def become_modal(args: tuple[str, ...]) -> NoReturn:
     endpoint, started = service.start(home)
     if started:
         click.echo(f"The engine is up at {endpoint.server_url}.", err=True)
+        if endpoint.note:
+            click.echo(endpoint.note, err=True)
     environment = client_environment.applied(os.environ, endpoint, service.read_token(home))
     line = [*modal_command(), *args]
     sys.stdout.flush()

@@ -38,6 +38,8 @@ class Endpoint:
     blob_url: str
     version: str
     started_at: float
+    engine: str = "namespaces"  # how its containers are kept apart
+    note: str = ""  # what whoever starts it should know
 
     @property
     def port(self) -> int:
@@ -117,7 +119,9 @@ def prepare(home: Home) -> None:
         ) from None
 
 
-def start(home: Home, *, port: int | None = None, gpu: str = "auto") -> tuple[Endpoint, bool]:
+def start(
+    home: Home, *, port: int | None = None, gpu: str = "auto", engine: str | None = None
+) -> tuple[Endpoint, bool]:
     """Starts the engine, or finds the one that is up; returns once it answers, and whether it was started.
 
     Without `port` the port of the last start is used again, so that shells and profiles stay right.
@@ -128,7 +132,7 @@ def start(home: Home, *, port: int | None = None, gpu: str = "auto") -> tuple[En
         running = settled(home)
         if running is not None:
             return running, False
-        return _spawn(home, command_line(home, port=port, gpu=gpu)), True
+        return _spawn(home, command_line(home, port=port, gpu=gpu, engine=engine)), True
 
 
 def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
@@ -150,12 +154,13 @@ def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
         _wait_for_end(holder, 0.05)  # its end is noticed at once, its being ready within this time
 
 
-def command_line(home: Home, *, port: int | None, gpu: str) -> list[str]:
+def command_line(home: Home, *, port: int | None, gpu: str, engine: str | None = None) -> list[str]:
     """What starts the engine. Isolated (-I): the shell's PYTHON* variables are not the engine's."""
     chosen = choose_port(home, port)
     return [
         *(sys.executable, "-I", "-m", "homeport.main"),
         *("--home", str(home.root), "--port", str(chosen), "--gpu", gpu),
+        *(("--engine", engine) if engine else ()),
     ]
 
 
@@ -314,6 +319,8 @@ def _parse_endpoint(text: bytes) -> Endpoint | None:
             str(values["blob_url"]),
             str(values["version"]),
             float(values["started_at"]),
+            str(values.get("engine", "namespaces")),
+            str(values.get("note", "")),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from homeport.cli import service
-from homeport.model.errors import FailedPreconditionError
+from homeport.model.errors import FailedPreconditionError, NotServedError
 from homeport.model.home import Home, default_home
 
 EPILOG = """\b
 Examples:
   homeport up                  start it; nothing happens when it is up
   homeport up --gpu require    refuse functions with gpu= where no GPU is free
+  homeport up --engine proot   translate paths instead of using namespaces
   homeport up --foreground     stay in this terminal, until Ctrl-C
 """
 
@@ -28,25 +29,34 @@ Examples:
     type=click.Choice(["auto", "require"]),
     help="auto runs gpu= functions on the CPU where there is no GPU; require refuses them.  [default: auto]",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "namespaces", "proot", "process"]),
+    help="What keeps containers apart. auto takes namespaces, or proot where they are closed.  [default: as "
+    "at the last start, or auto]",
+)
 @click.option("--foreground", is_flag=True, help="Run in this terminal instead of as a service.")
-def command(port: int | None, gpu: str | None, foreground: bool) -> None:
+def command(port: int | None, gpu: str | None, engine: str | None, foreground: bool) -> None:
     """Start the engine as a background service of this user.
 
     It listens on 127.0.0.1 only, and only who holds its token is served. Its log is engine.log in the home
     that `homeport status` names.
     """
+    _refuse_process(engine)
     home = default_home()
     if foreground:
-        _stay(home, port, gpu)
-    endpoint, started = service.start(home, port=port, gpu=gpu or "auto")
+        _stay(home, port, gpu, engine)
+    endpoint, started = service.start(home, port=port, gpu=gpu or "auto", engine=engine)
     if not started:
-        _refuse_changes(endpoint, port, gpu)
+        _refuse_changes(endpoint, port, gpu, engine)
         click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
         return
     from homeport.cli import profile  # after the start: reading TOML takes what the engine could use
 
     moved = profile.follow(service.read_token(home), endpoint.server_url)
     click.echo(f"The engine is up at {endpoint.server_url} (pid {endpoint.pid}).")
+    if endpoint.note:
+        click.echo(endpoint.note)
     if moved:
         click.echo(f"The profile in {moved} follows it to the new port.")
     elif not profile.is_active():
@@ -54,7 +64,16 @@ def command(port: int | None, gpu: str | None, foreground: bool) -> None:
         click.echo("To run an app at once:     homeport run app.py")
 
 
-def _stay(home: Home, port: int | None, gpu: str | None) -> None:
+def _refuse_process(engine: str | None) -> None:
+    if engine == "process":
+        raise NotServedError(
+            "--engine process is not served yet: code that runs on this machine itself has no /root, no "
+            "image and no mounts. Where namespaces are closed, proot gives it those: "
+            "homeport up --engine proot"
+        )
+
+
+def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None) -> None:
     """Becomes the engine. Raises FailedPreconditionError if one is up."""
     service.prepare(home)
     running = service.settled(home)
@@ -62,15 +81,18 @@ def _stay(home: Home, port: int | None, gpu: str | None) -> None:
         raise FailedPreconditionError(
             f"An engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
-    line = service.command_line(home, port=port, gpu=gpu or "auto")
+    line = service.command_line(home, port=port, gpu=gpu or "auto", engine=engine)
     os.chdir(Path("/"))
     os.execv(line[0], line)
 
 
-def _refuse_changes(endpoint: service.Endpoint, port: int | None, gpu: str | None) -> None:
+def _refuse_changes(
+    endpoint: service.Endpoint, port: int | None, gpu: str | None, engine: str | None
+) -> None:
     """An option that a running engine cannot take up any more is an error, not ignored."""
     wanted = [f"--port {port}"] if port and port != endpoint.port else []
     wanted += [f"--gpu {gpu}"] if gpu else []
+    wanted += [f"--engine {engine}"] if engine not in (None, "auto", endpoint.engine) else []
     if wanted:
         raise FailedPreconditionError(
             f"The engine is already up at {endpoint.server_url}; {' '.join(wanted)} takes effect at a start: "

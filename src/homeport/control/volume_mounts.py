@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from homeport.control.volume_states import VolumeStates
 from homeport.model.errors import InvalidError, NotFoundError
 from homeport.model.volume_paths import split_volume_path
 from homeport.runtime.engine import VolumeAttachment
+from homeport.runtime.inside.copies import FILLING
 from homeport.store.capture import Capture, Snapshot, differs
 from homeport.store.database import Database
 from homeport.store.deltas import Delta
@@ -34,10 +35,13 @@ _SCAN_SHARE = 20  # a background commit that takes long comes more rarely: at mo
 _HOT_S = 2.0  # a large file written so recently is still being written: the next pass takes it
 _HOT_BYTES = 64 << 20
 _MAX_REMOUNTS = 3
+_REPLACEMENT = "replacement.json"  # beside a copy that is being replaced: by which state
 
 
 class Remounter(Protocol):
     """What is needed of the runtime here; a ContainerRuntime is one."""
+
+    copies_volumes: bool
 
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None: ...
 
@@ -138,7 +142,10 @@ class VolumeMounts:
         await self.commit_task(task_id, volume_id)
         for mounted in self._of_task(task_id):
             if mounted.volume_id == volume_id and not mounted.is_retired:
-                await self._remount(mounted)
+                if self._runtime.copies_volumes and not mounted.is_read_only:
+                    await self._replace(mounted)
+                else:
+                    await self._remount(mounted)
 
     async def release_task(self, task_id: str) -> None:
         """Commits, then forgets the task and removes its writable folders. No error for an unknown task."""
@@ -158,34 +165,37 @@ class VolumeMounts:
             return
         async with self._locks[mounted.number]:
             row = self._db.one("attachment_by_number", number=mounted.number)
-            if row is None:
+            if row is None or (self._folder(mounted.number) / FILLING).exists():
                 return
-            mounted = _mounted(row)
-            before = await asyncio.to_thread(self._snapshot, mounted)
-            upper = self._folder(mounted.number) / "upper"
-            if in_background and not await asyncio.to_thread(differs, upper, before):
-                return
-            after: Snapshot = {}
-            limit = time.time_ns() - int(_HOT_S * 1e9) if in_background else None
+            mounted = await self._finish_replacement(_mounted(row))
+            await self._commit_from(mounted, self._folder(mounted.number) / "upper", in_background)
 
-            def is_settled(found: os.stat_result) -> bool:
-                return limit is None or found.st_size < _HOT_BYTES or found.st_mtime_ns < limit
+    async def _commit_from(self, mounted: _Mounted, upper: Path, in_background: bool = False) -> None:
+        """Call it with the attachment's lock held."""
+        before = await asyncio.to_thread(self._snapshot, mounted)
+        if in_background and not await asyncio.to_thread(differs, upper, before):
+            return
+        after: Snapshot = {}
+        limit = time.time_ns() - int(_HOT_S * 1e9) if in_background else None
 
-            def build(delta: Delta) -> None:
-                pinned = Overlay(self._lowers(mounted))
-                prefix = split_volume_path(mounted.sub_path)
-                capture = Capture(delta, pinned, before, prefix, is_settled)
-                after.update(capture.run(upper))
-                if after != before:
-                    self._write_snapshot(mounted, after)
+        def is_settled(found: os.stat_result) -> bool:
+            return limit is None or found.st_size < _HOT_BYTES or found.st_mtime_ns < limit
 
-            def record() -> None:
-                if after != before:
-                    self._db.run("set_attachment_seen", number=mounted.number, seen=mounted.seen + 1)
-
-            await self._states.commit(mounted.volume_id, build, record=record, may_be_deleted=True)
+        def build(delta: Delta) -> None:
+            pinned = Overlay(self._lowers(mounted))
+            prefix = split_volume_path(mounted.sub_path)
+            capture = Capture(delta, pinned, before, prefix, is_settled)
+            after.update(capture.run(upper))
             if after != before:
-                self._snapshot_path(mounted.number, mounted.seen).unlink(missing_ok=True)
+                self._write_snapshot(mounted, after)
+
+        def record() -> None:
+            if after != before:
+                self._db.run("set_attachment_seen", number=mounted.number, seen=mounted.seen + 1)
+
+        await self._states.commit(mounted.volume_id, build, record=record, may_be_deleted=True)
+        if after != before:
+            self._snapshot_path(mounted.number, mounted.seen).unlink(missing_ok=True)
 
     def _snapshot(self, mounted: _Mounted) -> Snapshot:
         try:
@@ -246,6 +256,49 @@ class VolumeMounts:
                 return
             mounted = fresh
 
+    # Copies, for a runtime that has no overlays: a reload replaces the whole copy
+
+    async def _replace(self, mounted: _Mounted) -> None:
+        """Has the container's copy replaced by one of the newest state."""
+        for _ in range(_MAX_REMOUNTS):
+            pinned = await self._replace_once(mounted)
+            if self._states.get(mounted.volume_id).stack == pinned:
+                return
+            await self._commit(mounted)
+
+    async def _replace_once(self, mounted: _Mounted) -> tuple[int, ...]:
+        """Returns the state that the container now sees."""
+        pin = self._add(mounted.task_id, mounted.volume_id, mounted.path, mounted.sub_path, True)
+        try:
+            async with self._locks[mounted.number]:
+                newer = replace(_mounted_row(self._db, mounted.number), stack=pin.stack)
+                newer = replace(newer, seen=newer.seen + 2)  # a commit of the old copy may come in between
+                plan = self._folder(mounted.number) / _REPLACEMENT
+                plan.write_text(json.dumps({"stack": newer.stack, "seen": newer.seen}), encoding="utf-8")
+                await self._runtime.remount(mounted.task_id, self._attachment(newer))
+                await self._finish_replacement(_mounted_row(self._db, mounted.number))
+                return pin.stack
+        finally:
+            await self._forget(pin)
+
+    async def _finish_replacement(self, mounted: _Mounted) -> _Mounted:
+        """Goes on where a replacement stands: commits what was last written to the old copy, then counts the
+        new one. Also after an engine was killed in between."""
+        folder = self._folder(mounted.number)
+        old, plan = folder / "upper.old", folder / _REPLACEMENT
+        if not plan.exists():
+            return mounted
+        if old.is_dir() and not (folder / "upper").is_dir():  # ended between its two renames
+            old.rename(folder / "upper")
+        if old.is_dir():
+            await self._commit_from(mounted, old)
+            chosen = json.loads(plan.read_text(encoding="utf-8"))
+            stack = json.dumps(chosen["stack"])
+            self._db.run("move_attachment", number=mounted.number, stack=stack, seen=chosen["seen"])
+            await asyncio.to_thread(remove_tree, old)
+        plan.unlink()
+        return _mounted_row(self._db, mounted.number)
+
     # Rows and folders
 
     def _add(self, task_id: str, volume_id: str, path: str, sub_path: str, read_only: bool) -> _Mounted:
@@ -264,10 +317,13 @@ class VolumeMounts:
         folder = self._folder(number)
         for made in (folder, folder / "upper", folder / "work"):
             self._states.make_folder(made)
+        if self._runtime.copies_volumes:
+            (folder / FILLING).touch()  # the runtime removes it
         return self._by_number(number)
 
     def _attachment(self, mounted: _Mounted) -> VolumeAttachment:
         folder = self._folder(mounted.number)
+        is_copied = self._runtime.copies_volumes and not mounted.is_read_only
         return VolumeAttachment(
             volume_id=mounted.volume_id,
             path=mounted.path,
@@ -275,6 +331,7 @@ class VolumeMounts:
             lowers=self._lowers(mounted),
             upper=None if mounted.is_read_only else folder / "upper",
             work=None if mounted.is_read_only else folder / "work",
+            snapshot=self._snapshot_path(mounted.number, mounted.seen) if is_copied else None,
         )
 
     def _lowers(self, mounted: _Mounted) -> tuple[Path, ...]:
@@ -317,15 +374,19 @@ class VolumeMounts:
         return self._root / str(number)
 
     def _by_number(self, number: int) -> _Mounted:
-        row = self._db.one("attachment_by_number", number=number)
-        assert row is not None
-        return _mounted(row)
+        return _mounted_row(self._db, number)
 
     def _of_task(self, task_id: str) -> list[_Mounted]:
         return [_mounted(row) for row in self._db.all("attachments_of_task", task_id=task_id)]
 
     def _all(self) -> list[_Mounted]:
         return [_mounted(row) for row in self._db.all("all_attachments")]
+
+
+def _mounted_row(database: Database, number: int) -> _Mounted:
+    row = database.one("attachment_by_number", number=number)
+    assert row is not None
+    return _mounted(row)
 
 
 def _mounted(row: sqlite3.Row) -> _Mounted:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.errors import ContainerStartError
+from homeport.runtime import isolation, proot_view
 from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid, own, remove_tree
 from homeport.runtime.launcher import spawn_launcher
@@ -59,12 +60,53 @@ async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) 
     Output (stdout and stderr as one) goes to `on_output` as it comes. Nothing is left running, also when the
     awaiting task is cancelled. Raises ContainerStartError where the container cannot be put together.
     """
+    if isolation.chosen() == isolation.PROOT:
+        return await _run_prooted(command, on_output)
     parts = _UpperParts(command.upper, command.host_usr)
     parts.create()
     try:
         return await _launch(_request(command, parts), on_output)
     finally:
         await asyncio.to_thread(parts.merge)
+
+
+async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+    """In a copy of the layers, which is compared with them afterwards: see inside/proot_step.py."""
+    binary = proot_view.find_proot()
+    if binary is None:
+        raise ContainerStartError("proot is gone from this machine: apt-get install proot")
+    root = command.upper.with_name(command.upper.name + ".root")
+    etc = command.upper.with_name(command.upper.name + ".etc")
+    try:
+        for folder in (command.upper, root, etc):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        view = proot_view.view(binary, root)
+        view["host_usr"] = command.host_usr
+        view["workdir"] = command.workdir
+        view["env"] = {**command.env, "PROOT_NO_SECCOMP": "1"}
+        view["copied"] = [str(layer) for layer in command.layers]
+        spec = {
+            "proot": view,
+            "binds": [
+                *([str(bind.source), bind.target, bind.read_only] for bind in command.binds),
+                *(_cover(etc, name, text) for name, text in etc_files("modal").items()),
+            ],
+            "volumes": [],
+            "etc": {},
+            "workdir": command.workdir,
+            "command": list(command.argv),
+            "upper": str(command.upper),
+        }
+        return await _launch({"mode": "command", "spec": spec}, on_output)
+    finally:
+        for folder in (root, etc, root.with_name(root.name + ".none")):
+            await asyncio.to_thread(remove_tree, folder)
+
+
+def _cover(folder: Path, name: str, text: str) -> list[Any]:
+    """Bound over the image's own: its layer must not hold this machine's names."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return [str(folder / name), f"/etc/{name}", True]
 
 
 class _UpperParts:

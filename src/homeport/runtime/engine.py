@@ -24,6 +24,7 @@ class VolumeAttachment:
     upper: Path | None = None
     work: Path | None = None
     bind: Path | None = None
+    snapshot: Path | None = None  # for a runtime that copies: where it notes what `upper` began with
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class ContainerEvents:
 
 class ContainerRuntime(Protocol):
     """Starts containers, tells when they end, and finds them again after the engine was killed."""
+
+    # Whether a volume's `upper` holds a copy of all that the container sees, made when it starts and replaced
+    # in one step by `remount`, which leaves the old one at `upper`.old; else it holds its writes alone.
+    copies_volumes: bool
 
     async def open(self, events: ContainerEvents) -> None:
         """Starts listening, adopts the containers that an earlier engine left running, and reports by

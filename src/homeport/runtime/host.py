@@ -43,7 +43,7 @@ class HostReport:
 
 async def detect(home: Home) -> HostReport:
     """Puts a container together and runs a command in it; takes some 100 ms."""
-    problem = await _try_container(home)
+    problem = await try_container(home)
     groups = find_control_groups(may_move=False)
     version = f"control groups (version {groups.version})"
     return HostReport(
@@ -83,7 +83,7 @@ def cure(problem: str) -> str:
     return ""
 
 
-async def _try_container(home: Home) -> str:
+async def try_container(home: Home) -> str:
     """What went wrong, empty if nothing did."""
     home.create()
     trial = Path(tempfile.mkdtemp(prefix="trial-", dir=home.cache))

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from homeport.runtime import isolation
+
 # in the range that systemd's assignment of uids (UIDs 1879048192 to 2147483647) leaves unused
 CONTAINER_UID: Final = 1_900_000_000
 
@@ -23,8 +25,8 @@ def container_uid() -> int:
 @functools.cache
 def has_own_uid() -> bool:
     """Whether containers have a uid of their own: as root, unless in a user namespace that lacks it, where
-    root is an ordinary user outside."""
-    if os.geteuid() != 0:
+    root is an ordinary user outside. proot needs the owner of HOMEPORT_HOME."""
+    if os.geteuid() != 0 or isolation.chosen() == isolation.PROOT:
         return False
     lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     ranges = [(int(line.split()[0]), int(line.split()[2])) for line in lines]

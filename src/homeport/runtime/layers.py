@@ -33,7 +33,7 @@ class LayerStore:
     """Layers of one home. Concurrent requests for one key share one build."""
 
     def __init__(self, home: Home) -> None:
-        self._root = home.layers
+        self._root = self.root = home.layers
         self._building: dict[str, asyncio.Task[Path]] = {}
 
     def path(self, key: str) -> Path:

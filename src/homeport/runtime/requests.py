@@ -117,6 +117,7 @@ def volume(attachment: VolumeAttachment) -> dict[str, Any]:
         "upper": attachment.upper and str(attachment.upper),
         "work": attachment.work and str(attachment.work),
         "bind": attachment.bind and str(attachment.bind),
+        "snapshot": attachment.snapshot and str(attachment.snapshot),
         "fd": None,
     }
 

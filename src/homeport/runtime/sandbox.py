@@ -40,6 +40,8 @@ _END_S: Final = 10.0
 class Sandbox:
     """The containers of one engine."""
 
+    copies_volumes = False
+
     def __init__(self, home: Home, parents: WarmParents | None = None) -> None:
         self._home = home
         self._parents = parents or WarmParents()
@@ -109,7 +111,7 @@ class Sandbox:
             raise NotFoundError(f"Task {task_id} has no running container.")
         if attachment.bind is not None:
             return  # what others write to a linked folder shows at once
-        volume = requests.volume(attachment)
+        volume = self._volume(task_id, attachment)
         answer = await supervised.remount(volume, [])
         volume_name = f"Volume {attachment.volume_id}"
         if answer.get("busy"):
@@ -150,6 +152,9 @@ class Sandbox:
             self._notices.close()
             os.close(self._tasks_folder)
             self._notices = None
+
+    def _volume(self, task_id: str, attachment: VolumeAttachment) -> dict[str, Any]:
+        return requests.volume(attachment)
 
     def _folder(self, task_id: str) -> Path:
         return self._home.tasks / task_id
@@ -288,10 +293,13 @@ class Sandbox:
         try:
             return ContainerExit(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            # killed itself, or the machine went down: nobody saw the end
-            return ContainerExit(
-                task_id, 137, signal=9, reason="the container's supervisor was killed", ended_at=time.time()
-            )
+            return self._lost(task_id)
+
+    def _lost(self, task_id: str) -> ContainerExit:
+        """The supervisor was killed itself, or the machine went down: nobody saw the end."""
+        return ContainerExit(
+            task_id, 137, signal=9, reason="the container's supervisor was killed", ended_at=time.time()
+        )
 
     def _adopt(self, task_id: str) -> None:
         if not (self._folder(task_id) / "exit.json").exists():

@@ -16,9 +16,9 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[VolumesHere]:
-    """A home with an empty volume `vol`."""
-    here = VolumesHere(tmp_path)
+@pytest.fixture(params=["overlay", "copy"])
+def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[VolumesHere]:
+    """A home with an empty volume `vol`, and containers that see it through overlays, or in copies."""
+    here = VolumesHere(tmp_path, copies_volumes=request.param == "copy")
     yield here
     here.close()

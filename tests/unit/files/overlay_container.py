@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from homeport.runtime import requests
 from homeport.runtime.engine import VolumeAttachment
+from homeport.runtime.inside import copies
 
 
 class Container:
@@ -22,6 +24,7 @@ class Container:
 
     def __init__(self, mount_point: Path, attachment: VolumeAttachment) -> None:
         mount_point.mkdir(exist_ok=True)
+        self._mount_point = mount_point
         command = [
             "unshare",
             "--user",
@@ -41,6 +44,9 @@ class Container:
             options += f",upperdir={attachment.upper},workdir={attachment.work}"
         self("mount", options)
 
+    def remount(self, attachment: VolumeAttachment) -> None:
+        self.mount(attachment)
+
     def __call__(self, operation: str, *arguments: Any) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps([operation, *arguments]) + "\n")
@@ -57,6 +63,29 @@ class Container:
         self._process.stdout.close()
 
 
+class CopyContainer(Container):
+    """The same for a runtime without overlays: the container works in a copy."""
+
+    def mount(self, attachment: VolumeAttachment) -> None:
+        volume = self._volume(attachment)
+        copies.fill(volume)
+        self("enter", volume["upper"])
+
+    def remount(self, attachment: VolumeAttachment) -> None:
+        volume = self._volume(attachment)
+        copies.prepare(volume)
+        copies.swap(volume["upper"])
+        if attachment.upper is None:
+            shutil.rmtree(volume["upper"] + ".old")
+        self("enter", volume["upper"])
+
+    def _volume(self, attachment: VolumeAttachment) -> dict[str, Any]:
+        volume = requests.volume(attachment)
+        if attachment.upper is None:
+            volume["upper"] = str(self._mount_point / "copy")
+        return volume
+
+
 class _Child:
     def __init__(self, root: str) -> None:
         self.root = root
@@ -69,6 +98,9 @@ class _Child:
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
         self.is_mounted = True
         os.chdir(self.root)
+
+    def enter(self, folder: str) -> None:
+        os.chdir(folder)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

@@ -43,6 +43,8 @@ T = TypeVar("T")
 class FakeRuntime:
     """Remembers remounts; refuses them while `is_busy`, as a runtime does while files are open."""
 
+    copies_volumes = False
+
     def __init__(self) -> None:
         self.remounts: list[VolumeAttachment] = []
         self.is_busy = False

@@ -1,4 +1,4 @@
-"""Volumes of one home in the test's own event loop, with containers as real overlay mounts."""
+"""Volumes of one home in the test's own event loop, with containers as real overlay mounts, or as copies."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from homeport.model.home import Home
 from homeport.model.volume_paths import split_volume_path
 from homeport.runtime.engine import VolumeAttachment
 from homeport.store.database import Database
-from tests.unit.files.overlay_container import Container
+from tests.unit.files.overlay_container import Container, CopyContainer
 
 T = TypeVar("T")
 
@@ -21,8 +21,9 @@ T = TypeVar("T")
 class VolumesHere:
     """One home, and whatever containers a test starts."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, copies_volumes: bool = False) -> None:
         self._root = root
+        self.copies_volumes = copies_volumes
         self.home = Home(root / "home")
         self.home.create()
         self.containers: dict[str, Container] = {}
@@ -47,7 +48,7 @@ class VolumesHere:
         return self.loop.run_until_complete(coroutine)
 
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
-        self.containers[task_id].mount(attachment)
+        self.containers[task_id].remount(attachment)
 
     def start(self, task_id: str, *, read_only: bool = False, sub_path: str = "") -> Container:
         async def attach() -> VolumeAttachment:
@@ -55,7 +56,8 @@ class VolumesHere:
                 task_id, self.volume_id, "/data", read_only=read_only, sub_path=sub_path
             )
 
-        container = Container(self._root / task_id, self.run(attach()))
+        kind = CopyContainer if self.copies_volumes else Container
+        container = kind(self._root / task_id, self.run(attach()))
         self.containers[task_id] = container
         return container
 

@@ -16,10 +16,11 @@ import pytest
 
 from homeport.model.home import Home
 from homeport.model.ids import TASK, new_id
-from homeport.runtime import inside
+from homeport.runtime import inside, isolation
 from homeport.runtime.engine import ContainerEvents, ContainerExit, ContainerSpec, ImageView, VolumeAttachment
 from homeport.runtime.identity import own
 from homeport.runtime.launcher import WarmParents
+from homeport.runtime.proot import ProotSandbox
 from homeport.runtime.sandbox import Sandbox
 
 ENTRYPOINT = """
@@ -52,7 +53,9 @@ class Place:
         """Runs the check with an open runtime, then ends everything and forgets every task."""
 
         async def whole() -> None:
-            box = Box(self, Sandbox(self.home, WarmParents(**parents)))
+            is_proot = isolation.chosen() == isolation.PROOT
+            sandbox = ProotSandbox(self.home) if is_proot else Sandbox(self.home, WarmParents(**parents))
+            box = Box(self, sandbox)
             await box.sandbox.open(ContainerEvents(box.grown.append, box.note_exit))
             try:
                 await check(box)
@@ -172,7 +175,9 @@ def volume(place: Place, name: str, files: dict[str, str], **changes: Any) -> Vo
         path.mkdir(parents=True)
         own(path)
     lower = write_tree(folder / "1", {**files, ".keep": ""})
-    attachment = VolumeAttachment(f"vo-{name}", "/data", False, (lower,), upper, work)
+    attachment = VolumeAttachment(
+        f"vo-{name}", "/data", False, (lower,), upper, work, snapshot=folder / "seen.json"
+    )
     return replace(attachment, **changes)
 
 

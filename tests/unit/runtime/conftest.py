@@ -7,15 +7,41 @@ from pathlib import Path
 
 import pytest
 
+from homeport.runtime import identity, isolation, proot_view
 from homeport.runtime.identity import remove_tree
+from homeport.runtime.isolation import NAMESPACES, PROOT
 from tests.support.leaks import adopt_orphans, descendants, reap_orphans
 from tests.support.waiting import wait_until
 from tests.unit.runtime.box import Place, make_place
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Containers out of namespaces; under proot too with --closed, and always where a test is marked."""
+    if "place" not in metafunc.fixturenames:
+        return
+    kinds = [NAMESPACES]
+    if metafunc.config.getoption("--closed"):
+        kinds = [PROOT]
+    elif metafunc.definition.get_closest_marker("proot_too"):
+        kinds.append(PROOT)
+    metafunc.parametrize("place", kinds, indirect=True)
+
+
 @pytest.fixture
-def place() -> Iterator[Place]:
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place for containers; afterwards nothing of them may be left: no process, mount, or file."""
+    if request.param == PROOT and (problem := proot_view.problem()):
+        pytest.skip(f"proot cannot be used here: {problem}")
+    isolation.choose(request.param)
+    identity.has_own_uid.cache_clear()
+    try:
+        yield from _open()
+    finally:
+        isolation.choose(NAMESPACES)
+        identity.has_own_uid.cache_clear()
+
+
+def _open() -> Iterator[Place]:
     adopt_orphans()
     others = _processes()  # such as an engine that tests of other folders share
     folder = Path(tempfile.mkdtemp(prefix="hp-"))  # short, and not pytest's, which only root could enter
@@ -24,6 +50,7 @@ def place() -> Iterator[Place]:
         wait_until(lambda: _processes() <= others, timeout_s=10, what="everything that was started has ended")
         assert str(folder) not in Path("/proc/self/mountinfo").read_text()
         assert [path.name for path in (folder / "home/t").iterdir()] == []
+        assert not list(Path("/dev/shm").glob("homeport-*")) and not list(Path("/tmp").glob("proot*-*-*"))
     finally:
         remove_tree(folder)
 

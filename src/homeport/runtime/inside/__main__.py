@@ -1,4 +1,5 @@
-"""The ways in, by the first argument: `launch` (the engine's Python), `parent`, `entrypoint` (the image's).
+"""The ways in, by the first argument: `launch` (the engine's Python), `parent`, `init`, `entrypoint`
+(the image's).
 
 Run by path, as `python …/__main__.py`, so this folder must be neither on the user's import path nor under a
 name that user code could mean: it becomes the package `_homeport`.
@@ -27,6 +28,4 @@ def _load(name: str):  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    _load({"launch": "launch", "parent": "zygote", "entrypoint": "entrypoint"}[sys.argv[1]]).main(
-        sys.argv[2:]
-    )
+    _load({"parent": "zygote"}.get(sys.argv[1], sys.argv[1])).main(sys.argv[2:])

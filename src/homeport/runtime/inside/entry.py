@@ -57,14 +57,15 @@ def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> Non
         kernel.leave_session_keyring()
     except OSError:
         pass  # a kernel without keyrings has none to leave
-    kernel.unshare(kernel.CLONE_NEWUSER)
-    host.become_root(0, 0)
-    _emulate_owners(spec)
+    if "proot" not in spec:  # which only makes believe that this is root
+        kernel.unshare(kernel.CLONE_NEWUSER)
+        host.become_root(0, 0)
+        _emulate_owners(spec)
     nothing = os.open("/dev/null", os.O_RDONLY)
     for number, target in ((nothing, 0), (output[0], 1), (output[1], 2)):
         os.dup2(number, target)
     close_all_but({kept})
-    _reset_signals()
+    reset_signals()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.umask(0o022)
@@ -81,7 +82,7 @@ def _emulate_owners(spec: dict[str, Any]) -> None:
         pass  # a kernel without system call filters: chown to another user then fails, as ever
 
 
-def _reset_signals() -> None:
+def reset_signals() -> None:
     """As in a program just started."""
     signal.set_wakeup_fd(-1)
     for number in range(1, signal.NSIG):

@@ -42,6 +42,7 @@ _FSCONFIG_CMD_CREATE = 6
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}.get(platform.machine(), 155)
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}.get(platform.machine(), 250)
@@ -201,6 +202,11 @@ def _said(context: int) -> str:
 def die_with_parent() -> None:
     """SIGKILL when the thread that forked this process ends."""
     _checked("prctl", _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0))
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of orphans below it."""
+    _checked("prctl", _libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0))
 
 
 def set_dumpable() -> None:

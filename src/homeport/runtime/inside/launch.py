@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any
 
-from . import container, entry, entrypoint, host, kernel, messages, root, supervisor
+from . import container, entry, entrypoint, host, kernel, messages, proot_step, root, supervisor
 
 
 def main(arguments: list[str]) -> None:
@@ -20,6 +20,11 @@ def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=request["channel"])
     if request["mode"] == "mapping":
         _hold_namespace(channel)
+        return
+    if "proot" in request["spec"]:
+        os.chdir("/")
+        modes = {"command": proot_step.run, "container": _start_container}
+        modes[request["mode"]](request["spec"], host.HostPaths([]), channel)
         return
     try:
         host.enter_namespaces(request["staged"], request["container_uid"])

@@ -31,7 +31,7 @@ class Watch:
         """Looks once. The quick sum counts pages shared by a fork for each process; only where it is over the
         limit are they counted exactly, which is slow."""
         limit = self._limit or 0
-        pids = _descendants(self._pid)
+        pids = descendants(self._pid)
         used = sum(_private_bytes(pid) for pid in pids)
         if used > limit:
             used = sum(_proportional_bytes(pid) for pid in pids)
@@ -69,7 +69,7 @@ class Watch:
         return False
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """All processes below `pid`, itself not counted."""
     found = []
     waiting = [pid]

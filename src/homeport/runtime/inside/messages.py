@@ -38,6 +38,14 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     return (json.loads(data) if data else None), list(fds)
 
 
+def memory_file(content: dict[str, Any]) -> int:
+    """A descriptor of a file in memory that holds the JSON object."""
+    number = os.memfd_create("request", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(number), "wb") as file:
+        file.write(json.dumps(content).encode())
+    return number
+
+
 def read_memory_file(number: int) -> dict[str, Any]:
     """The JSON object in a memory file, which is closed."""
     with os.fdopen(number, "rb") as file:

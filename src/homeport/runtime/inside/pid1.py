@@ -33,10 +33,15 @@ def main(
         _join_groups(spec)
         root.leave(root.build(spec, host))
         entry.make_workdir(spec["workdir"])
-        user, wakeups = _start_user(spec, output)
+        start(spec, channel, output)
     except BaseException as error:
         messages.send(channel, {"error": entry.describe(error)})
         os._exit(1)
+
+
+def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int]) -> None:
+    """Starts the user's process and stays with it. Returns only in the user's process; raises OSError."""
+    user, wakeups = _start_user(spec, output)
     if user == 0:
         return
     try:

@@ -18,7 +18,7 @@ import socket
 import time
 from typing import Any
 
-from . import container, entry, memory, messages, root
+from . import container, entry, memory, messages, prooted, root
 from .host import HostPaths
 
 _READ_BYTES = 65536
@@ -43,7 +43,8 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
             os._exit(1)
         _reserve(folder + "/exit.tmp")
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        started = container.start(spec, paths, (out_end, err_end))
+        start = prooted.start if "proot" in spec else container.start
+        started = start(spec, paths, (out_end, err_end))
     except BaseException as error:
         messages.send(engine, {"error": entry.describe(error)})
         os._exit(1)
@@ -264,6 +265,8 @@ class Supervisor:
 
     def _remount(self, volume: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Unmounts, then mounts anew: two overlays must not have one upper folder at a time."""
+        if "proot" in self.spec:
+            return prooted.remount(volume, self.started.pid)
         if fds:
             volume = dict(volume, fd=fds[0])
         answer = self.started.ask({"op": "unmount", "path": volume["path"]})

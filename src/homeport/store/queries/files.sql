@@ -155,5 +155,9 @@ UPDATE volume_attachments SET is_retired = 1 WHERE number = :number;
 -- name: set_attachment_seen
 UPDATE volume_attachments SET seen = :seen WHERE number = :number;
 
+-- name: move_attachment
+-- a copy was replaced by a newer state's: what is found changed from now on is compared with that
+UPDATE volume_attachments SET stack = :stack, seen = :seen WHERE number = :number;
+
 -- name: delete_attachment
 DELETE FROM volume_attachments WHERE number = :number;

@@ -1,0 +1,140 @@
+"""Which isolation this engine uses: the one asked for, else namespaces, else proot. Never none unasked.
+
+What was found for namespaces is remembered for this boot and these settings, since finding it out takes a
+tenth of a second; what the user asked for is remembered until something else is asked.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from homeport.model.errors import EngineUnavailableError
+from homeport.model.home import Home
+from homeport.runtime import host, proot_view
+from homeport.runtime.isolation import NAMESPACES, PROOT, Isolation
+
+Asked = Literal["auto", "namespaces", "proot"]
+ASKED: Final = ("auto", NAMESPACES, PROOT)
+_SETTINGS: Final = (
+    "kernel/random/boot_id",
+    "user/max_user_namespaces",
+    "kernel/unprivileged_userns_clone",
+    "kernel/apparmor_restrict_unprivileged_userns",
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`note` is a line for whoever starts the engine; empty where there is nothing to say."""
+
+    isolation: Isolation
+    note: str = ""
+
+
+def choose(home: Home, asked: Asked | None) -> Choice:
+    """For the engine of this home, before it starts anything; None: as asked the last time, or auto. Raises
+    EngineUnavailableError where what was asked for cannot be had."""
+    known = _read(home)
+    wanted: Asked = asked or known.get("asked", "auto")
+    choice = _choose(home, wanted, known)
+    _refuse_change(home, choice.isolation, known)
+    _write(home, {**known, "asked": wanted, "chosen": choice.isolation, "working": _working(choice)})
+    return choice
+
+
+def _choose(home: Home, wanted: Asked, known: dict[str, Any]) -> Choice:
+    if wanted == NAMESPACES:
+        return Choice(NAMESPACES)
+    if wanted == PROOT:
+        if problem := proot_view.problem():
+            raise EngineUnavailableError(f"proot cannot be used: {problem}")
+        return Choice(
+            PROOT, "Containers run under proot, as asked; homeport status says what it cannot hold."
+        )
+    if known.get("working") == _mark():
+        return Choice(NAMESPACES)
+    problem = asyncio.run(host.try_container(home))
+    if not problem:
+        return Choice(NAMESPACES)
+    if proot_problem := proot_view.problem():
+        return Choice(NAMESPACES, no_container(problem, proot_problem))
+    return Choice(
+        PROOT,
+        f"Namespaces are closed here ({problem}), so containers run under proot: slower, and homeport status "
+        "says what it cannot hold.",
+    )
+
+
+def no_container(problem: str, proot_problem: str) -> str:
+    """One sentence with both cures."""
+    cure = host.cure(problem).rstrip(".") or "open namespaces"
+    return f"No container can be started here: {problem}. {cure}; or use proot: {proot_problem}"
+
+
+def _working(choice: Choice) -> str | None:
+    return _mark() if choice.isolation == NAMESPACES and not choice.note else None
+
+
+def _mark() -> str:
+    """What the finding depends on: the boot, who this is, and the settings."""
+    facts = [str(os.geteuid()), str(Path("/proc/self/ns/user").readlink())]
+    for name in _SETTINGS:
+        with suppress(OSError):
+            facts.append(Path("/proc/sys", name).read_text(encoding="ascii").strip())
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    facts += [line for line in status if line.startswith(("Seccomp:", "NoNewPrivs:", "CapEff:", "CapBnd:"))]
+    return " ".join(facts)
+
+
+def _refuse_change(home: Home, chosen: Isolation, known: dict[str, Any]) -> None:
+    """A container lives on in the isolation that it was started in, and so do its volumes."""
+    before = known.get("chosen", chosen)
+    if before != chosen and any(_is_alive(folder) for folder in home.tasks.glob("ta-*")):
+        raise EngineUnavailableError(
+            f"Containers that run here were started with --engine {before}, so the engine cannot go on with "
+            f"{chosen}. Start it with that: homeport up --engine {before}; or end them first: homeport down"
+        )
+
+
+def _is_alive(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _file(home: Home) -> Path:
+    return home.root / "isolation.json"
+
+
+def _read(home: Home) -> dict[str, Any]:
+    try:
+        found = json.loads(_file(home).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(home: Home, content: dict[str, Any]) -> None:
+    if content != _read(home):
+        draft = home.root / "isolation.new"
+        draft.write_text(json.dumps(content), encoding="utf-8")
+        draft.replace(_file(home))
+
+
+def chosen_by(home: Home) -> Isolation:
+    """What the engine of this home uses, or used last."""
+    found = _read(home).get("chosen", NAMESPACES)
+    return PROOT if found == PROOT else NAMESPACES

@@ -1,0 +1,305 @@
+"""A container without namespaces: proot translates its paths, and this file puts its root together.
+
+Its own files are copies in the task's folder; what is large and the same for all containers of an image is
+bound from a merged copy of the layers. Nothing isolates processes, so the supervisor makes itself the parent
+of orphans, to find and end them. What the kernel still holds back is in confinement.py; which trees and binds
+a container consists of is decided in runtime/proot_trees.py.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+from . import confinement, container, copies, entry, kernel, memory, merge, messages
+from .host import HostPaths
+
+MAIN = "/__modal/homeport/__main__.py"
+_TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
+_END_S = 5.0
+_LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+)
+
+
+class Started(container.Started):
+    """A container under proot. `pid` is the init inside of it, which passes signals on."""
+
+    def __init__(self, pid: int, channel: socket.socket, proot: int) -> None:
+        super().__init__(pid, channel)
+        self.proot = proot
+
+    def kill(self) -> None:
+        """What proot traces first: without proot, a process would see this machine's paths."""
+        for pid in memory.descendants(os.getpid()):
+            if pid != self.proot:
+                _kill(pid)
+
+    def reap(self) -> int:
+        """The wait status of the user's process. Ends every process that the container left."""
+        status = 0
+        deadline = time.monotonic() + _END_S
+        while True:
+            self.kill()
+            if time.monotonic() > deadline:
+                _kill(self.proot)
+            try:
+                pid, found = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                time.sleep(0.002)
+            elif pid == self.proot:
+                status = found
+        for path in _leftovers(self.proot):
+            merge.remove(path)
+        return status if self.user_status is None else self.user_status
+
+
+def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> Started:
+    """Puts the container's root together and starts proot in it; in the supervisor."""
+    kernel.adopt_orphans()
+    assemble(spec)
+    for volume in spec["volumes"]:
+        if not volume["bind"]:
+            copies.fill(volume)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = messages.memory_file(spec)
+    proot = os.fork()
+    if proot == 0:
+        words = os.open(spec["folder"] + "/proot.log", os.O_WRONLY | os.O_CREAT, 0o600)  # its own, if any
+        passed = [request, theirs.fileno(), *output]
+        _become(spec, [spec["python"], "-I", "-S", "-B", MAIN, "init"], passed, (words, words))
+    theirs.close()
+    os.close(request)
+    return _await_init(spec, ours, proot)
+
+
+def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int) -> Started:
+    """Tells the init, once it is there, what proot has made for itself: it must stay readable."""
+    message, _ = messages.receive(channel)
+    started = Started(message["init"] if message else proot, channel, proot)
+    if message is None:
+        status = os.waitstatus_to_exitcode(started.reap())
+        with open(spec["folder"] + "/proot.log", encoding="utf-8", errors="replace") as file:
+            said = " ".join(file.read(500).split())
+        raise OSError(0, "proot ended with status {}: {}".format(status, said))
+    opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in _leftovers(proot)]
+    messages.send(channel, {"done": True}, opened)
+    for number in opened:
+        os.close(number)
+    return started
+
+
+def remount(volume: dict[str, Any], init: int) -> dict[str, Any]:
+    """Puts the volume's newer copy in the old one's place, unless something of that is open."""
+    upper = volume["upper"]
+    pids = memory.descendants(init)
+    try:
+        is_busy = copies.open_in(pids, upper)
+        if not is_busy:
+            copies.swap(upper)
+            if copies.open_in(pids, upper + ".old"):  # opened in this moment
+                copies.swap_back(upper)
+                is_busy = True
+        if volume["snapshot"] is None:  # read-only: nobody looks at the old one any more
+            merge.remove(upper + ".old")
+    except OSError as error:
+        return {"error": entry.describe(error)}
+    return {"error": "files are open", "busy": True} if is_busy else {"done": True}
+
+
+def _leftovers(proot: int) -> list[str]:
+    return glob.glob("{}/prooted-{}-*".format(_TEMPORARY, proot)) + glob.glob(
+        "{}/proot-{}-*".format(_TEMPORARY, proot)
+    )
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def become_command(spec: dict[str, Any], output: tuple[int, int]) -> None:
+    """Becomes proot with the specification's command; does not return."""
+    _become(spec, spec["command"], [], output)
+
+
+def _become(spec: dict[str, Any], command: list[str], passed: list[int], output: tuple[int, int]) -> None:
+    """In a fork: becomes proot, with no more rights than the container is to have."""
+    try:
+        kernel.die_with_parent()
+        for number in spec.get("cgroup_fds", ()):
+            os.write(number, b"0")
+        nothing = os.open("/dev/null", os.O_RDONLY)
+        for target, number in enumerate((nothing, *output)):
+            os.dup2(number, target)
+        entry.close_all_but(set(passed))
+        for kept in passed:
+            os.set_inheritable(kept, True)
+        confine(spec)
+        view = spec["proot"]
+        arguments = [view["binary"], "-v", "-1", "-0", "-r", view["root"], "-w", view["workdir"]]
+        for source, place, _ in binds(spec):
+            arguments += ["-b", "{}:{}".format(source, place)]
+        entry.reset_signals()
+        os.execve(view["binary"], arguments + command + [str(number) for number in passed], view["env"])
+    except BaseException as error:
+        os.write(2, "proot: {}\n".format(entry.describe(error)).encode())
+    finally:
+        os._exit(126)
+
+
+def confine(spec: dict[str, Any]) -> None:
+    """The outer ring, around proot too: rights, unknown calls, and writing outside of the container. proot
+    needs /tmp; init.py closes that for the container's processes."""
+    if os.geteuid() == 0:
+        confinement.drop_rights()
+    confinement.forbid_new_rights()
+    confinement.hide_unknown_calls()
+    view = spec["proot"]
+    if view["is_confined"]:
+        writable = [source for source, _, read_only in binds(spec) if not read_only]
+        confinement.restrict_files(["/"], [view["root"], _TEMPORARY, *writable])
+
+
+def binds(spec: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """(place on this machine, place in the container, whether it is read-only), in the order of mounting."""
+    found = [tuple(bind) for bind in spec["proot"]["binds"]]
+    found += [tuple(bind) for bind in spec["binds"]]
+    for volume in spec["volumes"]:
+        found.append((volume["bind"] or volume["upper"], volume["path"], volume["read_only"]))
+    return found
+
+
+def assemble(spec: dict[str, Any]) -> None:
+    """Copies the container's own files, and makes places for what is bound."""
+    view = spec["proot"]
+    root = view["root"]
+    marks = ("usr",) if view["host_usr"] else ()
+    merged = merge.Merge(bound=view["bound_bytes"], keeps_marks=marks)
+    merged.run(view["copied"], root, frozenset(view["shared"]))
+    view["binds"] += [[source, target[len(root) :], True] for source, target in merged.binds]
+    view["binds"] += _usr(view)
+    if view["shm"]:
+        os.makedirs(view["shm"], mode=0o700, exist_ok=True)
+    for folder in ("dev", "proc", "sys", "tmp", "run"):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    for name, target in _LINKS:
+        os.symlink(target, "{}/dev/{}".format(root, name))
+    for name, text in spec["etc"].items():
+        path = beneath(root, "/etc")
+        os.makedirs(path, exist_ok=True)
+        _replace("{}/{}".format(path, name), text)
+    for source, target, _ in binds(spec):
+        _make_place(root, source, target)
+    os.makedirs(beneath(root, spec["workdir"]), exist_ok=True)
+
+
+def _usr(view: dict[str, Any]) -> list[list[Any]]:
+    """Binds that make /usr: of a merged tree or, where the tree is the container's own root, of that."""
+    root, tree = view["root"], view["tree"] or view["root"]
+    is_shared = tree != root
+    found: list[list[Any]] = []
+    lowers = []
+    if view["host_usr"]:
+        lowers = ["/usr"]
+        found = [["/usr", "/usr", True], *_parts(tree, "", lowers, root, is_shared)]
+    elif is_shared:
+        found = [[tree + "/usr", "/usr", True]]
+    if is_shared:
+        for overlay in view["overlays"]:
+            found += _parts(overlay, "", [tree + "/usr", *lowers], root, True)
+    return found
+
+
+def _parts(tree: str, part: str, lowers: list[str], root: str, read_only: bool) -> list[list[Any]]:
+    """Binds of what a tree has below /usr, over the folders that lie under it."""
+    found: list[list[Any]] = []
+    folder = "{}/usr{}".format(tree, part)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        here, inner = "{}/{}".format(folder, name), "{}/{}".format(part, name)
+        if merge.is_whiteout(os.lstat(here)):
+            if any(os.path.lexists(lower + inner) for lower in lowers):
+                found.append([_nothing(root), "/usr" + inner, True])
+        elif os.path.islink(here):
+            source = _linked(tree, lowers, here)
+            if source is not None:
+                found.append([source, "/usr" + inner, True])
+        elif not os.path.isdir(here) or merge.is_opaque(here):
+            found.append([here, "/usr" + inner, read_only])
+        elif any(os.path.isdir(lower + inner) for lower in lowers):
+            found += _parts(tree, inner, lowers, root, read_only)
+        else:
+            found.append([here, "/usr" + inner, read_only])
+    return found
+
+
+def _nothing(root: str) -> str:
+    """An empty folder, bound over what an image deletes: it cannot be made to be not there."""
+    path = root + ".none"
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def _linked(tree: str, lowers: list[str], link: str) -> str | None:
+    """The file that a link in a tree's /usr names: proot binds files, not links."""
+    target = os.path.join("/", os.path.dirname(link[len(tree) :]), os.readlink(link))
+    target = os.path.normpath(target)
+    below = [lower + target[len("/usr") :] for lower in lowers] if target.startswith("/usr/") else []
+    places = [tree + target, *below]
+    return next((place for place in places if os.path.exists(place)), None)
+
+
+def _replace(path: str, text: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _make_place(root: str, source: str, target: str) -> None:
+    """A mount point; where a bound folder is in the way, proot makes do without."""
+    place = beneath(root, target)
+    try:
+        if os.path.isdir(source):
+            os.makedirs(place, exist_ok=True)
+        elif not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "ab"):
+                pass
+    except OSError:
+        pass
+
+
+def beneath(root: str, path: str) -> str:
+    """Where a path of the container lies on this machine, links followed as the container would."""
+    todo = [part for part in reversed(path.split("/")) if part]
+    done: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part == ".":
+            continue
+        if part == "..":
+            done[-1:] = []
+            continue
+        here = "/".join([root, *done, part])
+        if os.path.islink(here) and links < 40:
+            links += 1
+            target = os.readlink(here)
+            if target.startswith("/"):
+                done = []
+            todo += [name for name in reversed(target.split("/")) if name]
+            continue
+        done.append(part)
+    return "/".join([root, *done])

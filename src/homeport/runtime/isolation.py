@@ -1,0 +1,23 @@
+"""How this engine keeps containers apart: chosen once, before anything else, the same for all it starts.
+
+namespaces: the kernel's own; proot: translated paths, where namespaces are closed. How the choice is made is
+for choice.py, and what proot lacks for proot_view.py.
+"""
+
+from typing import Final, Literal
+
+Isolation = Literal["namespaces", "proot"]
+NAMESPACES: Final = "namespaces"
+PROOT: Final = "proot"
+
+_chosen: Isolation = NAMESPACES
+
+
+def choose(isolation: Isolation) -> None:
+    """For the one engine of this process, before it makes or starts anything."""
+    global _chosen
+    _chosen = isolation
+
+
+def chosen() -> Isolation:
+    return _chosen

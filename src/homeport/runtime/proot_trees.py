@@ -1,0 +1,90 @@
+"""What a container or build step under proot is made of: which trees are copied, merged and bound.
+
+An image's layers are merged, by copying, once for each image; its containers see the large parts of that
+(/usr, /opt) bound, and get copies of the rest. With Landlock what is bound can only be read. Without it
+nothing is bound that the container could write: it gets a copy of everything. inside/prooted.py does as is
+said here.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from homeport.model.home import Home
+from homeport.runtime.engine import ContainerSpec
+from homeport.runtime.inside.merge import Merge
+from homeport.runtime.layers import LayerStore
+from homeport.runtime.proot_view import devices, is_confined, view
+
+KIND: Final = "merged"
+_BOUND_BYTES: Final = 64 << 20  # a folder whose own files are larger is bound, not copied
+_BUNDLE: Final = ("pkg", "__modal")
+_PARTS_OF_BUNDLE: Final = ("pkg", "__modal/deps", "__modal/homeport")
+_GPU_DEVICES: Final = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
+_DRIVER: Final = Path("/usr/local/nvidia")
+_SHARED_MEMORY: Final = Path("/dev/shm")
+
+
+class MergedTrees:
+    """Merged copies of layers in one home, made when first needed."""
+
+    def __init__(self, home: Home) -> None:
+        self._store = LayerStore(home)
+
+    async def get(self, layers: tuple[Path, ...], *, host_usr: bool) -> Path:
+        """The layers (topmost first) as one tree; where this machine's /usr lies below, with their marks."""
+        marks = ("usr",) if host_usr else ()
+
+        async def fill(tree: Path) -> dict[str, Any]:
+            merge = Merge(keeps_marks=marks)
+            await asyncio.to_thread(merge.run, [str(layer) for layer in layers], str(tree))
+            return {"kind": KIND}
+
+        key = "\n".join(("merged 1", str(host_usr), *(str(layer) for layer in layers)))
+        tree = await self._store.make(key, fill)
+        os.utime(self._store.root / f"{tree.name}.json")  # in use: see the clearing of old ones
+        return tree
+
+
+async def container_view(home: Home, trees: MergedTrees, spec: ContainerSpec, binary: str) -> dict[str, Any]:
+    """The view of one container; merges its image's layers if no container of it was started before."""
+    bundle = tuple(tree for tree in spec.overlays if not tree.is_relative_to(home.mounts))
+    mounts = [str(tree) for tree in spec.overlays if tree.is_relative_to(home.mounts)]
+    image = await trees.get(spec.image.layers, host_usr=spec.image.host_usr)
+    client = await trees.get(bundle, host_usr=False)
+    folder = home.tasks / spec.task_id
+    found = view(binary, folder / "root")
+    found["host_usr"] = spec.image.host_usr
+    found["copied"] = [*mounts, str(client), str(image)]
+    if is_confined():
+        shared = ["usr", *(["opt"] if _may_share(image / "opt", mounts) else [])]
+        found["shared"] = [*shared, *_BUNDLE]
+        found["tree"] = str(image)
+        found["overlays"] = mounts
+        found["bound_bytes"] = _BOUND_BYTES
+        found["binds"] += [[str(image / name), f"/{name}", True] for name in shared if name != "usr"]
+        found["binds"] += [[str(client / part), f"/{part}", True] for part in _PARTS_OF_BUNDLE]
+    found["binds"] += _gpus(spec.gpu_devices)
+    if os.access(_SHARED_MEMORY, os.W_OK):
+        found["shm"] = str(shared_memory(spec.task_id))
+        found["binds"].append([found["shm"], "/dev/shm", False])
+    return found
+
+
+def shared_memory(task_id: str) -> Path:
+    """A container's /dev/shm: a folder of its own in this machine's, which limits its size."""
+    return _SHARED_MEMORY / f"homeport-{task_id}"
+
+
+def _may_share(folder: Path, mounts: list[str]) -> bool:
+    return (
+        folder.is_dir() and any(folder.iterdir()) and not any(Path(tree, "opt").exists() for tree in mounts)
+    )
+
+
+def _gpus(numbers: tuple[int, ...]) -> list[list[Any]]:
+    if not numbers:
+        return []
+    binds = devices((*(f"nvidia{number}" for number in numbers), *_GPU_DEVICES))
+    return [*binds, [str(_DRIVER), str(_DRIVER), True]] if _DRIVER.is_dir() else binds
