@@ -23,7 +23,7 @@ from modal_proto import api_pb2
 
 from benchmarks.support.null_http import start_http
 from homeport.api.grpc_server import GrpcServer, Method, Request
-from homeport.wire.service import SERVICE_NAME, Rpc, rpcs
+from homeport.wire.service import CLIENT, Rpc, rpcs
 
 RESULT = pickle.dumps(1, protocol=4)
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -283,7 +283,7 @@ def _server(servicer: object) -> GrpcServer:
         serve: Callable[[Any], Any] | None = getattr(servicer, name, None)
         if serve is not None:
             made = _stream(serve, rpc) if rpc.server_streams else _unary(serve, rpc)
-            methods[f"/{SERVICE_NAME}/{name}"] = Method(made, streams=rpc.server_streams)
+            methods[f"/{CLIENT.full_name}/{name}"] = Method(made, streams=rpc.server_streams)
     return GrpcServer(methods.get, max_message_bytes=100 * 1024 * 1024)
 
 

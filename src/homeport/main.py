@@ -28,20 +28,23 @@ from homeport.api.blobs import BlobServicer
 from homeport.api.calls import CallServicer
 from homeport.api.classes import ClassServicer
 from homeport.api.client import ClientServicer
+from homeport.api.command_router import CommandRouterServicer
 from homeport.api.containers import ContainerServicer
 from homeport.api.dicts import DictServicer
 from homeport.api.environments import EnvironmentServicer
 from homeport.api.functions import FunctionServicer
-from homeport.api.gateway import Gateway
+from homeport.api.gateway import Gateway, Router
 from homeport.api.grpc_server import GrpcServer
 from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
 from homeport.api.queues import QueueServicer
+from homeport.api.router_access import RouterAccessServicer
 from homeport.api.secrets import SecretServicer
 from homeport.api.tasks import TaskServicer
 from homeport.api.volumes import VolumeServicer
 from homeport.api.volumes_v1 import VolumeV1Servicer
+from homeport.control.access import Access
 from homeport.control.answers import Answers
 from homeport.control.apps import HEARTBEAT_LIMIT_S, Apps
 from homeport.control.blobs import Blobs
@@ -53,6 +56,8 @@ from homeport.control.containers import Containers
 from homeport.control.contracts import ImageSource
 from homeport.control.dicts import Dicts
 from homeport.control.environments import Environments
+from homeport.control.exec_requests import ExecRequests
+from homeport.control.execs import Execs
 from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
 from homeport.control.image_definition import FunctionRunner
@@ -127,6 +132,7 @@ class Engine:
     functions: Functions
     calls: Calls
     containers: Containers
+    execs: Execs
     runtime: ContainerRuntime
     gateway: Gateway
     volumes: VolumeService
@@ -198,6 +204,9 @@ def build(
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, builds)
     containers.lives.on_ended.append(builds.collect)
     schedules = Schedules(db, functions, calls)
+    execs = Execs(runtime)
+    containers.on_exec = execs.changed
+    access = Access(token.token_secret.encode())
     _connect(apps, calls, containers, schedules)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
@@ -213,6 +222,7 @@ def build(
             FunctionServicer(functions, containers, apps),
             LogServicer(logs),
             MountServicer(mounts, blobs),
+            RouterAccessServicer(containers, access),
             SecretServicer(secrets),
             TaskServicer(db),
             *image_servicers,
@@ -222,6 +232,7 @@ def build(
         ],
         token.token_id,
         token.token_secret,
+        Router((CommandRouterServicer(execs, ExecRequests(secrets), access),), access.subject),
     )
     containers.lives.open_socket = _socket_opener(gateway)
     return Engine(
@@ -235,6 +246,7 @@ def build(
         functions=functions,
         calls=calls,
         containers=containers,
+        execs=execs,
         runtime=runtime,
         gateway=gateway,
         volumes=volumes,
@@ -276,6 +288,8 @@ async def serve(
         keeper = Keeper(home)
         await keeper.take_sockets()
         await engine.containers.open()
+        engine.execs.open()
+        stack.callback(engine.execs.close)
         await keeper.open()
         stack.push_async_callback(keeper.close)
         engine.volumes.open()  # after the last commits of containers that ended meanwhile

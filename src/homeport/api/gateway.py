@@ -1,11 +1,12 @@
-"""Joins the servicers into Modal's one gRPC service.
+"""Joins the servicers into Modal's gRPC services: the client's, and the command router's.
 
 A servicer is an object whose methods carry RPC names: `async def AppCreate(self, request, caller)` answers a
 message, an async generator of the same name answers a stream. Two owners of an RPC, or a method that is no
 RPC, fail at start-up. An RPC without an owner answers UNIMPLEMENTED with its own name.
 
 Who calls is known by the door: callers from outside show the engine's token; each container has a server of
-its own on a unix socket, and what comes through that socket is that task.
+its own on a unix socket, and what comes through that socket is that task. Callers of the command router show
+a token for one task.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import logging
 import time
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,11 +35,12 @@ from homeport.api.grpc_server import (
     seconds_of,
 )
 from homeport.model.errors import HomeportError
-from homeport.wire.service import SERVICE_NAME, Rpc, rpcs
+from homeport.wire.service import CLIENT, COMMAND_ROUTER, Rpc, rpcs
 
 logger = logging.getLogger(__name__)
 
-_PATH = f"/{SERVICE_NAME}/"
+_PATH = f"/{CLIENT.full_name}/"
+_ROUTER_PATH = f"/{COMMAND_ROUTER.full_name}/"
 _IDEMPOTENCY_KEPT_S = 600.0
 _IDEMPOTENCY_LIMIT = 4096
 # a call's inputs and an input's results: repeating them changes nothing, and remembering answers costs time
@@ -86,14 +88,27 @@ class Caller:
         return self.peer
 
 
+@dataclass(frozen=True)
+class Router:
+    """The command router's servicers; `subject` tells whom a token is for, or raises HomeportError."""
+
+    servicers: tuple[object, ...] = ()
+    subject: Callable[[str], str] = lambda token: ""
+
+
 class Gateway:
     """Builds gRPC servers that answer for the given servicers."""
 
-    def __init__(self, servicers: list[object], token_id: str, token_secret: str) -> None:
+    def __init__(
+        self, servicers: list[object], token_id: str, token_secret: str, router: Router | None = None
+    ) -> None:
         self._token = (token_id.encode(), token_secret.encode())
+        self._router = router or Router()
         self._answers: OrderedDict[_Key, tuple[float, asyncio.Future[Any]]] = OrderedDict()
-        self._rpcs = rpcs()
-        self.owners = _owners(servicers, self._rpcs)
+        self._rpcs = {_PATH + name: rpc for name, rpc in rpcs(CLIENT).items()}
+        self._rpcs |= {_ROUTER_PATH + name: rpc for name, rpc in rpcs(COMMAND_ROUTER).items()}
+        self.owners = _owners(servicers, self._rpcs, _PATH)
+        self.owners |= _owners(self._router.servicers, self._rpcs, _ROUTER_PATH)
 
     def server(self, *, task_id: str | None = None) -> GrpcServer:
         """A server for callers from outside, or for one container's socket. The caller says where."""
@@ -102,18 +117,18 @@ class Gateway:
         def find(path: str) -> Method | None:
             method = methods.get(path)
             if method is None:
-                rpc = self._rpcs.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
+                rpc = self._rpcs.get(path)
                 if rpc is None:
                     return None
-                method = methods[path] = self._method(rpc, task_id)
+                method = methods[path] = self._method(path, rpc, task_id)
             return method
 
         if task_id is not None:  # whoever reaches a container's socket is that task
             return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES)
         return GrpcServer(find, max_message_bytes=_MAX_MESSAGE_BYTES, admit=self._admit)
 
-    def _method(self, rpc: Rpc, task_id: str | None) -> Method:
-        owner = self.owners.get(rpc.name)
+    def _method(self, path: str, rpc: Rpc, task_id: str | None) -> Method:
+        owner = self.owners.get(path)
         if owner is None:
             return Method(_unimplemented(rpc.name))
         if rpc.server_streams:
@@ -161,6 +176,10 @@ class Gateway:
 
     def _admit(self, headers: dict[str, str]) -> None:
         """Raises RpcError where the token is missing or another one."""
+        if headers.get(":path", "").startswith(_ROUTER_PATH):
+            with _refusals("the command router"):
+                self._router.subject(bearer(headers))
+            return
         shown = (
             headers.get("x-modal-token-id", "").encode(),
             headers.get("x-modal-token-secret", "").encode(),
@@ -201,15 +220,23 @@ class Gateway:
         return await asyncio.shield(future)
 
 
-def _owners(servicers: list[object], known: dict[str, Rpc]) -> dict[str, Callable[..., Any]]:
+def bearer(headers: dict[str, str]) -> str:
+    """The token that a caller of the command router shows; empty where there is none."""
+    return headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _owners(
+    servicers: Iterable[object], known: dict[str, Rpc], service_path: str
+) -> dict[str, Callable[..., Any]]:
     owners: dict[str, Callable[..., Any]] = {}
     for servicer in servicers:
         for name, method in inspect.getmembers(servicer, callable):
             if not name[:1].isupper():
                 continue
-            assert name in known, f"{type(servicer).__name__}.{name} is no RPC of Modal's"
-            assert name not in owners, f"RPC {name} has two owners, one is {type(servicer).__name__}"
-            owners[name] = method
+            path = service_path + name
+            assert path in known, f"{type(servicer).__name__}.{name} is no RPC of Modal's"
+            assert path not in owners, f"RPC {name} has two owners, one is {type(servicer).__name__}"
+            owners[path] = method
     return owners
 
 

@@ -7,6 +7,7 @@ to lives.py, what becomes of inputs to attempts.py.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from modal_proto import api_pb2
 
@@ -58,6 +59,7 @@ class Containers:
         self._runtime = runtime
         self._volumes = volumes
         self._logs = logs
+        self.on_exec: Callable[[str], None] = lambda task_id: None
         self.lives = Lives(db, calls, starter, runtime, volumes, logs)
         self._tasks = self.lives.tasks
         self._placing = Placing(machine, functions, calls.backlog, self.lives)
@@ -88,9 +90,12 @@ class Containers:
                 # a container of an older definition gets no new inputs
                 is_draining=row["definition_id"] != definition.definition_id,
             )
+            task.started.set()
             task.inputs = {entry.input_id: entry for entry in self._backlog.held_by(task.task_id)}
             self._tasks[task.task_id] = task
-        await self._runtime.open(ContainerEvents(on_log=self._logs.task_output, on_exit=self.lives.exited))
+        await self._runtime.open(
+            ContainerEvents(self._logs.task_output, self.lives.exited, on_exec=self.on_exec)
+        )
         running = self._runtime.running()
         for task in list(self._tasks.values()):
             if task.task_id in running:
@@ -230,6 +235,12 @@ class Containers:
         demand = self._placing.demand_of(self._functions.get(function_id))
         total = sum(task.function_id == function_id for task in self._tasks.values())
         return demand.waiting, total, demand.running
+
+    async def started(self, task_id: str) -> None:
+        """Returns once the container runs. Raises NotFoundError where it does not any more."""
+        await self._task(task_id).started.wait()
+        if self._task(task_id).ended.is_set():
+            raise NotFoundError(f"Container {task_id} has ended.")
 
     def placed(self) -> int:
         """The number of containers that exist."""

@@ -133,6 +133,7 @@ class Lives:
         if task.ended.is_set():
             return
         task.is_started = True
+        task.started.set()
         self._db.run("task_started", task_id=task.task_id, state=_ACTIVE, now=time.time())
         self._logs.task_state(task.task_id, _ACTIVE)
         if not task.takes_inputs() and task.kill_reason:
@@ -210,6 +211,7 @@ class Lives:
         if task is None or task.ended.is_set():
             return
         task.ended.set()
+        task.started.set()
         for timer in (task.startup_timer, task.kill_timer):
             if timer is not None:
                 timer.cancel()

@@ -36,6 +36,7 @@ class Task:
     kill_timer: asyncio.TimerHandle | None = None
     failure: api_pb2.GenericResult | None = None  # what the container itself said of its failure to start
     close_socket: Callable[[], Awaitable[None]] | None = None
+    started: asyncio.Event = field(default_factory=asyncio.Event)  # or ended without a start
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     delivered: tuple[str, list[Input]] | None = None  # by the request's idempotency key
 

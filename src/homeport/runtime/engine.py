@@ -62,6 +62,49 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True)
+class Terminal:
+    """The size of a client's terminal; 0 where it has none."""
+
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True)
+class ExecSpec:
+    """A command that a client runs in a container beside its own process. `env` is added to the container's,
+    an empty `workdir` is the container's own. `timeout_s` 0 is none. `ends_with_client`: it is hung up on
+    when nobody reads its terminal any more.
+    """
+
+    exec_id: str
+    command: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    workdir: str = ""
+    terminal: Terminal | None = None
+    stdout: str = "pipe"  # or null
+    stderr: str = "pipe"  # or null, or stdout
+    timeout_s: float = 0.0
+    ends_with_client: bool = False
+
+
+@dataclass(frozen=True)
+class ExecEnd:
+    """How such a command ended; `lengths` are the bytes of its streams 1 and 2."""
+
+    code: int
+    signal: int | None
+    lengths: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of input: the offset behind what was taken, and whether nothing more will be."""
+
+    offset: int
+    is_closed: bool
+
+
+@dataclass(frozen=True)
 class ContainerExit:
     """How a container ended. `reason` is a sentence where Homeport ended it or knows why."""
 
@@ -77,10 +120,12 @@ class ContainerExit:
 
 @dataclass
 class ContainerEvents:
-    """Callbacks, all in the engine's event loop. `on_log` only says that the task's log file grew."""
+    """Callbacks, all in the engine's event loop. `on_log` only says that the task's log file grew, `on_exec`
+    that a command in it printed, read or ended, or that the container did."""
 
     on_log: Callable[[str], None] = field(default=lambda task_id: None)
     on_exit: Callable[[ContainerExit], None] = field(default=lambda exit: None)
+    on_exec: Callable[[str], None] = field(default=lambda task_id: None)
 
 
 class ContainerRuntime(Protocol):
@@ -119,6 +164,25 @@ class ContainerRuntime(Protocol):
     async def remount(self, task_id: str, attachment: VolumeAttachment) -> None:
         """Shows the container a newer committed state at attachment.path. Raises FailedPreconditionError
         while files in it are open."""
+
+    async def exec(self, task_id: str, spec: ExecSpec) -> None:
+        """Starts a command in a running container, once for each id. Raises NotFoundError where the container
+        does not run, InvalidError where the command cannot be started."""
+
+    async def write_input(
+        self, task_id: str, exec_id: str, offset: int, data: bytes, *, is_last: bool
+    ) -> Written:
+        """Gives a command input, or the container's own process with an empty id; what came before is
+        skipped, what there is no room for is left. Raises NotFoundError, FailedPreconditionError."""
+
+    def exec_folder(self, task_id: str, exec_id: str) -> Path:
+        """Where exec_files.py finds the command's output and end."""
+
+    def exec_taken(self, task_id: str, exec_id: str, stream: int, offset: int) -> None:
+        """What comes before the offset has been read; the command may go on."""
+
+    def exec_hang_up(self, task_id: str, exec_id: str) -> None:
+        """Ends a command whose client is gone: SIGHUP to its session, SIGKILL later."""
 
     async def forget(self, task_id: str) -> None:
         """Removes the folder of a task that has ended, its log excepted. Raises FailedPreconditionError while

@@ -16,14 +16,16 @@ from typing import Any, Final
 
 from homeport.model.errors import ContainerStartError, FailedPreconditionError, NotFoundError
 from homeport.model.home import Home
-from homeport.runtime import requests
+from homeport.runtime import commands_inside, requests
 from homeport.runtime.cgroups import ControlGroups, Group, find_control_groups
 from homeport.runtime.engine import (
     ContainerEvents,
     ContainerExit,
     ContainerSpec,
+    ExecSpec,
     ImageView,
     VolumeAttachment,
+    Written,
 )
 from homeport.runtime.host import cure
 from homeport.runtime.identity import has_own_uid, own, remove_tree
@@ -57,7 +59,10 @@ class Sandbox:
         for folder in requests.shared_folders(self._home):
             folder.chmod(0o755)  # the containers' uid gets into these, past the home's own 0700
         self._tasks_folder = os.open(self._home.tasks, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._notices = Notices(short_address(self._home.notify_socket, self._tasks_folder), events.on_log)
+        self._notices = Notices(
+            short_address(self._home.notify_socket, self._tasks_folder),
+            {"log": events.on_log, "exec": events.on_exec},
+        )
         for spec_file in sorted(self._home.tasks.glob("*/spec.json")):
             self._adopt(spec_file.parent.name)
 
@@ -112,7 +117,7 @@ class Sandbox:
         if attachment.bind is not None:
             return  # what others write to a linked folder shows at once
         volume = self._volume(task_id, attachment)
-        answer = await supervised.remount(volume, [])
+        answer = await supervised.ask({"op": "remount", "volume": volume})
         volume_name = f"Volume {attachment.volume_id}"
         if answer.get("busy"):
             raise FailedPreconditionError(
@@ -124,6 +129,33 @@ class Sandbox:
                 f"{volume_name} could not be reloaded at {attachment.path}: {answer['error']}."
             )
         self._note_volume(task_id, volume)
+
+    async def exec(self, task_id: str, spec: ExecSpec) -> None:
+        await commands_inside.start(self._live(task_id), spec)
+
+    async def write_input(
+        self, task_id: str, exec_id: str, offset: int, data: bytes, *, is_last: bool
+    ) -> Written:
+        return await commands_inside.write(self._live(task_id), exec_id, offset, data, is_last=is_last)
+
+    def exec_folder(self, task_id: str, exec_id: str) -> Path:
+        return self._folder(task_id) / "x" / exec_id
+
+    def exec_taken(self, task_id: str, exec_id: str, stream: int, offset: int) -> None:
+        if supervised := self._running.get(task_id):
+            supervised.tell({"op": "take", "id": exec_id, "stream": stream, "offset": offset})
+
+    def exec_hang_up(self, task_id: str, exec_id: str) -> None:
+        if supervised := self._running.get(task_id):
+            supervised.tell({"op": "hang up", "id": exec_id})
+
+    def _live(self, task_id: str) -> Supervised:
+        supervised = self._running.get(task_id)
+        if supervised is None:
+            raise NotFoundError(
+                f"Container {task_id} does not run; `modal container list` shows those that do."
+            )
+        return supervised
 
     async def forget(self, task_id: str) -> None:
         if task_id in self._running:
@@ -286,6 +318,7 @@ class Sandbox:
     def _ended(self, task_id: str) -> None:
         self._running.pop(task_id, None)
         self._groups.remove(task_id)
+        self._events.on_exec(task_id)  # before the folder goes
         self._events.on_exit(self._read_exit(task_id))
 
     def _read_exit(self, task_id: str) -> ContainerExit:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from homeport.runtime.launcher import MESSAGE_BYTES, receive
+from homeport.runtime.launcher import MESSAGE_BYTES, receive, uninterrupted
 
 _END_S: Final = 10.0
 _LONGEST_ADDRESS: Final = 107  # bytes of a unix socket's path
@@ -34,13 +34,21 @@ class Supervised:
     def kill(self, grace_s: float, reason: str, *, interrupt: bool = False) -> None:
         self._send({"op": "kill", "grace_s": grace_s, "reason": reason, "interrupt": interrupt})
 
-    async def remount(self, volume: dict[str, Any], fds: Sequence[int]) -> dict[str, Any]:
-        """The supervisor's answer: it holds `error` where it failed."""
+    async def ask(self, request: dict[str, Any], fds: Sequence[int] = ()) -> dict[str, Any]:
+        """The supervisor's answer: it holds `error` where it failed. Waited for also when cancelled, or who
+        asks next would get it."""
+        return await uninterrupted(self._ask(request, fds))
+
+    async def _ask(self, request: dict[str, Any], fds: Sequence[int]) -> dict[str, Any]:
         async with self._asking:
             self._answer = asyncio.get_running_loop().create_future()
-            if not self._send({"op": "remount", "volume": volume}, fds):
+            if not self._send(request, fds):
                 return {"error": "the container has ended"}
             return await self._answer
+
+    def tell(self, request: dict[str, Any]) -> None:
+        """What needs no answer."""
+        self._send(request)
 
     def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> bool:
         try:

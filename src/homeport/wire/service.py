@@ -1,12 +1,14 @@
-"""Modal's service definition, read from the descriptors of the installed stubs."""
+"""Modal's two services, read from the descriptors of the installed stubs: the client's, and the command
+router's, through which commands run in containers."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import message_factory
-from modal_proto import api_pb2
+from modal_proto import api_pb2, task_command_router_pb2
 
-SERVICE_NAME = "modal.client.ModalClient"
+CLIENT = api_pb2.DESCRIPTOR.services_by_name["ModalClient"]
+COMMAND_ROUTER = task_command_router_pb2.DESCRIPTOR.services_by_name["TaskCommandRouter"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,8 @@ class Rpc:
     server_streams: bool
 
 
-def rpcs() -> dict[str, Rpc]:
-    """Every RPC of the service by name."""
-    service = api_pb2.DESCRIPTOR.services_by_name["ModalClient"]
+def rpcs(service: Any = CLIENT) -> dict[str, Rpc]:
+    """Every RPC of a service by name."""
     return {
         method.name: Rpc(
             method.name,

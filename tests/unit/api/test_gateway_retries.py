@@ -25,7 +25,8 @@ class Apps:
 
 
 def ask(gateway: Gateway, task_id: str | None) -> "asyncio.Task[bytes]":
-    method = gateway._method(gateway._rpcs["AppCreate"], task_id)
+    path = "/modal.client.ModalClient/AppCreate"
+    method = gateway._method(path, gateway._rpcs[path], task_id)
     return asyncio.ensure_future(method.serve(Request(b"", {"x-idempotency-key": "k"}, "")))
 
 

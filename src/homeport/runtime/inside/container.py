@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import socket
-from typing import Any
+from typing import Any, Callable
 
 from . import kernel, messages, pid1
 from .host import HostPaths
@@ -21,13 +21,16 @@ class Started:
         self.is_ready = False  # the user's process is about to run
         self.error = ""  # why the container could not be put together
         self.user_status: int | None = None  # wait status of the user's process, once it ended
+        self.ends: dict[str, int] = {}  # of the user's process: its input's or terminal's, where it has one
+        self.on_spawned_end: Callable[[int, int], None] = lambda pid, status: None
 
     def handle_message(self) -> bool:
         """Takes one message of PID 1's; False at the end of its channel."""
         return self._take() is not None
 
     def ask(self, request: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
-        """Has PID 1 do something to its mounts. The answer holds `error` where it failed."""
+        """Has PID 1 do something. The answer holds `error` where it failed, and `fds` by the names of `ends`
+        where it gave any."""
         messages.send(self.channel, request, fds)
         while True:
             message = self._take()
@@ -37,14 +40,20 @@ class Started:
                 return message
 
     def _take(self) -> dict[str, Any] | None:
-        message, _ = messages.receive(self.channel)
+        message, fds = messages.receive(self.channel)
         if message is None:
             return None
-        self.is_ready = self.is_ready or "started" in message
-        if "busy" in message:
-            return message
-        self.error = message.get("error", self.error)
-        self.user_status = message.get("ended", self.user_status)
+        ends = dict(zip(message.get("ends", ()), fds))  # noqa: B905 (Python 3.9)
+        if "started" in message:
+            self.is_ready = True
+            self.ends = ends
+        elif "spawned" in message:
+            self.on_spawned_end(message["spawned"], message["status"])
+        elif "done" in message:
+            message["fds"] = ends
+        elif "busy" not in message:
+            self.error = message.get("error", self.error)
+            self.user_status = message.get("ended", self.user_status)
         return message
 
     def wait_or_kill(self, engine: socket.socket) -> int:

@@ -7,10 +7,12 @@ modal._container_entrypoint`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import sys
+import termios
 import time
 from typing import Any
 
@@ -49,20 +51,38 @@ def make_workdir(path: str) -> None:
     os.makedirs(path, exist_ok=True)
 
 
-def become_user(spec: dict[str, Any], output: tuple[int, int], kept: int) -> None:
+def become_user(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) -> None:
     """Called in the user's process, a child of PID 1. The container's root has no capability over the mounts:
     those belong to the user namespace around its own."""
+    _leave_session(spec.get("terminal") is not None, stdio[0])
+    if "proot" not in spec:  # which only makes believe that this is root
+        kernel.unshare(kernel.CLONE_NEWUSER)
+        host.become_root(0, 0)
+    _settle(spec, stdio, kept)
+
+
+def join_user(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int, user_namespace: int) -> None:
+    """As `become_user`, in a process that comes later: it has the rights of the user's process."""
+    _leave_session(spec.get("terminal") is not None, stdio[0])
+    if "proot" not in spec:
+        kernel.join_namespace(user_namespace, kernel.CLONE_NEWUSER)
+    _settle(spec, stdio, kept)
+
+
+def _leave_session(has_terminal: bool, terminal: int) -> None:
     os.setsid()
+    if has_terminal:  # Ctrl-C and job control need one that controls the session
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
     try:
         kernel.leave_session_keyring()
     except OSError:
         pass  # a kernel without keyrings has none to leave
-    if "proot" not in spec:  # which only makes believe that this is root
-        kernel.unshare(kernel.CLONE_NEWUSER)
-        host.become_root(0, 0)
+
+
+def _settle(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) -> None:
+    if "proot" not in spec:
         _emulate_owners(spec)
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    for number, target in ((nothing, 0), (output[0], 1), (output[1], 2)):
+    for target, number in enumerate(stdio):
         os.dup2(number, target)
     close_all_but({kept})
     reset_signals()

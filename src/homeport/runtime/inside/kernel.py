@@ -40,6 +40,9 @@ _FSCONFIG_SET_FLAG = 0
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 
+_FALLOC_KEEP_SIZE = 1
+_FALLOC_PUNCH_HOLE = 2
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
@@ -88,6 +91,24 @@ def _path(path: str) -> ctypes.c_char_p:
 
 def unshare(flags: int) -> None:
     _checked("unshare", _libc.unshare(ctypes.c_int(flags)))
+
+
+def join_namespace(number: int, kind: int) -> None:
+    """Enters the namespace that the descriptor stands for; of a user namespace with all rights in it."""
+    _checked("setns", _libc.setns(ctypes.c_int(number), ctypes.c_int(kind)))
+
+
+def punch_hole(number: int, offset: int, length: int) -> None:
+    """Gives a part of a file back to the disk; its size and what follows stay as they are."""
+    _checked(
+        "fallocate",
+        _libc.fallocate64(
+            ctypes.c_int(number),
+            ctypes.c_int(_FALLOC_KEEP_SIZE | _FALLOC_PUNCH_HOLE),
+            ctypes.c_int64(offset),
+            ctypes.c_int64(length),
+        ),
+    )
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:

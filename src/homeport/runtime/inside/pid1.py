@@ -13,7 +13,7 @@ import signal
 import socket
 from typing import Any
 
-from . import entry, kernel, messages, root
+from . import entry, kernel, messages, root, spawn, stdio
 from .host import HostPaths
 
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -41,15 +41,16 @@ def main(
 
 def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int]) -> None:
     """Starts the user's process and stays with it. Returns only in the user's process; raises OSError."""
-    user, wakeups = _start_user(spec, output)
+    user, wakeups, ends = _start_user(spec, output)
     if user == 0:
         return
     try:
         for number in set(output):
             os.close(number)
         entry.point_output_nowhere()
-        messages.send(channel, {"started": True})
-        _serve(user, wakeups, channel)
+        messages.send(channel, {"started": True, "ends": list(ends)}, list(ends.values()))
+        stdio.close_all(tuple(ends.values()))
+        Init(spec, user, wakeups, channel).serve()
     finally:  # not reached: without PID 1 there is no container
         os._exit(1)
 
@@ -60,26 +61,38 @@ def _join_groups(spec: dict[str, Any]) -> None:
         os.write(number, b"0")
 
 
-def _start_user(spec: dict[str, Any], output: tuple[int, int]) -> tuple[int, socket.socket]:
-    """Forks the user's process, and returns its id (0 in it) when it is ready to run the user's code."""
+def _start_user(spec: dict[str, Any], output: tuple[int, int]) -> tuple[int, socket.socket, dict[str, int]]:
+    """Forks the user's process, and returns its id (0 in it) when it is ready to run the user's code, with
+    our ends of its input or terminal."""
     wakeups = _watch_signals()
+    theirs, ends = _user_stdio(spec, output)
     reader, writer = os.pipe()
     user = os.fork()
     if user == 0:
         try:
-            entry.become_user(spec, output, writer)
+            entry.become_user(spec, theirs, writer)
         except BaseException as error:
             os.write(writer, entry.describe(error).encode())
             os._exit(1)
         os.close(writer)
-        return 0, wakeups
+        return 0, wakeups, {}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    stdio.close_all(tuple(set(theirs) - set(output)))
     os.close(writer)
     problem = os.read(reader, 4096)
     os.close(reader)
     if problem:
         raise OSError(0, problem.decode(errors="replace"))
-    return user, wakeups
+    return user, wakeups, ends
+
+
+def _user_stdio(spec: dict[str, Any], output: tuple[int, int]) -> tuple[tuple[int, int, int], dict[str, int]]:
+    if spec.get("terminal") is not None:
+        return stdio.open_terminal(spec["terminal"])
+    if spec.get("has_stdin"):
+        reader, writer = os.pipe()
+        return (reader, *output), {"stdin": writer}
+    return (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), *output), {}
 
 
 def _watch_signals() -> socket.socket:
@@ -95,46 +108,75 @@ def _watch_signals() -> socket.socket:
     return reader
 
 
-def _serve(user: int, wakeups: socket.socket, channel: socket.socket) -> None:
-    while True:
-        ready, _, _ = select.select([wakeups, channel], [], [])
-        if wakeups in ready:
-            for number in wakeups.recv(4096):
-                if number == signal.SIGCHLD:
-                    _reap(user, channel)
-                else:
-                    os.kill(user, number)  # not reaped yet, so the number is still its own
-        if channel in ready:
-            _answer(channel)
+class Init:
+    """PID 1's loop, once the user's process runs."""
 
+    def __init__(
+        self, spec: dict[str, Any], user: int, wakeups: socket.socket, channel: socket.socket
+    ) -> None:
+        self.spec = spec
+        self.user = user
+        self.wakeups = wakeups
+        self.channel = channel
+        self.namespace = -1  # of the user's process, for those that come to it
+        if "proot" not in spec:
+            self.namespace = os.open("/proc/{}/ns/user".format(user), os.O_RDONLY | os.O_CLOEXEC)
+        self.spawned: set[int] = set()
 
-def _reap(user: int, channel: socket.socket) -> None:
-    """Takes every child that ended; the user's process ends the container."""
-    while True:
+    def serve(self) -> None:
+        while True:
+            ready, _, _ = select.select([self.wakeups, self.channel], [], [])
+            if self.wakeups in ready:
+                for number in self.wakeups.recv(4096):
+                    if number == signal.SIGCHLD:
+                        self._reap()
+                    else:
+                        os.kill(self.user, number)  # not reaped yet, so the number is still its own
+            if self.channel in ready:
+                self._answer()
+
+    def _reap(self) -> None:
+        """Takes every child that ended; the user's process ends the container."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.user:
+                messages.send(self.channel, {"ended": status})
+                os._exit(0)
+            if pid in self.spawned:
+                self.spawned.remove(pid)
+                messages.send(self.channel, {"spawned": pid, "status": status})
+
+    def _answer(self) -> None:
+        """Does what the supervisor asks: mounts, and processes besides the user's."""
+        request, fds = messages.receive(self.channel)
+        if request is None:
+            os._exit(1)  # the supervisor is gone
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        if pid == user:
-            messages.send(channel, {"ended": status})
-            os._exit(0)
+            answer, given = self._do(request, fds)
+            messages.send(self.channel, dict(answer, done=True), given)
+            stdio.close_all(tuple(given))
+        except OSError as error:
+            messages.send(self.channel, {"error": entry.describe(error), "busy": error.errno == errno.EBUSY})
+        finally:
+            for number in fds:
+                os.close(number)
 
-
-def _answer(channel: socket.socket) -> None:
-    """Unmounts or mounts a volume, as the supervisor asks."""
-    request, fds = messages.receive(channel)
-    if request is None:
-        os._exit(1)  # the supervisor is gone
-    try:
+    def _do(self, request: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list[int]]:
+        """The answer, and descriptors that go with it."""
         if request["op"] == "unmount":
             kernel.unmount(request["path"])
-        else:
+        elif request["op"] == "mount":
             kernel.move_mount(fds[0], request["path"])
-        messages.send(channel, {"done": True})
-    except OSError as error:
-        messages.send(channel, {"error": entry.describe(error), "busy": error.errno == errno.EBUSY})
-    finally:
-        for number in fds:
-            os.close(number)
+        elif request["op"] == "signal":
+            spawn.signal_session(request["pid"], request["signal"])
+        else:
+            wanted = messages.read_memory_file(os.dup(fds[0]))
+            pid, ends = spawn.spawn(self.spec, wanted, self.namespace)
+            self.spawned.add(pid)
+            return {"pid": pid, "ends": list(ends)}, list(ends.values())
+        return {}, []

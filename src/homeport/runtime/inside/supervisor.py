@@ -18,7 +18,7 @@ import socket
 import time
 from typing import Any
 
-from . import container, entry, memory, messages, prooted, root
+from . import container, entry, execs, memory, messages, prooted, root, streams
 from .host import HostPaths
 
 _READ_BYTES = 65536
@@ -124,6 +124,7 @@ class Supervisor:
         self.notifier = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifier.setblocking(False)
         self.selector = selectors.DefaultSelector()
+        self.execs = execs.Execs(paths(spec["folder"]), started, self.selector, lambda: self._notify("exec"))
 
     def run(self) -> None:
         self.selector.register(self.started.channel, selectors.EVENT_READ, self._hear_pid1)
@@ -148,9 +149,13 @@ class Supervisor:
             waits.append(_DISK_RETRY_S)
         elif self.tails:
             waits.append(max(0.0, min(due for _, due in self.tails.values()) - time.monotonic()))
+        due_s = self.execs.wait_s()
+        if due_s is not None:
+            waits.append(due_s)
         return min(waits) if waits else None
 
     def _look_at_clock(self) -> None:
+        self.execs.look_at_clock()
         if self.kill_at is not None and time.monotonic() >= self.kill_at:
             self.kill_at = None
             self.started.kill()
@@ -175,7 +180,10 @@ class Supervisor:
     def _read_output(self, pipe: int) -> None:
         if self.unwritten:
             return  # the other pipe filled the disk in this round
-        data = os.read(pipe, _READ_BYTES)
+        try:
+            data = _read(pipe)
+        except BlockingIOError:
+            return
         self._take(pipe, data, is_last=not data)
         if not data and pipe in self.selector.get_map():  # else the disk is full: its end is found again
             self.selector.unregister(pipe)
@@ -230,8 +238,21 @@ class Supervisor:
         is_open = self.started.handle_message()
         if self.started.is_ready and not self.is_announced:
             self.is_announced = True
+            self._keep_ends(self.started.ends)
             messages.send(self.engine, {"started": True})
         return is_open
+
+    def _keep_ends(self, ends: dict[str, int]) -> None:
+        """The input of the user's process; a terminal takes the place of its pipes."""
+        terminal = ends.get("terminal")
+        if terminal is not None:
+            self.outputs[terminal] = 1
+            self.selector.register(terminal, selectors.EVENT_READ, self._read_output)
+            ends = {"stdin": os.dup(terminal)}
+        if "stdin" in ends:
+            stdin = streams.Input(ends["stdin"], self.selector, is_terminal=terminal is not None)
+            stdin.on_change = lambda: self._notify("exec")
+            self.execs.main_input = stdin
 
     def _accept(self, _: object) -> None:
         connection, _address = self.listener.accept()
@@ -250,6 +271,14 @@ class Supervisor:
             self._kill(request)
         elif request["op"] == "remount":
             messages.send(connection, self._remount(request["volume"], fds))
+        elif request["op"] == "exec":
+            messages.send(connection, self.execs.start(request, fds[0]))
+        elif request["op"] == "write":
+            messages.send(connection, self.execs.write(request))
+        elif request["op"] == "take":
+            self.execs.take(request)
+        elif request["op"] == "hang up":
+            self.execs.hang_up(request)
 
     def _kill(self, request: dict[str, Any]) -> None:
         self.reason = self.reason or request["reason"]
@@ -295,6 +324,7 @@ class Supervisor:
     def _finish(self) -> None:
         status = self.started.reap()
         self._drain()
+        self.execs.finish()
         if self.started.error:
             messages.send(self.engine, {"error": self.started.error})
         signal_number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
@@ -322,7 +352,7 @@ class Supervisor:
             os.set_blocking(pipe, False)
             try:
                 while not self.unwritten:
-                    data = os.read(pipe, _READ_BYTES)
+                    data = _read(pipe)
                     if not data:
                         break
                     self._take(pipe, data)
@@ -330,3 +360,13 @@ class Supervisor:
                 pass
             if not self.unwritten:
                 self._take(pipe, b"", is_last=True)
+
+
+def _read(number: int) -> bytes:
+    """What there is; nothing at the end, which a terminal that nobody has open says as an error."""
+    try:
+        return os.read(number, _READ_BYTES)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""

@@ -1,0 +1,42 @@
+"""Where a client reaches the command router of a container, and the token that it shows there."""
+
+from modal_proto import api_pb2
+
+from homeport.api.gateway import Caller
+from homeport.control.access import Access
+from homeport.control.containers import Containers
+from homeport.model.errors import NotServedError
+
+_CLIENT = "client"
+
+
+class RouterAccessServicer:
+    def __init__(self, containers: Containers, access: Access) -> None:
+        self._containers = containers
+        self._access = access
+
+    async def TaskGetCommandRouterAccess(
+        self, request: api_pb2.TaskGetCommandRouterAccessRequest, caller: Caller
+    ) -> api_pb2.TaskGetCommandRouterAccessResponse:
+        found = await self._give(request.task_id, caller)
+        return api_pb2.TaskGetCommandRouterAccessResponse(url=found.url, jwt=found.jwt)
+
+    async def AuthTokenGet(
+        self, request: api_pb2.AuthTokenGetRequest, caller: Caller
+    ) -> api_pb2.AuthTokenGetResponse:
+        # repeats, in another form, that the caller was let in: requests still show the engine's token
+        return api_pb2.AuthTokenGetResponse(token=self._access.issue(_CLIENT))
+
+    async def _give(self, task_id: str, caller: Caller) -> api_pb2.CommandRouterAccess:
+        """Raises NotFoundError where the container has ended, NotServedError for a caller in a container."""
+        if caller.task_id is not None:
+            raise NotServedError(
+                "Homeport does not serve commands in containers (Sandbox.exec, a Sandbox's output) to code "
+                "in a container yet, since the client wants an encrypted connection there. Use them from "
+                "outside, such as in a local entrypoint."
+            )
+        await self._containers.started(task_id)
+        # as the client named this engine: it may have come through a forwarded port
+        return api_pb2.CommandRouterAccess(
+            url=f"http://{caller.metadata[':authority']}", jwt=self._access.issue(task_id)
+        )
