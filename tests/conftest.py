@@ -19,6 +19,7 @@ from tests.support.account import BIN, Account, open_account
 from tests.support.commands import Command
 from tests.support.engine import Engine
 from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants, left_behind
+from tests.support.terminal import Terminal
 
 MODES = ("root", "user")
 
@@ -118,6 +119,21 @@ def modal(engine: Engine, folder: Path) -> Iterator[Command]:
     command = Command(engine.account, folder, [str(BIN / "modal")], engine.client_environment)
     yield command
     command.end_all()
+
+
+@pytest.fixture
+def terminal(engine: Engine, folder: Path) -> Iterator[Callable[..., Terminal]]:
+    """`terminal("shell")` runs the real `modal` command in a terminal of its own, in the test's folder."""
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: object, **size: int) -> Terminal:
+        argv = [str(BIN / "modal"), *arguments]
+        opened.append(Terminal(engine.account, argv, folder, engine.client_environment(), **size))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from tests.support.account import Account
 
 FILE = Path(__file__).resolve().parents[1] / "rpcs.json"
-_COMMANDS = frozenset({"modal", "python", "homeport"})  # fixtures that run the official client
+_COMMANDS = frozenset({"modal", "python", "homeport", "terminal"})  # fixtures that run the official client
 _SERVED = re.compile(r"serving ([A-Z]\w+) ")
 
 

@@ -34,6 +34,7 @@ class Terminal:
     ) -> None:
         self.command = " ".join(map(str, argv))
         self.screen = ""  # all that was shown
+        self._seen = 0
         self._ours, theirs = os.openpty()
         self.resize(rows, columns)
         self.settings = termios.tcgetattr(self._ours)
@@ -65,8 +66,6 @@ class Terminal:
             assert time.monotonic() < deadline, self._story(f"{timeout_s} s without {pattern!r}")
         self._seen += found.end()
         return found
-
-    _seen = 0
 
     def wait(self, timeout_s: float = 30) -> int:
         """Its exit status, once all that it wrote was read."""

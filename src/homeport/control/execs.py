@@ -6,6 +6,7 @@ clients name.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from homeport.runtime.exec_files import STDERR, STDOUT, ExecOutput, ends_with_cl
 _READ_BYTES = 128 * 1024
 _TAKEN_EVERY_BYTES = 1024 * 1024
 _LOOK_AGAIN_S = 1.0  # a word of the supervisor's may be lost
+_EXPECTED_S = 0.3  # for a reader's request that comes right behind that for the end
 _STALLED_S = 1.0  # a reader that takes nothing for so long keeps nobody waiting for the command's end
 _ABANDONED_S = 20.0  # the client comes back within 10 s where its connection broke
 _REMEMBERED_S = 60.0  # how a container's commands ended, after its own end
@@ -32,8 +34,10 @@ class _Command:
     ends_with_client: bool
     end: ExecEnd | None = None
     readers: int = 0
+    read: set[int] = field(default_factory=set)  # streams that somebody asked for
     sent_bytes: int = 0
     no_readers: asyncio.Event = field(default_factory=asyncio.Event)
+    new_reader: asyncio.Event = field(default_factory=asyncio.Event)
     hang_up_timer: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
@@ -88,6 +92,8 @@ class Execs:
         command = self._get(task_id, exec_id)
         output = ExecOutput(command.folder, stream)
         command.readers += 1
+        command.read.add(stream)
+        command.new_reader.set()
         command.no_readers.clear()
         if command.hang_up_timer is not None:
             command.hang_up_timer.cancel()
@@ -129,14 +135,23 @@ class Execs:
             if end is not None:
                 break
             await self._change(task_id)
+        await self._settle_readers(command, end)
+        return end
+
+    async def _settle_readers(self, command: _Command, end: ExecEnd) -> None:
+        unread = {stream for stream, length in end.lengths.items() if length}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EXPECTED_S):
+                while not unread <= command.read:
+                    command.new_reader.clear()
+                    await command.new_reader.wait()
         while command.readers:
             before = command.sent_bytes
             try:
                 await asyncio.wait_for(command.no_readers.wait(), _STALLED_S)
             except TimeoutError:
                 if command.sent_bytes == before:
-                    break
-        return end
+                    return
 
     def poll(self, task_id: str, exec_id: str) -> ExecEnd | None:
         """None while it runs. Raises NotFoundError."""
