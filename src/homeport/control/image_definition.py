@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 from homeport.model.errors import HomeportError, InvalidError, NotServedError
-from homeport.plan.instructions import Copy, From, Instruction, parse
+from homeport.plan.dockerfile import parse
+from homeport.plan.instructions import From, Instruction
 from homeport.plan.recipe import ImageState
 from homeport.plan.system_packages import check_system_packages, is_client_prelude
 from homeport.runtime.base_image import parse_tag
 from homeport.runtime.step_output import Output
 from homeport.runtime.userland import missing_packages
+from homeport.runtime.uv import Log
 
 SERVED_BUILDERS = ("2025.06", "2026.10")
 _NAME_IN_SOURCE = re.compile(r"^\s*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
@@ -105,6 +107,14 @@ class Result:
         return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
 
 
+@dataclass(frozen=True)
+class Voice:
+    """Where a build talks: `write` takes the steps' output, `say` the engine's own lines."""
+
+    write: Log
+    say: Log
+
+
 class BuildFailedError(HomeportError):
     """A step failed; the message names it, its exit status and the last lines of its output."""
 
@@ -131,18 +141,8 @@ def check_definition(definition: ImageDefinition) -> list[Instruction]:
     if not is_client_prelude(instructions):
         check_system_packages(instructions, missing_packages)
     first = next(entry for entry in instructions if isinstance(entry, From))
-    if first.image == "scratch":
-        raise NotServedError(
-            "Homeport does not serve Image.from_scratch yet: begin with Image.debian_slim()."
-        )
-    if first.image not in definition.base_images and "$" not in first.image:
+    if first.image not in (*definition.base_images, "scratch") and "$" not in first.image:
         parse_tag(first.image)
-    for step in instructions:
-        if isinstance(step, Copy) and step.image is not None and not UV_IMAGE.fullmatch(step.image):
-            raise NotServedError(
-                f"Homeport does not serve `{step.text}` yet: of other images only uv's can be copied "
-                "from. Fetch the file in a RUN step, or add it from this machine with add_local_file."
-            )
     return instructions
 
 

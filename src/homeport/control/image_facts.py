@@ -28,19 +28,24 @@ Ask = Callable[[tuple[str, ...]], Awaitable[str]]  # a command's output in the i
 async def find_python(
     ask: Ask, layers: tuple[Path, ...], env: dict[str, str], series: str
 ) -> tuple[str, str]:
-    """The interpreter that `python` means in the image, and its series such as 3.11."""
-    folder = next(
-        (f for f in env.get("PATH", "").split(":") if f and _has(layers, f"{f}/python")), _BASE_FOLDER
-    )
-    if folder == _BASE_FOLDER:
+    """The interpreter that `python` means in the image, and its series such as 3.11. `series` is that of
+    Homeport's own layer; empty for an image that brings its own Python, or none: then both are empty."""
+    folder = next((f for f in env.get("PATH", "").split(":") if f and _has(layers, f"{f}/python")), None)
+    if series and folder in (None, _BASE_FOLDER):
         return f"{_BASE_FOLDER}/python{series}", series
+    if folder is None:
+        return "", ""
     python = f"{folder}/python"
     answer = await ask((python, "-c", _PRINT_SERIES))
-    return (python, answer.strip()) if answer.strip() else (f"{_BASE_FOLDER}/python{series}", series)
+    if answer.strip():
+        return python, answer.strip()
+    return (f"{_BASE_FOLDER}/python{series}", series) if series else ("", "")
 
 
 async def image_metadata(ask: Ask, layers: tuple[Path, ...], python: str) -> api_pb2.ImageMetadata:
     """What the client is told of the image."""
+    if not python:
+        return api_pb2.ImageMetadata()
     version, _, libc = (await ask((python, "-c", _PRINT_VERSIONS))).partition("\n")
     return api_pb2.ImageMetadata(
         python_version_info=version,

@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from homeport.control.contracts import SecretSource
+from homeport.control.image_bases import Bases
 from homeport.control.image_definition import (
     ContextMounts,
     FunctionRunner,
     ImageDefinition,
     NotThereError,
     Result,
+    Voice,
     check_definition,
 )
-from homeport.control.image_walk import Voice, Walk, Workplace
+from homeport.control.image_walk import Walk, Workplace
 from homeport.model.home import Home
 from homeport.runtime.context import Context, write_context_files
+from homeport.runtime.file_steps import FileSteps
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.uv import Log
@@ -40,7 +43,9 @@ class Recipes:
         functions: Callable[[], FunctionRunner],
     ) -> None:
         self._store = store
-        self._workplace = Workplace(home, db, store, ImageBuilder(home, store), functions)
+        bases = Bases(home, db, store)
+        builder = ImageBuilder(home, store)
+        self._workplace = Workplace(home, db, store, builder, FileSteps(store), bases, functions)
         self._mounts = mounts
         self._secrets = secret_source
 

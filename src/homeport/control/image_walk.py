@@ -1,10 +1,10 @@
 """One pass over a definition's instructions: each is taken from the cache, or run where that is permitted.
 
-What an instruction means is plan/recipe.py's, how a step runs runtime/image_builder.py's.
+What FROM stands for is image_bases.py's, what COPY takes image_copies.py's, what an instruction means
+plan/recipe.py's, how a step runs the runtime's.
 """
 
 import asyncio
-import json
 import re
 import secrets
 import time
@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from homeport.control.image_bases import Bases
+from homeport.control.image_copies import Copies, Origin, copying
 from homeport.control.image_definition import (
     UV_IMAGE,
     BuildFailedError,
@@ -20,30 +22,23 @@ from homeport.control.image_definition import (
     NotThereError,
     Result,
     RunFunction,
+    Voice,
 )
-from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.model.home import Home
-from homeport.plan.instructions import Arg, Copy, From, Instruction, Remark, Run, User, Workdir
+from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, User, Workdir
 from homeport.plan.layer_key import layer_key
-from homeport.plan.recipe import (
-    ImageState,
-    Variable,
-    advance,
-    copy_key,
-    copy_paths,
-    run_key,
-    unused_build_args,
-)
+from homeport.plan.recipe import ROOT, advance, copy_key, run_key, unused_build_args
+from homeport.plan.stages import Stage, StagePlan, plan_stages
 from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, is_client_prelude
-from homeport.plan.words import expand
-from homeport.runtime.base_image import BaseImage, ensure_base_image, ready_base_image
+from homeport.runtime.commands import remove_tree
 from homeport.runtime.context import Context
+from homeport.runtime.file_steps import FileSteps, Ground, Source
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import read_package_sources
+from homeport.runtime.step_mounts import step_mounts
 from homeport.runtime.step_output import StepEndedError, StepFailedError
-from homeport.runtime.userland import missing_packages
-from homeport.runtime.uv import Log
+from homeport.runtime.userland import architecture, missing_packages
 from homeport.store.database import Database
 
 _INSTALLS = re.compile(r"\b(pip3?|uv)\b")
@@ -57,16 +52,10 @@ class Workplace:
     db: Database
     store: LayerStore
     builder: ImageBuilder
+    files: FileSteps
+    bases: Bases
     functions: Callable[[], FunctionRunner]
     contents: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Voice:
-    """Where a build talks: `write` takes the steps' output, `say` the engine's own lines."""
-
-    write: Log
-    say: Log
 
 
 class Walk:
@@ -85,7 +74,9 @@ class Walk:
         self._store = workplace.store
         self._builder = workplace.builder
         self._functions = workplace.functions
-        self._contents = workplace.contents
+        self._files = workplace.files
+        self._bases = workplace.bases
+        self._copies = Copies(context, workplace.contents)
         self._definition = definition
         self._context = context
         self._voice = voice
@@ -93,76 +84,51 @@ class Walk:
         self._salt = secrets.token_hex(8)
         self._secrets = secret_values
         self._number = 0
+        self._stages: dict[int, Result] = {}
+        self._images: dict[str, Result] = {}  # that COPY --from and mounts name
 
     async def run(self, instructions: list[Instruction]) -> Result:
-        result = await self._start(instructions)
+        plan = plan_stages(instructions, self._definition.build_args, architecture())
         if is_client_prelude(instructions):
-            return self._meet_prelude(result, instructions)
-        begun = False
-        for instruction in instructions:
-            if isinstance(instruction, From):
-                begun = True
-            elif begun:
-                self._number += 1
-                self._say(f"=> Step {self._number}: {instruction.text}\n")
-                result = await self._take(result, instruction)
-        unused = unused_build_args(self._definition.build_args, result.state.arguments)
+            return self._meet_prelude(await self._begin(plan.wanted[-1]), instructions)
+        for stage in plan.wanted:
+            self._stages[stage.number] = await self._stage(stage, plan)
+        result = self._stages[plan.wanted[-1].number]
+        if plan.left_out:
+            result = self._note(
+                result, "stages that the last one needs nothing of were left out, as Docker does"
+            )
+        unused = unused_build_args(self._definition.build_args, plan.declared)
         if unused:
             result = self._note(result, f"build arguments that no ARG declares: {', '.join(unused)}")
         if self._definition.gpu and any(isinstance(entry, Run) for entry in instructions):
             note = f"gpu={self._definition.gpu} was asked for the build, which ran on the CPU"
             result = self._note(result, note)
+        return result
+
+    async def _stage(self, stage: Stage, plan: StagePlan) -> Result:
+        result = await self._begin(stage)
+        for name, source in stage.sources.items():
+            if isinstance(source, str) and not UV_IMAGE.fullmatch(source):
+                self._images[name] = await self._image(source)
+        for instruction in stage.instructions:
+            self._number += 1
+            self._say(f"=> Step {self._number}: {instruction.text}\n")
+            result = await self._take(result, instruction, stage, plan)
         return replace(result, state=replace(result.state, arguments={}))
 
-    async def _start(self, instructions: list[Instruction]) -> Result:
-        """What FROM stands for; ARGs before it can only be used in it."""
-        state = ImageState("")
-        for instruction in instructions:
-            if isinstance(instruction, Arg):
-                state = advance(state, instruction, self._definition.build_args)
-            elif isinstance(instruction, From):
-                name = expand(instruction.image, state.variables)
-                self._say(f"=> Step 0: FROM {name}\n")
-                if name in self._definition.base_images:
-                    return self._derive(self._definition.base_images[name])
-                return await self._base(name)
-        raise InvalidError("An image definition has to begin with FROM.")
+    async def _begin(self, stage: Stage) -> Result:
+        """What the stage's FROM stands for."""
+        name = f" AS {stage.begin.name}" if stage.begin.name else ""
+        self._say(f"=> Step {self._number}: FROM {stage.image}{name}\n")
+        if stage.parent is not None:
+            return self._stages[stage.parent]
+        return await self._image(stage.image)
 
-    def _derive(self, image_id: str) -> Result:
-        row = self._db.one("image_by_id", image_id=image_id)
-        if row is None:
-            raise NotFoundError(f"There is no image {image_id}. Run the app again, which builds it.")
-        if row["state"] != 1:
-            raise FailedPreconditionError(f"Image {image_id}, from which this one is derived, is not built.")
-        env = {name: Variable(value, set_by) for name, value, set_by in json.loads(row["env"])}
-        state = ImageState(
-            key=row["key"],
-            env=env,
-            workdir=row["workdir"],
-            shell=tuple(json.loads(row["shell"])),
-            entrypoint=tuple(json.loads(row["entrypoint"])),
-            cmd=tuple(json.loads(row["cmd"])),
-        )
-        layers = tuple(json.loads(row["layers"]))
-        notes = tuple(json.loads(row["notes"]))
-        return Result(state, layers, row["python_series"], notes, row["metadata"], bool(row["host_usr"]))
-
-    async def _base(self, tag: str) -> Result:
-        base = await ready_base_image(self._home, self._store, tag)
-        if base is None:
-            if self._voice is None:
-                raise NotThereError
-            base = await ensure_base_image(self._home, self._store, tag, self._voice.say)
-        for note in base.notes:
-            self._say(f"{note}\n")
-        return self._base_result(tag, base)
-
-    def _base_result(self, tag: str, base: BaseImage) -> Result:
-        env = {name: Variable(value, f"FROM {tag}") for name, value in base.env.items()}
-        key = layer_key("", "FROM", tag, base.identity)
-        return Result(
-            ImageState(key, env), tuple(layer.name for layer in base.layers), base.python.series, base.notes
-        )
+    async def _image(self, name: str) -> Result:
+        if name in self._definition.base_images:
+            return self._bases.derived(self._definition.base_images[name])
+        return await self._bases.find(name, self._voice)
 
     def _meet_prelude(self, result: Result, instructions: list[Instruction]) -> Result:
         """The client's own first steps: this machine's userland and the Python layer have what they want."""
@@ -181,22 +147,26 @@ class Walk:
         # the same key for a forced build: nothing was run, and the steps that follow have to find their place
         return replace(result, state=replace(state, key=layer_key(state.key, "prelude")))
 
-    async def _take(self, result: Result, instruction: Instruction) -> Result:
+    async def _take(self, result: Result, instruction: Instruction, stage: Stage, plan: StagePlan) -> Result:
         if isinstance(instruction, Run):
-            return await self._run(result, instruction)
+            return await self._run(result, instruction, stage)
         if isinstance(instruction, Copy):
-            return await self._copy(result, instruction)
+            return await self._copy(result, instruction, stage)
         if isinstance(instruction, RunFunction):
             return await self._function(result, instruction)
-        state = advance(result.state, instruction, self._definition.build_args)
+        state = advance(result.state, instruction, self._definition.build_args, plan.arguments)
+        result = replace(result, state=state)
         if isinstance(instruction, Workdir):
-            return await self._workdir(replace(result, state=state), instruction)
+            return await self._workdir(result, instruction)
         if isinstance(instruction, Remark):
             return self._note(result, f"`{instruction.text}` has no effect in a function's container")
-        assert not isinstance(instruction, User) or state == result.state
-        return replace(result, state=state)
+        if isinstance(instruction, User) and state.user not in ROOT:
+            return self._note(
+                result, f"`{instruction.text}` is emulated: the steps after it run as the image's root"
+            )
+        return result
 
-    async def _run(self, result: Result, step: Run) -> Result:
+    async def _run(self, result: Result, step: Run, stage: Stage) -> Result:
         use = apt_use(step)
         if use is not None:
             result = self._meet_apt(result, use.packages)
@@ -210,6 +180,9 @@ class Walk:
             if sources:
                 result = result.noting(f"packages came by this machine's configuration: {sources}")
         names = tuple(sorted(self._secrets))
+        shown = [self._key_of(mount.image, stage) for mount in step.mounts if mount.image is not None]
+        if any(mount.kind == "bind" and mount.image is None for mount in step.mounts):
+            shown.append(self._context.checksum)
 
         async def make(key: str) -> Path:
             return await self._builder.run(
@@ -223,9 +196,21 @@ class Walk:
                 workdir=state.workdir or "/",
                 log=self._write,
                 host_usr=result.host_usr,
+                mounts=step_mounts(
+                    self._home,
+                    step.mounts,
+                    state,
+                    self._context,
+                    self._secrets,
+                    lambda name: self._ground_of(name, stage),
+                ),
             )
 
-        return await self._step(result, step, run_key(state, step, names), make)
+        return await self._step(result, step, run_key(state, step, names, tuple(shown)), make)
+
+    def _key_of(self, name: str, stage: Stage) -> str:
+        source = stage.sources[name]
+        return (self._stages[source] if isinstance(source, int) else self._images[name]).state.key
 
     def _meet_apt(self, result: Result, packages: tuple[str, ...]) -> Result:
         """This machine's userland has the packages, or the definition had been refused."""
@@ -236,70 +221,43 @@ class Walk:
         key = layer_key(result.state.key, "apt", packages)  # an image of its own: its notes are others
         return replace(result, state=replace(result.state, key=key))
 
-    async def _copy(self, result: Result, step: Copy) -> Result:
-        sources, target = copy_paths(result.state, step)
-        if step.image is not None:
-            return await self._copy_uv(result, step, target)
-        content = await self._content(sources)
+    async def _copy(self, result: Result, step: Copy, stage: Stage) -> Result:
+        origin = None if step.image is None else self._origin(step.image, stage)
+        content = await self._copies.content(result.state, step, origin)
 
         async def make(key: str) -> Path:
-            return await self._builder.copy(
-                key=key,
-                layers=self._paths(result),
-                context=self._context,
-                sources=sources,
-                target=target,
-                mode=step.mode,
-                log=self._write,
-                host_usr=result.host_usr,
-            )
+            scratch = self._store.scratch()
+            try:
+                sources = await self._copies.sources(result.state, step, origin, scratch, self._say)
+                what = copying(result.state, step)
+                return await self._files.copy(key, self._ground(result), sources, what, self._write)
+            finally:
+                await asyncio.to_thread(remove_tree, scratch)
 
-        return await self._step(result, step, copy_key(result.state, step, content), make)
+        result = await self._step(result, step, copy_key(result.state, step, content), make)
+        if step.owner not in (None, *ROOT):
+            return self._note(result, f"--chown={step.owner} is emulated: the files are the image's root's")
+        return result
 
-    async def _content(self, sources: tuple[str, ...]) -> str:
-        """A hash of what a COPY takes, computed once for the same tree of a mount."""
-        context = self._context
-        if context.contents:
-            return await asyncio.to_thread(context.digest, sources)
-        known = self._contents.get((context.checksum, sources))
-        if known is None:
-            known = self._contents[context.checksum, sources] = await asyncio.to_thread(
-                context.digest, sources
-            )
-        return known
+    def _origin(self, name: str, stage: Stage) -> Origin:
+        """The image that a COPY --from takes from. uv's is PyPI's same program here."""
+        source = stage.sources[name]
+        found = UV_IMAGE.fullmatch(source) if isinstance(source, str) else None
+        if found is not None and name not in self._images:
+            return Origin(lambda: self._uv(found[1]), layer_key("", f"uv {found[1]}"))
+        result = self._stages[source] if isinstance(source, int) else self._images[name]
+        origin = f"the stage {name}" if isinstance(source, int) else f"the image {name}"
+        return Origin(lambda: _ready(Source(self._ground(result), (), origin)), result.state.key)
 
-    async def _copy_uv(self, result: Result, step: Copy, target: str) -> Result:
-        """The client's uv_pip_install fetches uv from a registry's image; here it is PyPI's same program."""
-        found = UV_IMAGE.fullmatch(step.image or "")
-        assert found is not None, "checked before anything ran"
-        if step.sources != ("/uv",) or target.endswith("/"):
-            raise NotServedError(f"Homeport serves of `{step.text}` only the file /uv, to a file's name.")
-        version = None if found[1] in (None, "latest") else found[1]
-
-        async def make(key: str) -> Path:
-            return await self._builder.copy_uv(
-                key=key,
-                layers=self._paths(result),
-                version=version,
-                target=target,
-                log=self._write,
-                host_usr=result.host_usr,
-            )
-
-        return await self._step(result, step, copy_key(result.state, step, ""), make)
+    async def _uv(self, version: str | None) -> Source:
+        folder = await self._builder.uv_folder(None if version in (None, "latest") else version, self._say)
+        return Source(folder, (), "uv's image")
 
     async def _workdir(self, result: Result, step: Workdir) -> Result:
         path = result.state.workdir or "/"
 
         async def make(key: str) -> Path:
-            return await self._builder.make_folder(
-                key=key,
-                layers=self._paths(result),
-                path=path,
-                env=result.state.plain_env,
-                log=self._write,
-                host_usr=result.host_usr,
-            )
+            return await self._files.folder(key, self._ground(result), path)
 
         return await self._step(result, step, result.state.key, make)
 
@@ -324,6 +282,13 @@ class Walk:
             result = self._note(result, warning)
         key = layer_key(result.state.key, "FUNCTION", function.parts)
         return await self._step(result, step, key, make)
+
+    def _ground(self, result: Result) -> Ground:
+        return Ground(self._paths(result), result.host_usr)
+
+    def _ground_of(self, name: str, stage: Stage) -> Ground:
+        source = stage.sources[name]
+        return self._ground(self._stages[source] if isinstance(source, int) else self._images[name])
 
     async def _step(
         self, result: Result, step: Instruction, key: str, make: Callable[[str], Awaitable[Path]]
@@ -376,3 +341,7 @@ class Walk:
     def _write(self, text: str) -> None:
         if self._voice is not None:
             self._voice.write(text)
+
+
+async def _ready(source: Source) -> Source:
+    return source

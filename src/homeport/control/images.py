@@ -238,6 +238,11 @@ class Images:
         known = self._bundles.get((image_id, client_version))
         if known is None:
             row = self._row(image_id)
+            if not row["python_series"]:
+                raise FailedPreconditionError(
+                    f"Image {image_id} has no `python` on its PATH, which a function's container needs. Give "
+                    'Image.from_registry or from_dockerfile add_python="3.12", or install one in the image.'
+                )
             known = await self._bundle(
                 row["python_series"], client_version, row["builder_version"], logger.info
             )
@@ -307,11 +312,10 @@ class Images:
         """A build's whole life; ends by writing how it went into the image's row."""
         try:
             result = await self._recipes.build(definition, log.write, log.say)
-            if not definition.base_images:  # a first image: a container of it comes next
-                await self._bundle(
-                    result.python_series, definition.client_version, definition.builder_version, log.say
-                )
-            await self._finish(image_id, definition, result)
+            python, series = await self._python(result)
+            if series and not definition.base_images:  # a first image: a container of it comes next
+                await self._bundle(series, definition.client_version, definition.builder_version, log.say)
+            await self._finish(image_id, definition, result, python, series)
         except BuildFailedError as error:
             self._end(image_id, FAILED, str(error), error.status)
         except HomeportError as error:
@@ -339,11 +343,19 @@ class Images:
         )
         return image_id
 
-    async def _finish(self, image_id: str, definition: ImageDefinition, result: Result) -> None:
+    async def _python(self, result: Result) -> tuple[str, str]:
+        """The image's interpreter and its series; both empty where it has none."""
+        layers = tuple(self._home.layers / name for name in result.layers)
+        env = result.state.plain_env
+        ask = partial(self._builder.ask, layers, env=env, host_usr=result.host_usr)
+        return await find_python(ask, layers, env, result.python_series)
+
+    async def _finish(
+        self, image_id: str, definition: ImageDefinition, result: Result, python: str, series: str
+    ) -> None:
         state = result.state
         layers = tuple(self._home.layers / name for name in result.layers)
         ask = partial(self._builder.ask, layers, env=state.plain_env, host_usr=result.host_usr)
-        python, series = await find_python(ask, layers, state.plain_env, result.python_series)
         if result.from_base is not None:
             facts = api_pb2.ImageMetadata.FromString(result.from_base)
         else:
@@ -366,6 +378,7 @@ class Images:
             notes=json.dumps(result.notes, ensure_ascii=False),
             metadata=facts.SerializeToString(),
             host_usr=result.host_usr,
+            user=state.user,
             finished_at=time.time(),
         )
 

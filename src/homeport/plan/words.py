@@ -51,23 +51,31 @@ def expand(word: str, variables: Mapping[str, str]) -> str:
     return _Expansion(word, variables).run()
 
 
+def expand_text(text: str, variables: Mapping[str, str]) -> str:
+    """A here-document's text, variables replaced; quotes are nothing special in it."""
+    return _Expansion(text, variables, in_text=True).run()
+
+
 class _Expansion:
-    def __init__(self, text: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, text: str, variables: Mapping[str, str], *, in_text: bool = False) -> None:
         self._text = text
         self._variables = variables
+        self._in_text = in_text
         self._at = 0
 
     def run(self) -> str:
         result = ""
         while self._at < len(self._text):
             character = self._text[self._at]
-            if character == "'":
+            if character == "'" and not self._in_text:
                 result += self._single_quoted()
-            elif character == '"':
+            elif character == '"' and not self._in_text:
                 result += self._double_quoted()
             elif character == "$":
                 result += self._variable()
-            elif character == "\\":
+            elif character == "\\" and (
+                not self._in_text or self._text[self._at + 1 : self._at + 2] in ("\\", "$")
+            ):
                 result += self._text[self._at + 1 : self._at + 2]
                 self._at += 2
             else:

@@ -37,6 +37,15 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class View:
+    """Another image, or a part of one, shown read-only at `target`."""
+
+    layers: tuple[Path, ...]  # topmost first
+    host_usr: bool
+    target: str
+
+
+@dataclass(frozen=True)
 class CommandSpec:
     """A command and the container that it runs in.
 
@@ -52,6 +61,10 @@ class CommandSpec:
     workdir: str = "/"
     host_usr: bool = False  # whether this machine's /usr lies under the layers' usr/
     binds: tuple[Bind, ...] = field(default=())
+    views: tuple[View, ...] = field(default=())
+    texts: Mapping[str, str] = field(default_factory=dict)  # files kept in memory, by their paths
+    memory_folders: tuple[str, ...] = field(default=())
+    work: Mapping[str, Any] | None = None  # of inside/files.py, in place of the command
 
 
 async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
@@ -145,10 +158,11 @@ class _UpperParts:
 
 def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
     folders = (parts.upper.parent, *command.layers)  # an upper folder and its work folder need one mount
+    shown = [layer for view in command.views for layer in view.layers]
     return {
         "mode": "command",
         "container_uid": container_uid(),
-        "staged": [str(path) for path in (*folders, *(bind.source for bind in command.binds))],
+        "staged": [str(path) for path in (*folders, *shown, *(bind.source for bind in command.binds))],
         "spec": {
             "kind": "build step",
             "view": {
@@ -162,7 +176,10 @@ def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
                 "usr_work": str(parts.usr_work),
             },
             "binds": [[str(bind.source), bind.target, bind.read_only] for bind in command.binds],
-            "volumes": [],
+            "volumes": [volume for view in command.views for volume in _volumes(view)],
+            "texts": dict(command.texts),
+            "memory_folders": list(command.memory_folders),
+            "work": command.work,
             "gpus": [],
             "etc": etc_files("modal"),
             "hostname": "modal",
@@ -171,6 +188,20 @@ def _request(command: CommandSpec, parts: _UpperParts) -> dict[str, Any]:
             "command": list(command.argv),
         },
     }
+
+
+def _volumes(view: View) -> list[dict[str, Any]]:
+    """An image's root as mounts; its /usr is one of its own where this machine's lies under it."""
+    volumes = [_volume(view.target, [str(layer) for layer in view.layers])]
+    if view.host_usr:
+        parts = [layer / "usr" for layer in view.layers]
+        lowers = [str(part) for part in parts if part.is_dir() and not part.is_symlink()]
+        volumes.append(_volume(f"{view.target}/usr", [*lowers, "/usr"]))
+    return volumes
+
+
+def _volume(path: str, lowers: list[str]) -> dict[str, Any]:
+    return {"path": path, "read_only": True, "lowers": lowers}
 
 
 async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None]) -> int:

@@ -24,27 +24,39 @@ class Context:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     files: Path | None = None
 
-    def find(self, sources: tuple[str, ...]) -> list[tuple[Path, bool]]:
+    def find(self, sources: tuple[str, ...], verb: str = "COPY") -> list[tuple[Path, bool]]:
         """What the sources name: paths outside the container, and whether each is a folder whose content is
         meant. Raises InvalidError for a source that names nothing."""
         found: list[tuple[Path, bool]] = []
         for source in sources:
             matches = [path for root in self._roots() for path in _match(root, _clean(source))]
             if not matches:
-                raise InvalidError(
-                    f"COPY takes {source!r}, which is not in the build context: it lies outside of it, "
-                    "does not exist, or is left out by an ignore pattern."
+                why = (
+                    "it lies outside of it, does not exist, or is left out by an ignore pattern."
+                    if verb == "COPY"
+                    else "the modal client sends only what COPY names. Use COPY."
                 )
+                raise InvalidError(f"{verb} takes {source!r}, which is not in the build context: {why}")
             found.extend((path, path.is_dir() and not path.is_symlink()) for path in matches)
         return found
 
-    def digest(self, sources: tuple[str, ...]) -> str:
+    def placed(self, sources: tuple[str, ...], verb: str = "COPY") -> list[tuple[Path, tuple[str, ...]]]:
+        """The same as folders, and paths below them. Raises InvalidError."""
+        found = [path for path, _ in self.find(sources, verb)]
+        roots = self._roots()
+        return [
+            (root, tuple(str(path.relative_to(root)) for path in found if path.is_relative_to(root)))
+            for root in roots
+            if any(path.is_relative_to(root) for path in found)
+        ]
+
+    def digest(self, sources: tuple[str, ...], verb: str = "COPY") -> str:
         """A hash of what the sources name: names, modes, content. Slow for large files."""
         names = [_clean(source) for source in sources]
         if names == ["."] and self.tree is not None and not self.contents:
             return self.checksum
         digest = hashlib.sha256()
-        for path, is_folder in self.find(sources):
+        for path, is_folder in self.find(sources, verb):
             for name, file in sorted(_files(path)) if is_folder else [(path.name, path)]:
                 digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
                 _add_file(digest, file)

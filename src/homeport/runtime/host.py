@@ -8,6 +8,7 @@ say what cures a failure.
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,14 @@ def find_gpus() -> tuple[int, ...]:
     """The numbers of this machine's NVIDIA devices, as in /dev/nvidia0."""
     names = (re.fullmatch(r"nvidia(\d+)", name) for name in os.listdir("/dev"))  # noqa: PTH208
     return tuple(sorted(int(name[1]) for name in names if name))
+
+
+async def run_step(spec: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+    """run_command, with what cures the machine in its error."""
+    try:
+        return await run_command(spec, on_output)
+    except ContainerStartError as error:
+        raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
 
 
 def cure(problem: str) -> str:

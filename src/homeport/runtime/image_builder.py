@@ -6,23 +6,21 @@ What the steps are, their keys and what is already there is control/image_recipe
 
 import asyncio
 import os
-import shlex
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport.model.errors import ContainerStartError
 from homeport.model.home import Home
 from homeport.plan.pip_steps import shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
-from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree, run_command
-from homeport.runtime.context import Context
-from homeport.runtime.host import cure
+from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree
+from homeport.runtime.host import run_step
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import PackageSources, read_package_sources
+from homeport.runtime.step_mounts import StepMounts
 from homeport.runtime.step_output import Output, StepFailedError, StepOutput
 from homeport.runtime.uv import run_uv, uv_binary
 
@@ -41,6 +39,7 @@ class Step:
     host_usr: bool
     workdir: str = "/"
     binds: tuple[Bind, ...] = field(default=())
+    mounts: StepMounts = field(default=StepMounts())
 
 
 class ImageBuilder:
@@ -63,6 +62,7 @@ class ImageBuilder:
         workdir: str,
         log: Output,
         host_usr: bool,
+        mounts: StepMounts,
     ) -> Path:
         """The layer of a RUN. Raises StepFailedError."""
         sources = read_package_sources()
@@ -75,56 +75,21 @@ class ImageBuilder:
             log("(installed by uv, with this machine's package cache)\n")
         binds = (*self._caches(), *self._sources(sources))
         # what the image or a Secret says wins over what this machine says
-        complete = {"HOME": "/root", **_cache_variables(), **sources.env, **env, **secrets}
-        return await self._make(Step(key, layers, words, complete, host_usr, workdir, binds), log)
+        complete = {
+            "HOME": "/root",
+            **_cache_variables(),
+            **sources.env,
+            **env,
+            **secrets,
+            **mounts.variables,
+        }
+        step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts)
+        async with mounts.held():
+            return await self._make(step, log)
 
-    async def make_folder(
-        self,
-        *,
-        key: str,
-        layers: tuple[Path, ...],
-        path: str,
-        env: Mapping[str, str],
-        log: Output,
-        host_usr: bool,
-    ) -> Path:
-        """The layer of a WORKDIR, which makes its folder."""
-        return await self._make(Step(key, layers, ("/bin/mkdir", "-p", "--", path), env, host_usr), log)
-
-    async def copy(
-        self,
-        *,
-        key: str,
-        layers: tuple[Path, ...],
-        context: Context,
-        sources: tuple[str, ...],
-        target: str,
-        mode: int | None,
-        log: Output,
-        host_usr: bool,
-    ) -> Path:
-        """The layer of a COPY from the build context. Raises StepFailedError, InvalidError."""
-        script, binds = copy_script(context.find(sources), target, mode)
-        step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, host_usr, "/", binds)
-        return await self._make(step, log)
-
-    async def copy_uv(
-        self,
-        *,
-        key: str,
-        layers: tuple[Path, ...],
-        version: str | None,
-        target: str,
-        log: Output,
-        host_usr: bool,
-    ) -> Path:
-        """The layer of the client's `COPY --from=…/uv:VERSION /uv TARGET`: Homeport's own uv, or PyPI's."""
-        binary = uv_binary() if version is None else await self._fetch_uv(version, log)
-        to = shlex.quote(target)
-        script = f'mkdir -p -- "$(dirname -- {to})"; cp -T -- {_UV} {to}; chmod 755 -- {to}'
-        binds = (Bind(binary, _UV, read_only=True),)
-        step = Step(key, layers, ("/bin/sh", "-ec", script), _PLAIN_ENV, host_usr, "/", binds)
-        return await self._make(step, log)
+    async def uv_folder(self, version: str | None, log: Output) -> Path:
+        """A folder with uv and uvx: Homeport's own, or that version of PyPI's."""
+        return (uv_binary() if version is None else await self._fetch_uv(version, log)).parent
 
     async def ask(
         self, layers: tuple[Path, ...], argv: tuple[str, ...], *, env: Mapping[str, str], host_usr: bool
@@ -134,7 +99,7 @@ class ImageBuilder:
         output: list[bytes] = []
         try:
             spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=host_usr)
-            status = await _run(spec, output.append)
+            status = await run_step(spec, output.append)
         finally:
             await asyncio.to_thread(remove_tree, scratch)
         return b"".join(output).decode("utf-8", "replace") if status == 0 else ""
@@ -143,13 +108,22 @@ class ImageBuilder:
         async def fill(tree: Path) -> dict[str, Any]:
             output = StepOutput(log)
             spec = CommandSpec(
-                step.argv, step.layers, tree, step.env, step.workdir, step.host_usr, step.binds
+                step.argv,
+                step.layers,
+                tree,
+                step.env,
+                step.workdir,
+                step.host_usr,
+                (*step.binds, *step.mounts.binds),
+                views=step.mounts.views,
+                texts=step.mounts.texts,
+                memory_folders=step.mounts.memory_folders,
             )
-            status = await _run(spec, output.add)
+            status = await run_step(spec, output.add)
             output.end()
             if status != 0:
                 raise StepFailedError(status, output.last_lines)
-            forget_machine(tree, [bind.target for bind in step.binds])
+            forget_machine(tree, [*(bind.target for bind in step.binds), *step.mounts.targets])
             return {"kind": "step"}
 
         return await self._store.make(step.key, fill)
@@ -181,9 +155,6 @@ class ImageBuilder:
         return await self._store.make(f"uv {version}", fill) / "bin/uv"
 
 
-_PLAIN_ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-
-
 def _cache_variables() -> dict[str, str]:
     return {
         "UV_CACHE_DIR": f"{_MACHINE}/uv-cache",
@@ -199,38 +170,3 @@ def _cache_variables() -> dict[str, str]:
 def _is_open(path: Path) -> bool:
     """Whether a step may read it: an engine run by root hands out only what everybody may read."""
     return os.geteuid() != 0 or bool(path.stat().st_mode & stat.S_IROTH)
-
-
-def copy_script(
-    found: list[tuple[Path, bool]], target: str, mode: int | None
-) -> tuple[str, tuple[Bind, ...]]:
-    """A script for /bin/sh that copies files, and what folders hold, as Docker's COPY does."""
-    into_folder = target.endswith("/") or len(found) > 1
-    clean = target.rstrip("/") or "/"
-    lines = ["umask 0"]
-    binds: list[Bind] = []
-    for number, (source, is_folder) in enumerate(found):
-        place = f"{_MACHINE}/from/{number}"
-        binds.append(Bind(source, place))
-        if is_folder:
-            lines.append(f"mkdir -p -m 755 -- {shlex.quote(clean)}")
-            lines.append(f"cp -R -P --preserve=timestamps,links -T -- {place} {shlex.quote(clean)}")
-        else:
-            name = source.name
-            end = f"{clean.rstrip('/')}/{name}"
-            test = f"[ -d {shlex.quote(clean)} ]" if not into_folder else "true"
-            lines.append(f"if {test}; then to={shlex.quote(end)}; else to={shlex.quote(clean)}; fi")
-            lines.append('mkdir -p -m 755 -- "$(dirname -- "$to")"')
-            lines.append(f'cp -P --preserve=timestamps --remove-destination -T -- {place} "$to"')
-        if mode is not None:
-            at = shlex.quote(clean) if is_folder else '"$to"'
-            lines.append(f"chmod -R {mode:o} -- {at}")
-    return "\n".join(lines), tuple(binds)
-
-
-async def _run(spec: CommandSpec, on_output: Callable[[bytes], None]) -> int:
-    """run_command, with what cures the machine in its error."""
-    try:
-        return await run_command(spec, on_output)
-    except ContainerStartError as error:
-        raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None

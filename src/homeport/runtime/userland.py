@@ -1,5 +1,6 @@
 """What this machine's userland has of the Debian packages that an image asks for."""
 
+import platform
 import re
 import shutil
 from fnmatch import fnmatchcase
@@ -12,6 +13,12 @@ _PROGRAMS = {  # how a package shows where there is no dpkg, or where its progra
     "gfortran": ("gfortran",),
     "build-essential": ("gcc", "g++", "make"),
 }
+
+
+def architecture() -> str:
+    """This machine's, as image registries name it, such as amd64."""
+    machine = platform.machine()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def missing_packages(names: tuple[str, ...]) -> list[str]:

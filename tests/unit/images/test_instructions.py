@@ -8,19 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.model.errors import InvalidError, NotServedError
+from homeport.plan.dockerfile import parse
 from homeport.plan.instructions import (
+    Add,
     Arg,
     Cmd,
     Copy,
     Entrypoint,
     Env,
     From,
+    InlineFile,
+    Instruction,
     Remark,
     Run,
+    RunMount,
     Shell,
     User,
     Workdir,
-    parse,
 )
 
 
@@ -97,14 +101,98 @@ def test_shell_entrypoint_cmd() -> None:
     assert cmd == Cmd('CMD ["x"]', ("x",))
 
 
-def test_root_is_the_only_user() -> None:
-    assert isinstance(parse(["FROM base", "USER root"])[1], User)
-    with pytest.raises(NotServedError, match="USER nobody"):
-        parse(["FROM base", "USER nobody"])
+def test_user() -> None:
+    assert parse(["FROM base", "USER app:staff"])[1] == User("USER app:staff", "app:staff")
 
 
-def test_what_changes_nothing_is_a_remark() -> None:
-    assert isinstance(parse(["FROM base", "LABEL a=b"])[1], Remark)
+@pytest.mark.parametrize("text", ["LABEL a=b", "EXPOSE 80", "VOLUME /x", "HEALTHCHECK NONE", "STOPSIGNAL 9"])
+def test_what_changes_nothing_is_a_remark(text: str) -> None:
+    assert isinstance(parse(["FROM base", text])[1], Remark)
+
+
+def _only(*lines: str) -> Instruction:
+    (_, instruction) = parse(["FROM base", *lines])
+    return instruction
+
+
+def test_several_stages() -> None:
+    first, _, second = parse(["FROM a AS Build", "RUN x", "FROM --platform=linux/amd64 b"])
+    assert first == From("FROM a AS Build", "a", "build")
+    assert second == From("FROM --platform=linux/amd64 b", "b", None, "linux/amd64")
+
+
+def test_lines_are_numbered_from_where_they_begin() -> None:
+    found = parse(["# why", "FROM base", "", "RUN a \\", "  b", "RUN c"])
+    assert [entry.number for entry in found] == [2, 4, 6]
+
+
+def test_another_escape_character() -> None:
+    first, run, copy = parse(["# escape=`", "FROM a", "RUN x `", " C:\\y", r"COPY a` b C:\\to"])
+    assert isinstance(first, From)
+    assert isinstance(run, Run)
+    assert run.command == r"x  C:\y"
+    assert isinstance(copy, Copy)
+    assert (copy.sources, copy.target) == ((r"a\ b",), r"C:\\\\to")
+
+
+def test_a_directive_after_another_line_is_a_comment() -> None:
+    _, _, run = parse(["FROM a", "# escape=`", "RUN a \\", "b", "RUN c"])
+    assert isinstance(run, Run)
+    assert run.command == "c"
+
+
+def test_windows_line_ends() -> None:
+    run = _only("RUN a \\\r", "b\r")
+    assert isinstance(run, Run)
+    assert run.command == "a b"
+
+
+def test_a_here_document_that_names_its_program() -> None:
+    run = _only("RUN <<EOF", "#!/usr/bin/env python3", "print(1)", "EOF")
+    assert isinstance(run, Run)
+    assert "cat > \"$script\" <<'HOMEPORT_SCRIPT'\n#!/usr/bin/env python3\nprint(1)\n" in run.command
+
+
+def test_here_documents_are_files_of_a_copy() -> None:
+    copy = _only("COPY <<a.txt <<-'b.txt' c /to/", "one $X", "a.txt", "\ttwo $X", "\tb.txt")
+    assert isinstance(copy, Copy)
+    assert copy.files == (InlineFile("a.txt", "one $X\n", True), InlineFile("b.txt", "two $X\n", False))
+    assert (copy.sources, copy.target) == (("c",), "/to/")
+
+
+def test_add_is_a_copy_that_does_more() -> None:
+    digest = f"sha256:{'0' * 64}"
+    add = _only(f"ADD --checksum={digest} --chmod=644 https://example.com/x.tar /x")
+    assert add == Add(add.text, ("https://example.com/x.tar",), "/x", mode=0o644, checksum=digest)
+
+
+def test_options_of_a_copy() -> None:
+    copy = _only("COPY --from=build --chown=app:1 --exclude=*.md --exclude=t/** --parents a b /to")
+    assert isinstance(copy, Copy)
+    assert (copy.image, copy.owner, copy.excludes) == ("build", "app:1", ("*.md", "t/**"))
+    assert copy.keeps_parents
+
+
+def test_mounts_of_a_run() -> None:
+    run = _only(
+        "RUN --mount=type=cache,id=c,target=/c,sharing=locked,mode=0700 \\",
+        "  --mount=type=secret,id=KEY,required --mount=type=bind,from=build,src=/a,dst=/b \\",
+        "  --mount=type=tmpfs,target=/t --network=default make",
+    )
+    assert isinstance(run, Run)
+    assert run.command == "make"
+    assert run.mounts == (
+        RunMount("cache", "/c", id="c", is_locked=True, mode=0o700),
+        RunMount("secret", "/run/secrets/KEY", id="KEY", is_required=True),
+        RunMount("bind", "/b", source="/a", image="build"),
+        RunMount("tmpfs", "/t"),
+    )
+
+
+def test_a_secret_as_a_variable() -> None:
+    run = _only("RUN --mount=type=secret,id=KEY,env=TOKEN x")
+    assert isinstance(run, Run)
+    assert run.mounts == (RunMount("secret", "", id="KEY", variable="TOKEN"),)
 
 
 def test_a_here_document_is_the_script() -> None:
@@ -122,16 +210,15 @@ def test_a_here_document_within_a_command_is_the_shells() -> None:
 @pytest.mark.parametrize(
     ("commands", "name"),
     [
-        (["FROM a", "FROM b"], "several stages"),
-        (["FROM a", "ADD x /y"], "ADD"),
-        (["FROM a", "VOLUME /x"], "VOLUME"),
-        (["FROM a", "HEALTHCHECK NONE"], "HEALTHCHECK"),
-        (["FROM a", "ONBUILD RUN x"], "ONBUILD"),
-        (["FROM a", "RUN --mount=type=cache,target=/c x"], "--mount=type=cache"),
-        (["FROM a", "COPY --chown=me x /y"], "--chown=me"),
-        (["FROM --platform=linux/arm64 a"], "--platform"),
-        (["# escape=`", "FROM a"], "escape"),
-        (["FROM a", "COPY <<EOF /x", "text", "EOF"], "here-documents of COPY"),
+        (["FROM a", "ONBUILD RUN x"], "Line 2: .*ONBUILD"),
+        (["FROM a", "RUN --mount=type=ssh x"], "--mount=type=ssh"),
+        (["FROM a", "RUN --mount=type=bind,target=/x,rw x"], "rw of RUN --mount=type=bind"),
+        (["FROM a", "RUN --network=none x"], "--network=none"),
+        (["FROM a", "RUN --security=insecure x"], "--security=insecure"),
+        (["FROM a", "RUN --device=x y"], "--device=x"),
+        (["FROM a", "COPY --chmod=u+x x /y"], "--chmod=u"),
+        (["FROM a", "ADD --keep-git-dir=true x /y"], "ADD --keep-git-dir=true"),
+        (["FROM --nope=1 a"], "--nope"),
     ],
 )
 def test_what_is_not_served_is_refused_by_name(commands: list[str], name: str) -> None:

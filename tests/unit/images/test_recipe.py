@@ -3,7 +3,8 @@
 import pytest
 
 from homeport.model.errors import InvalidError
-from homeport.plan.instructions import Copy, Run, parse
+from homeport.plan.dockerfile import parse
+from homeport.plan.instructions import Copy, Run
 from homeport.plan.layer_key import layer_key
 from homeport.plan.recipe import ImageState, advance, copy_key, copy_paths, run_key, unused_build_args
 
@@ -53,7 +54,7 @@ def test_build_args_replace_defaults_and_give_way_to_env() -> None:
 def test_an_undeclared_build_arg_has_no_effect() -> None:
     state = state_after("ARG V", build_args={"V": "1", "X": "2"})
     assert "X" not in state.variables
-    assert unused_build_args({"V": "1", "X": "2"}, state.arguments) == ["X"]
+    assert unused_build_args({"V": "1", "X": "2"}, {"V"}) == ["X"]
 
 
 def test_entrypoint_forgets_the_command_before_it() -> None:

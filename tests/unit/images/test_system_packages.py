@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from homeport.model.errors import NotServedError
-from homeport.plan.instructions import parse
+from homeport.plan.dockerfile import parse
 from homeport.plan.system_packages import check_system_packages, is_client_prelude
 from homeport.runtime import userland
 

@@ -46,7 +46,11 @@ def _hold_namespace(channel: socket.socket) -> None:
 
 def _run_command(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:
     """Runs one command to its end. When the engine closes the channel, or dies, so does the command."""
+    if spec.get("work"):
+        from . import files  # before the root is changed: this Python's library is not in the container
     started = container.start(spec, paths, (1, 1))
+    if started is None and spec.get("work"):
+        os._exit(files.perform(spec["work"]))
     if started is None:
         entry.execute(spec["command"])
         return

@@ -63,6 +63,11 @@ def build(spec: dict[str, Any], host: HostPaths) -> int:
     for volume in spec["volumes"]:
         mounts.ensure_folder(volume["path"])
         mounts.attach(volume_mount(volume, host), volume["path"])
+    for path in spec.get("memory_folders", ()):
+        mounts.ensure_folder(path)
+        mounts.attach(mounts.tmpfs(size="50%", mode="1777"), path)
+    for number, (path, text) in enumerate(spec.get("texts", {}).items()):
+        _cover(path, text, "text-{}".format(number))
     _write_etc(spec)
     return old_root
 
@@ -165,7 +170,7 @@ def _write_etc(spec: dict[str, Any]) -> None:
     mounts.ensure_folder("/etc")
     for name, text in spec["etc"].items():
         if spec["kind"] == BUILD_STEP:  # its layer must not hold this machine's names
-            _cover(name, text)
+            _cover("/etc/" + name, text, "etc-" + name)
         else:
             _replace("/etc/" + name, text)
     for path, text in (("/etc/passwd", _PASSWD), ("/etc/group", _GROUP)):
@@ -180,10 +185,10 @@ def _replace(path: str, text: str) -> None:
         file.write(text)
 
 
-def _cover(name: str, text: str) -> None:
-    """Mounts a file with this text, kept in the memory of /dev, over /etc/NAME."""
-    made = "/dev/.etc-" + name
+def _cover(path: str, text: str, name: str) -> None:
+    """Mounts a file with this text, kept in the memory of /dev, over a path."""
+    made = "/dev/." + name
     _replace(made, text)
-    mounts.ensure_file("/etc/" + name)
-    mounts.attach(mounts.bind(made), "/etc/" + name)
+    mounts.ensure_file(path)
+    mounts.attach(mounts.bind(made), path)
     os.unlink(made)

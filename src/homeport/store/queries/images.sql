@@ -10,7 +10,7 @@ VALUES (:image_id, 0, :definition, :builder_version, :app_id, :created_at)
 UPDATE images
 SET state = 1, key = :key, layers = :layers, env = :env, workdir = :workdir, shell = :shell,
     entrypoint = :entrypoint, cmd = :cmd, python = :python, python_series = :python_series, notes = :notes,
-    metadata = :metadata, host_usr = :host_usr, finished_at = :finished_at
+    metadata = :metadata, host_usr = :host_usr, user = :user, finished_at = :finished_at
 WHERE image_id = :image_id
 
 -- name: image_ended
