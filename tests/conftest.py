@@ -38,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
-        metafunc.parametrize("account", MODES, indirect=True, scope="session")
+        once = metafunc.definition.get_closest_marker("once_as")
+        modes = MODES if once is None else once.args if os.geteuid() == 0 else ("user",)
+        metafunc.parametrize("account", modes, indirect=True, scope="session")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,7 +74,9 @@ def account(request: pytest.FixtureRequest) -> Iterator[Account]:
 def shared_engine(account: Account) -> Iterator[Engine]:
     """The account's engine. Use `engine`, which starts it again when a test left it dead."""
     # its shell is never clean: no test may depend on these, and one shows that they stay outside
-    engine = Engine(account, account.engine_home, env={"BGB_LIMIT_FILES": "50", "WANDB_API_KEY": "leak"})
+    leaks = {"BGB_LIMIT_FILES": "50", "WANDB_API_KEY": "leak"}
+    pythons = {"PYENV_ROOT": os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")}
+    engine = Engine(account, account.engine_home, env={**leaks, **pythons})
     engine.start()
     yield engine
     engine.stop()

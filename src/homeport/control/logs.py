@@ -8,7 +8,7 @@ has not sent yet waits in the file, never in memory.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from homeport.control.log_reader import LogReader
 from homeport.model.errors import NotFoundError
 from homeport.model.home import Home
 from homeport.plan import log_cursor, log_records
+from homeport.plan.progress_bars import ProgressBars
 from homeport.store.database import Database
 
 _FOLLOWED_LINES: Final = 100  # of a deployed app's past, where a stream begins without a position
@@ -115,6 +116,7 @@ class Logs:
             reader = LogReader(self._home, self._database, app_id, selection, cursor)
         else:
             reader = await self._beginning(app_id, selection)
+        bars = ProgressBars()
         follower = _Follower(is_stale=True)
         self._followers.setdefault(app_id, set()).add(follower)
         deadline = asyncio.get_running_loop().time() + timeout_s
@@ -135,14 +137,15 @@ class Logs:
                     for task_id, function_id, lines, entry_id in reader.read(changed):
                         said = tuple(owned(lines, self._calls.spans(lines), selection.call_id))
                         if said:
-                            yield LogBatch(task_id, function_id, said, entry_id)
+                            yield LogBatch(task_id, function_id, tuple(_in_place(bars, said)), entry_id)
                     changed = set()
                     await asyncio.sleep(0)  # a flood that is filtered out must not hold the loop
-                if is_done:
-                    yield LogBatch(entry_id=reader.entry_id(), is_app_done=True)
-                    return
-                if not await _wait(follower.wake, deadline):
-                    return
+                if is_done or not await _wait(follower.wake, deadline):
+                    break
+            if ends := tuple(Line(self._now(), fd, text, "", "") for fd, text in bars.end()):
+                yield LogBatch(lines=ends)
+            if is_done:
+                yield LogBatch(entry_id=reader.entry_id(), is_app_done=True)
         finally:
             followers = self._followers[app_id]
             followers.discard(follower)
@@ -252,6 +255,12 @@ def _state_batches(follower: _Follower, reader: LogReader, selection: Selection)
         for task_id, state in states.items()
         if state and selection.task_id in ("", task_id)
     ]
+
+
+def _in_place(bars: ProgressBars, lines: Iterable[Line]) -> Iterator[Line]:
+    for line in lines:
+        for fd, text in bars.pieces(line.task_id, line.fd, line.text):
+            yield line._replace(fd=fd, text=text)
 
 
 async def _wait(event: asyncio.Event, deadline: float) -> bool:

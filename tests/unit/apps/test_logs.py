@@ -180,7 +180,7 @@ def test_partial_lines_are_passed_on(world: World) -> None:
             world.print("ta-1", NOW + n, f"\r{n * 50}%".encode())
             await wait_until(lambda n=n: len(seen) == n + 1)  # type: ignore[misc]
         await following
-        assert seen == ["\r0%", "\r50%", "\r100%"]
+        assert seen == ["0%\r", "50%\r", "100%\r"], "shown at once, and by itself"
 
     in_loop(story)
 
