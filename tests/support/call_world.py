@@ -154,7 +154,7 @@ class CallWorld:
         image = ImageView("im-1", (), {}, None, "/usr/local/bin/python3", host_usr=True)
 
         async def bundle(image_id: str, version: str) -> tuple[Path, ...]:
-            return ()
+            return (self.home.layers / f"client-{version}",)
 
         layout: Mapping[str, str] = {}
         sources = Sources(
@@ -225,13 +225,21 @@ class CallWorld:
         )
         return app_id
 
-    def define(self, tag: str = "f", app_id: str = APP, existing: str = "", **fields: object) -> Definition:
+    def define(
+        self,
+        tag: str = "f",
+        app_id: str = APP,
+        existing: str = "",
+        client_version: str = "1.6.4",
+        **fields: object,
+    ) -> Definition:
         """A function of the app, which is made where it does not exist."""
         if self.db.one("function_app", app_id=app_id) is None:
             self.app(app_id=app_id)
         function = api_pb2.Function(function_name=tag, image_id="im-1", **fields)  # type: ignore[arg-type]
         definition, _ = self.functions.create(
-            api_pb2.FunctionCreateRequest(app_id=app_id, function=function, existing_function_id=existing)
+            api_pb2.FunctionCreateRequest(app_id=app_id, function=function, existing_function_id=existing),
+            client_version,
         )
         return definition
 

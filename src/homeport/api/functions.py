@@ -23,7 +23,7 @@ class FunctionServicer:
     async def FunctionCreate(
         self, request: api_pb2.FunctionCreateRequest, caller: Caller
     ) -> api_pb2.FunctionCreateResponse:
-        definition, warnings = self._functions.create(request)
+        definition, warnings = self._functions.create(request, caller.client_version)
         for sentence in warnings:
             caller.warn(sentence)
         return api_pb2.FunctionCreateResponse(

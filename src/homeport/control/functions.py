@@ -45,6 +45,7 @@ class Definition:
     max_containers: int
     buffer_containers: int
     scaledown_s: float
+    client_version: str = ""  # of the client that described it; '' is the engine's own
     base_id: str = ""  # of a variant: the function that it was made of
     params: bytes = b""  # of a variant: the parameters of its class, as they came
 
@@ -114,11 +115,14 @@ class Functions:
                 definition=b"",
                 handle_metadata=handle.SerializeToString(),
                 is_build_step=False,
+                client_version="",
                 created_at=time.time(),
             )
         return function_id, handle
 
-    def create(self, request: api_pb2.FunctionCreateRequest) -> tuple[Definition, list[str]]:
+    def create(
+        self, request: api_pb2.FunctionCreateRequest, client_version: str
+    ) -> tuple[Definition, list[str]]:
         """Defines a function, and says which of its options are not as asked for. Raises NotServedError for
         those that Homeport does not serve."""
         app = self._open_app(request.app_id)
@@ -132,7 +136,7 @@ class Functions:
         function_id = self._existing(request.existing_function_id, app.app_id) or new_id(FUNCTION)
         definition_id = new_id(_DEFINITION)
         handle = messages.handle_of(data, app.app_id, definition_id)
-        definition = self._project(function_id, definition_id, app.app_id, data, handle)
+        definition = self._project(function_id, definition_id, app.app_id, data, handle, client_version)
         if definition.grant.refusal:
             raise FailedPreconditionError(definition.grant.refusal)
         warnings.extend(definition.grant.warnings)
@@ -148,6 +152,7 @@ class Functions:
                 "definition": data.SerializeToString(),
                 "handle_metadata": handle.SerializeToString(),
                 "is_build_step": definition.is_build_step,
+                "client_version": client_version,
             }
             if not self._db.run("function_define", **fields).rowcount:
                 self._db.run("function_insert", app_id=app.app_id, created_at=time.time(), **fields)
@@ -213,7 +218,9 @@ class Functions:
         if row["autoscaler"]:
             data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(row["autoscaler"]))
         handle = api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"])
-        definition = self._project(function_id, row["definition_id"], row["app_id"], data, handle)
+        definition = self._project(
+            function_id, row["definition_id"], row["app_id"], data, handle, row["client_version"]
+        )
         self._known[function_id] = definition
         return definition
 
@@ -291,7 +298,9 @@ class Functions:
         data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(autoscaler))
         handle = messages.handle_of(data, row["app_id"], row["definition_id"])
         handle.base_function_id = base_id
-        plain = self._project(function_id, row["definition_id"], row["app_id"], data, handle)
+        plain = self._project(
+            function_id, row["definition_id"], row["app_id"], data, handle, row["client_version"]
+        )
         return replace(
             plain, base_id=base_id, params=params, min_containers=data.autoscaler_settings.min_containers
         )
@@ -317,6 +326,7 @@ class Functions:
         app_id: str,
         data: api_pb2.FunctionData,
         handle: api_pb2.FunctionHandleMetadata,
+        client_version: str,
     ) -> Definition:
         ranked = sorted(data.ranked_functions, key=lambda entry: entry.rank)
         function = ranked[0].function
@@ -358,4 +368,5 @@ class Functions:
             max_containers=settings.max_containers,
             buffer_containers=settings.buffer_containers,
             scaledown_s=float(settings.scaledown_window) or _DEFAULT_SCALEDOWN_S,
+            client_version=client_version,
         )

@@ -78,7 +78,7 @@ class Starter:
         app = self._functions.app(definition.app_id)
         function = definition.function
         image = self._sources.images.view(function.image_id)
-        bundle = await self._sources.images.client_bundle(function.image_id, app.client_version)
+        bundle = await self._sources.images.client_bundle(function.image_id, definition.client_version)
         trees = [self._sources.mounts.tree(mount_id) for mount_id in sorted(function.mount_ids)]
         variables = environment.compose(
             image.env,

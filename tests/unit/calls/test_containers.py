@@ -238,6 +238,24 @@ def test_containers_of_an_older_definition_finish_and_get_nothing_new(play: Play
     play(scene)
 
 
+def test_a_container_gets_the_client_that_described_its_function(play: Play) -> None:
+    """Not the one that made the app: it is deployed again after an upgrade, and by another colleague."""
+
+    async def scene(world: CallWorld) -> None:
+        older = world.define(client_version="1.4.3")
+        world.call(older.function_id, 1)
+        first = world.runtime.specs[await world.container()]
+        newer = world.define(existing=older.function_id, client_version="1.6.4")
+        world.call(newer.function_id, 2)
+        await world.container(2)
+        second = next(spec for spec in world.runtime.specs.values() if spec.task_id != first.task_id)
+        assert [spec.overlays[-1].name for spec in (first, second)] == ["client-1.4.3", "client-1.6.4"]
+        await world.restart()
+        assert world.functions.get(older.function_id).client_version == "1.6.4"
+
+    play(scene)
+
+
 def test_what_a_container_is_told_of_its_app(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         other = world.define("other")

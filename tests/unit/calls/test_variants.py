@@ -65,11 +65,14 @@ def test_a_variant_follows_the_newest_definition_and_keeps_its_options(play: Pla
     async def scene(world: CallWorld) -> None:
         base = define_class(world, timeout_secs=60, secret_ids=["st-1"]).function_id
         tom = bind(world, base, b"Tom", timeout_secs=7)
-        newer = define_class(world, existing=base, timeout_secs=90, secret_ids=["st-2"])
+        newer = define_class(
+            world, existing=base, timeout_secs=90, secret_ids=["st-2"], client_version="1.6.5"
+        )
         followed = world.functions.get(tom.function_id)
         assert followed.timeout_s == 7
         assert list(followed.function.secret_ids) == ["st-2"]
         assert followed.definition_id == newer.definition_id != tom.definition_id
+        assert (tom.client_version, followed.client_version) == ("1.6.4", "1.6.5")
 
     play(scene)
 

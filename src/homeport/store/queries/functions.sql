@@ -1,15 +1,16 @@
 -- name: function_insert
 -- A function of an app, perhaps without its definition yet (FunctionPrecreate).
 INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata, is_build_step,
-                       created_at)
+                       client_version, created_at)
 VALUES (:function_id, :definition_id, :app_id, :tag, :definition, :handle_metadata, :is_build_step,
-        :created_at);
+        :client_version, :created_at);
 
 -- name: function_define
 -- Gives a function a new definition; overrides of its autoscaler end with it, as on Modal.
 UPDATE functions
 SET definition_id = :definition_id, tag = :tag, definition = :definition,
-    handle_metadata = :handle_metadata, is_build_step = :is_build_step, autoscaler = x''
+    handle_metadata = :handle_metadata, is_build_step = :is_build_step, client_version = :client_version,
+    autoscaler = x''
 WHERE function_id = :function_id;
 
 -- name: function_set_autoscaler
