@@ -34,7 +34,6 @@ class World:
         self.home.create()
         self.heartbeat_limit_s = heartbeat_limit_s
         self.url = ""
-        self.known_version: str | None = None
         self._build()
 
     def _build(self) -> None:
@@ -103,7 +102,7 @@ class World:
         gateway = Gateway(
             [
                 AppServicer(self.apps, self.database),
-                ClientServicer(self.known_version),
+                ClientServicer(),
                 EnvironmentServicer(self.environments),
                 LogServicer(self.logs),
                 TaskServicer(self.database),

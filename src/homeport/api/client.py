@@ -1,7 +1,6 @@
 """RPCs about the client itself: the greeting, and who the token stands for."""
 
 import getpass
-from importlib import metadata
 
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
@@ -13,21 +12,10 @@ _WORKSPACE = "homeport"
 
 
 class ClientServicer:
-    """`known_version` is the client's version whose messages this engine knows: its own stubs'."""
-
-    def __init__(self, known_version: str | None = None) -> None:
-        self._known_version = known_version or metadata.version("modal")
+    """What the engine knows of a client's version is added by the gateway (client_versions.py)."""
 
     async def ClientHello(self, request: Empty, caller: Caller) -> api_pb2.ClientHelloResponse:
-        response = api_pb2.ClientHelloResponse(image_builder_version=DEFAULT_IMAGE_BUILDER)
-        if _numbers(caller.client_version) > _numbers(self._known_version):
-            response.server_warnings.add(
-                type=api_pb2.Warning.WARNING_TYPE_UNSPECIFIED,
-                message=f"This client is modal {caller.client_version}, newer than the "
-                f"{self._known_version} that Homeport knows: what is new may be refused. Upgrade Homeport, "
-                f"or install modal=={self._known_version}.",
-            )
-        return response
+        return api_pb2.ClientHelloResponse(image_builder_version=DEFAULT_IMAGE_BUILDER)
 
     async def TokenInfoGet(
         self, request: api_pb2.TokenInfoGetRequest, caller: Caller
@@ -44,16 +32,6 @@ class ClientServicer:
         self, request: Empty, caller: Caller
     ) -> api_pb2.WorkspaceNameLookupResponse:
         return api_pb2.WorkspaceNameLookupResponse(workspace_name=_WORKSPACE, username=_user())
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The release numbers of a version such as 1.6.4.dev2; () where there are none."""
-    numbers = []
-    for part in version.split("."):
-        if not part.isdecimal():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
 
 
 def _user() -> str:

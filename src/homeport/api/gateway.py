@@ -23,6 +23,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from homeport.api import client_versions
 from homeport.api.errors import status_of
 from homeport.api.grpc_server import (
     GrpcServer,
@@ -69,7 +70,8 @@ class Caller:
 
     @property
     def client_version(self) -> str:
-        return self.metadata.get("x-modal-client-version", "")
+        """The version of the Python package `modal`, '' of a client in another language."""
+        return client_versions.python_version(self.metadata)
 
     @property
     def request_key(self) -> str:
@@ -107,6 +109,7 @@ class Gateway:
         self._answers: OrderedDict[_Key, tuple[float, asyncio.Future[Any]]] = OrderedDict()
         self._rpcs = {_PATH + name: rpc for name, rpc in rpcs(CLIENT).items()}
         self._rpcs |= {_ROUTER_PATH + name: rpc for name, rpc in rpcs(COMMAND_ROUTER).items()}
+        self._remarks: set[str] = set()
         self.owners = _owners(servicers, self._rpcs, _PATH)
         self.owners |= _owners(self._router.servicers, self._rpcs, _ROUTER_PATH)
 
@@ -119,7 +122,10 @@ class Gateway:
             if method is None:
                 rpc = self._rpcs.get(path)
                 if rpc is None:
-                    return None
+                    prefix = next(
+                        (prefix for prefix in (_PATH, _ROUTER_PATH) if path.startswith(prefix)), None
+                    )
+                    return None if prefix is None else Method(_unknown(path.removeprefix(prefix)))
                 method = methods[path] = self._method(path, rpc, task_id)
             return method
 
@@ -137,6 +143,7 @@ class Gateway:
 
     def _unary(self, rpc: Rpc, owner: Callable[..., Awaitable[Any]], task_id: str | None) -> Unary:
         remembers = _is_mutating(rpc.name)
+        greets = task_id is None and rpc.name in client_versions.GREETINGS
         is_logged = logger.isEnabledFor(logging.DEBUG)  # asked once: this is every request's way
 
         async def serve(incoming: Request) -> bytes:
@@ -150,8 +157,10 @@ class Gateway:
                     answer = await self._once((rpc.name, task_id, key), lambda: owner(request, caller))
                 else:
                     answer = await owner(request, caller)
+            if greets:
+                self._remark(caller)
             if caller.warnings:
-                incoming.trailing.extend(_warning_metadata(caller.warnings))
+                answer = _with_warnings(answer, caller, incoming)
             encoded: bytes = answer.SerializeToString()
             return encoded
 
@@ -173,6 +182,15 @@ class Gateway:
                 incoming.trailing.extend(_warning_metadata(caller.warnings))
 
         return serve
+
+    def _remark(self, caller: Caller) -> None:
+        """Says to a client that nobody tried that it is one; once for each version in engine.log."""
+        sentence = client_versions.remark(caller.metadata)
+        if sentence:
+            caller.warn(sentence)
+            if sentence not in self._remarks:
+                self._remarks.add(sentence)
+                logger.warning("%s", sentence)
 
     def _admit(self, headers: dict[str, str]) -> None:
         """Raises RpcError where the token is missing or another one."""
@@ -254,6 +272,19 @@ def _warning_metadata(sentences: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(("x-modal-warning", urllib.parse.quote(sentence)) for sentence in dict.fromkeys(sentences))
 
 
+def _with_warnings(answer: Any, caller: Caller, incoming: Request) -> Any:
+    """The answer for a client with warnings: in a field of it where the client knows no other way."""
+    field = answer.DESCRIPTOR.fields_by_name.get("server_warnings")
+    if field is None or client_versions.reads_trailers(caller.metadata):
+        incoming.trailing.extend(_warning_metadata(caller.warnings))
+        return answer
+    own = type(answer)()  # the answer itself may be remembered for a retry
+    own.CopyFrom(answer)
+    for sentence in dict.fromkeys(caller.warnings):
+        own.server_warnings.add(message=sentence)
+    return own
+
+
 def _decode(rpc: Rpc, incoming: Request) -> Any:
     try:
         return rpc.request.FromString(incoming.body)
@@ -279,6 +310,17 @@ def _refusals(name: str) -> Iterator[None]:
             f"Homeport's engine failed in {name} ({type(error).__name__}: {error}); engine.log has the "
             "details.",
         ) from error
+
+
+def _unknown(name: str) -> Unary:
+    async def serve(incoming: Request) -> bytes:
+        raise RpcError(
+            Status.UNIMPLEMENTED,
+            f"Homeport does not know the RPC {name}, which is newer than modal {client_versions.known()}, "
+            "the version that it was made for; a newer Homeport may.",
+        )
+
+    return serve
 
 
 def _unimplemented(name: str) -> Unary:

@@ -24,7 +24,8 @@ class RouterAccessServicer:
     async def AuthTokenGet(
         self, request: api_pb2.AuthTokenGetRequest, caller: Caller
     ) -> api_pb2.AuthTokenGetResponse:
-        # repeats, in another form, that the caller was let in: requests still show the engine's token
+        # repeats, in another form, that the caller was let in: requests still show the engine's token.
+        # The JavaScript library sends no other request without it.
         return api_pb2.AuthTokenGetResponse(token=self._access.issue(_CLIENT))
 
     async def _give(self, task_id: str, caller: Caller) -> api_pb2.CommandRouterAccess:

@@ -74,10 +74,8 @@ def test_a_task_says_how_it_ended(world: World) -> None:
 
 def test_who_the_token_stands_for(world: World) -> None:
     async def story() -> None:
-        servicer = ClientServicer("1.6.4")
-        assert not (await servicer.ClientHello(Empty(), CALLER)).server_warnings
-        newer = Caller(None, {"x-modal-client-version": "1.10.0"})
-        assert (await servicer.ClientHello(Empty(), newer)).server_warnings
+        servicer = ClientServicer()
+        assert (await servicer.ClientHello(Empty(), CALLER)).image_builder_version == "2025.06"
         assert (await servicer.TokenInfoGet(api_pb2.TokenInfoGetRequest(), CALLER)).token_id == "ak-1"
         assert (await servicer.WorkspaceNameLookup(Empty(), CALLER)).workspace_name == "homeport"
 

@@ -102,6 +102,20 @@ def test_env_needs_an_engine_and_prints_nothing_to_eval(
     assert "homeport up" in captured.err
 
 
+def test_env_up_starts_the_engine_once(
+    home: Home, engine: Choose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert root.run(["env", "--up"]) == 0
+    first = capsys.readouterr()
+    url = service.require(home).server_url
+    assert f"export MODAL_SERVER_URL={url};" in first.out and f"up at {url}." in first.err
+    assert root.run(["env", "--up"]) == 0
+    second = capsys.readouterr()
+    assert (second.out, second.err) == (first.out, "")
+    assert root.run(["env", "--up", "--unset"]) == 2
+    assert "--unset and --up exclude each other" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("shell", ["sh", "csh"])
 def test_env_sets_what_a_shell_needs(
     home: Home,

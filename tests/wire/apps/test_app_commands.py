@@ -4,8 +4,10 @@ import asyncio
 import json
 import time
 
+import pytest
 from modal_proto import api_pb2
 
+from homeport.api import client_versions
 from homeport.plan import log_records
 from tests.support.world import World, wait_until
 
@@ -233,8 +235,8 @@ def test_environments_are_created_listed_and_deleted(world: World) -> None:
     asyncio.run(story())
 
 
-def test_the_token_and_a_client_that_is_newer(world: World) -> None:
-    world.known_version = "1.5.0"
+def test_the_token_and_a_client_that_is_newer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_versions, "known", lambda: "1.5.0")
 
     async def story() -> None:
         async with world.serving():
