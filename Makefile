@@ -9,7 +9,7 @@ PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
 CODE := src seizure deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run seizure test lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
+.PHONY: help run seizure test compat lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ seizure: setup-seizure  ## set up .venv with PyTorch, to train here without cont
 
 test: setup-dev  ## set up, run all tests
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+compat: setup-dev  ## run the tour with older modal clients too: 1.5.5 and 1.4.3
+	@$(BIN)/python scripts/compat.py --tour $(ARGS)
 
 lint: setup-dev  ## format and lint, without changing anything
 	@$(BIN)/ruff format --check $(CODE)
@@ -54,12 +57,20 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
 
+	@for version in 1.5.5 1.4.3; do \
+		printf 'modal==%s\npython-dotenv\n' $$version | $(BIN)/uv pip compile --quiet --upgrade --universal \
+			--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+			--no-header -o tests/clients/python/$$version.lock -; \
+	done
+	@cd tests/clients/js && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+		--no-audit --no-fund
+
 verify-modal: setup  ## smoke run and its verification on Modal's cloud; needs a token in the environment
 	@$(BIN)/python scripts/verify_modal.py
 
 clean:  ## remove the virtual environment and caches; the engine's state stays where `homeport status` says
 	@if [ -x $(BIN)/homeport ]; then $(BIN)/homeport down; fi
-	rm -rf .venv .venv.lock .uv-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-compat-* .venv.lock .uv-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup setup-dev setup-seizure: setup%:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import client
 from tests.support.account import BIN, Account, open_account
 from tests.support.commands import Command
 from tests.support.engine import Engine
@@ -34,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--closed", action="store_true", help="where namespaces are closed: all containers run under proot"
     )
+    parser.addoption("--client-version", help="the official client that tests use, such as 1.4.3")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if version := config.getoption("--client-version"):
+        client.use(version)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -120,7 +127,7 @@ def write(account: Account, folder: Path) -> Callable[..., Path]:
 @pytest.fixture
 def modal(engine: Engine, folder: Path) -> Iterator[Command]:
     """The real `modal` command against the engine, in the test's folder."""
-    command = Command(engine.account, folder, [str(BIN / "modal")], engine.client_environment)
+    command = Command(engine.account, folder, [str(client.folder() / "modal")], engine.client_environment)
     yield command
     command.end_all()
 
@@ -143,7 +150,7 @@ def terminal(engine: Engine, folder: Path) -> Iterator[Callable[..., Terminal]]:
 @pytest.fixture
 def python(engine: Engine, folder: Path) -> Iterator[Command]:
     """Python with the real `modal` library against the engine: `python("script.py")`."""
-    command = Command(engine.account, folder, [str(BIN / "python")], engine.client_environment)
+    command = Command(engine.account, folder, [str(client.folder() / "python")], engine.client_environment)
     yield command
     command.end_all()
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import client
 from tests.support.reach import Reach, closed_ancestor
 
 ORDINARY_UID = 54321  # used by nothing else, so every process of it is ours
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
+BIN = Path(sys.executable).parent  # Homeport's own; not resolved: the virtual environment's own folder
 
 # How this machine reaches its package index; everything else of the environment stays outside.
 _PACKAGE_CONFIGURATION = (
@@ -55,7 +56,9 @@ class Account:
     def environment(self) -> dict[str, str]:
         """What a process of this account starts with: nothing of the shell that started the tests."""
         return {
-            "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": ":".join(
+                map(str, [*dict.fromkeys([client.folder(), BIN]), "/usr/local/bin:/usr/bin:/bin"])
+            ),
             "HOME": str(self.home_folder),
             "USER": self.name,
             "LOGNAME": self.name,

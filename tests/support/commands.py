@@ -1,5 +1,6 @@
 """Runs the commands that a user types, each in a process of its own, and keeps what they said."""
 
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.account import Account
 from tests.support.waiting import wait_until
@@ -30,6 +32,18 @@ class Outcome:
     def lines(self) -> list[str]:
         """Standard output's lines without white space around them, empty ones left out."""
         return [line.strip() for line in self.out.splitlines() if line.strip()]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What a list with `--json` holds. Clients before 1.5 wrote "App ID" where newer ones say app_id."""
+        found = json.loads(self.out)
+        return [{name.lower().replace(" ", "_"): value for name, value in row.items()} for row in found]
+
+    @property
+    def complaint(self) -> str:
+        """Standard error in one line, without the box that clients before 1.6 draw around it."""
+        bare = re.sub(r"╭─ Error ─*╮|[│╰─╯]", " ", self.err)
+        return " ".join(bare.removeprefix("Error: ").split())
 
     @property
     def content(self) -> str:

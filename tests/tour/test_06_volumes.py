@@ -1,7 +1,5 @@
 """Volumes from both sides: the `modal volume` commands, the container, and the Python library."""
 
-import json
-
 import pytest
 
 
@@ -10,7 +8,7 @@ def test_files_go_in_come_out_and_move_by_command(modal, write, folder, account)
     write("models/deep/b.txt", "b")
     write("notes.txt", "notes\n")
     modal("volume", "create", "tour-files")
-    assert "tour-files" in [row["name"] for row in json.loads(modal("volume", "list", "--json").out)]
+    assert "tour-files" in [row["name"] for row in modal("volume", "list", "--json").rows]
     modal("volume", "create", "tour-files", fails=True)
 
     modal("volume", "put", "tour-files", "notes.txt")

@@ -1,6 +1,5 @@
 """Apps that stay: deployed, detached, listed, stopped; their logs afterwards."""
 
-import json
 import re
 import signal
 
@@ -51,7 +50,7 @@ def test_a_deployed_app_is_called_by_name_and_has_a_history_until_it_is_stopped(
 
 def apps(modal):
     """Rows of `modal app list` by description."""
-    rows = json.loads(modal("app", "list", "--json").out)
+    rows = modal("app", "list", "--json").rows
     return {row["description"]: row for row in reversed(rows)}
 
 
@@ -89,7 +88,7 @@ def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(m
     found = [int(step) for step in steps()]
     assert found == list(range(1, len(found) + 1)), "the log has no gap"
 
-    containers = json.loads(modal("container", "list", "--json").out)
+    containers = modal("container", "list", "--json").rows
     (container_id,) = [row["container_id"] for row in containers if row["app_id"] == app_id]
     assert "step 1/600" in modal("container", "logs", container_id, "--tail", "1000").out
 

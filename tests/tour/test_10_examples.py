@@ -43,7 +43,7 @@ def test_adr030_broken_fails_in_the_container_as_on_modal(modal):
     said = modal("run", "examples/adr030/broken.py::train", cwd=REPOSITORY, fails=True)
     assert "ModuleNotFoundError: No module named 'dataset'" in said.lines
     assert 'File "/root/broken.py"' in said.out
-    assert said.err == "Error: No module named 'dataset'\n"
+    assert said.complaint == "No module named 'dataset'"
 
 
 def test_adr030_options_train(modal):
@@ -57,5 +57,5 @@ def test_adr030_options_train(modal):
 
 def test_adr030_option_3_as_written_is_refused_by_the_client(modal):
     said = modal("run", "examples/adr030/option3_literal.py::train", cwd=REPOSITORY, fails=True)
-    assert said.err == "Error: tiny_cats has no spec - might not be installed?\n"
+    assert said.complaint == "tiny_cats has no spec - might not be installed?"
     assert "cat or not" not in said.out

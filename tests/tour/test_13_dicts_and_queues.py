@@ -119,8 +119,8 @@ def test_a_queue_has_partitions_that_do_not_see_each_other(python, modal, write)
     assert "CLEARED 0" in said
     assert modal("queue", "peek", "-p", "left", "tour-work", "5").lines == ["x", "y"]
     assert modal("queue", "len", "--total", "tour-work").out.strip() == "2"
-    (row,) = [r for r in json.loads(modal("queue", "list", "--json").out) if r["name"] == "tour-work"]
-    assert (row["partitions"], row["total_size"]) == (1, 2)
+    (row,) = [r for r in modal("queue", "list", "--json").rows if r["name"] == "tour-work"]
+    assert (int(row["partitions"]), int(row["total_size"])) == (1, 2)
     modal("queue", "clear", "--all", "--yes", "tour-work")
     assert modal("queue", "len", "--total", "tour-work").out.strip() == "0"
     modal("queue", "delete", "--yes", "tour-work")

@@ -1,5 +1,7 @@
 """Classes: containers that prepare once, keep what they prepared, and tidy up when they end."""
 
+from tests.support import client
+
 
 def test_a_container_enters_once_and_serves_all_methods(modal, write):
     write(
@@ -225,8 +227,10 @@ def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
         )
         assert "no method `bark`" in said.text
         assert "is a class; look it up with modal.Cls.from_name(" in said.text
-        assert "which is 1, not 7" in said.text
-        assert "word='moin'" in modal("function", "variants", "tour-class-deployed/Greeter.*").out
+        if client.can("Cls.from_name(version=)"):
+            assert "which is 1, not 7" in said.text
+        if client.can("modal function variants"):
+            assert "word='moin'" in modal("function", "variants", "tour-class-deployed/Greeter.*").out
     finally:
         modal("app", "stop", "--yes", "tour-class-deployed")
 

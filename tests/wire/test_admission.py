@@ -56,7 +56,7 @@ def test_an_rpc_that_is_not_served_says_its_name(python, write, engine):
         """,
     )
     said = python("script.py", fails=True)
-    assert "Homeport does not serve the RPC AuthTokenGet yet" in said.err
+    assert "Homeport does not serve the RPC Sandbox" in said.err
 
 
 def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):
