@@ -65,6 +65,7 @@ from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
 from homeport.control.links import Links
 from homeport.control.logs import Logs
+from homeport.control.lookups import Lookups
 from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
@@ -210,16 +211,17 @@ def build(
     _connect(apps, calls, containers, schedules)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
+    lookups = Lookups(apps)
     gateway = Gateway(
         [
             AppServicer(apps, db),
             BlobServicer(blobs),
             CallServicer(calls, Chunks(db), containers, CallRecords(db, functions)),
-            ClassServicer(functions, apps),
+            ClassServicer(functions, apps, lookups),
             ClientServicer(),
             ContainerServicer(containers),
             EnvironmentServicer(environments),
-            FunctionServicer(functions, containers, apps),
+            FunctionServicer(functions, containers, lookups),
             LogServicer(logs),
             MountServicer(mounts, blobs),
             RouterAccessServicer(containers, access),

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from modal_proto import api_pb2
 
+from homeport.control import deployments
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
@@ -242,6 +243,26 @@ class CallWorld:
             client_version,
         )
         return definition
+
+    def have_image(self, image_id: str) -> None:
+        """Writes an image's row: a rollback wants to know that it is there."""
+        self.db._connection.execute(
+            "INSERT INTO images (image_id, state, definition, builder_version, created_at)"
+            " VALUES (?, 1, x'', '', 0)",
+            (image_id,),
+        )
+
+    def publish(
+        self, *definitions: Definition, app_id: str = APP, deployed: bool = False, at: float = 0.0
+    ) -> None:
+        """Publishes the app with these functions, by their newest definitions."""
+        request = api_pb2.AppPublishRequest(
+            app_id=app_id, function_ids={d.tag: d.function_id for d in definitions}
+        )
+        with self.db.transaction():
+            add = deployments.add_version if deployed else deployments.put_layout
+            add(self.db, request, "1.6.4", at or time.time())
+        self.containers.prepare_app(app_id)
 
     def call(self, function_id: str, *values: int, kind: int = UNARY, invocation: int = SYNC) -> str:
         """Makes a call with one input for each value; its id."""

@@ -9,6 +9,7 @@ from modal_proto import api_pb2
 from homeport.api.gateway import Caller
 from homeport.control import classes, deployments
 from homeport.control.apps import Apps
+from homeport.control.function_messages import stored_handle
 from homeport.plan.suggestions import nearest
 from homeport.store.database import Database
 
@@ -73,6 +74,18 @@ class AppServicer:
     ) -> api_pb2.AppPublishResponse:
         deployed_at = await self._apps.publish(request, caller.client_version)
         return api_pb2.AppPublishResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
+
+    async def AppRollback(
+        self, request: api_pb2.AppRollbackRequest, caller: Caller
+    ) -> api_pb2.AppRollbackResponse:
+        deployed_at = await self._apps.roll_back(request.app_id, request.version)
+        return api_pb2.AppRollbackResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
+
+    async def AppRollover(
+        self, request: api_pb2.AppRolloverRequest, caller: Caller
+    ) -> api_pb2.AppRolloverResponse:
+        deployed_at = await self._apps.roll_over(request.app_id)
+        return api_pb2.AppRolloverResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
 
     async def AppHeartbeat(self, request: api_pb2.AppHeartbeatRequest, caller: Caller) -> Empty:
         self._apps.heartbeat(request.app_id)
@@ -153,9 +166,10 @@ class AppServicer:
     ) -> api_pb2.AppDeploymentHistoryResponse:
         self._apps.get(request.app_id)
         rows = deployments.versions(self._database, request.app_id)
+        newest = rows[0]["version"] if rows else 0
         return api_pb2.AppDeploymentHistoryResponse(
-            app_deployment_histories=[self._deployment(row) for row in rows],
-            production_app_version=rows[0]["version"] if rows else 0,
+            app_deployment_histories=[self._deployment(row, newest) for row in rows],
+            production_app_version=newest,
         )
 
     async def AppSetTags(self, request: api_pb2.AppSetTagsRequest, caller: Caller) -> Empty:
@@ -191,7 +205,7 @@ class AppServicer:
                     )
         return known
 
-    def _deployment(self, row: sqlite3.Row) -> api_pb2.AppDeploymentHistory:
+    def _deployment(self, row: sqlite3.Row, newest: int) -> api_pb2.AppDeploymentHistory:
         entry = api_pb2.AppDeploymentHistory(
             app_id=row["app_id"],
             version=row["version"],
@@ -199,7 +213,9 @@ class AppServicer:
             deployed_at=row["deployed_at"],
             deployed_by=self._apps.user,
             tag=row["tag"],
-            deployment_type=api_pb2.DEPLOYMENT_TYPE_STANDARD,
+            deployment_type=row["type"],
+            rollback_version=row["rollback_version"],
+            rollback_allowed=newest - deployments.KEPT < row["version"] < newest,
         )
         if row["commit_info"]:
             entry.commit_info.ParseFromString(row["commit_info"])
@@ -231,7 +247,7 @@ class AppServicer:
         return [
             api_pb2.Object(
                 object_id=row["function_id"],
-                function_handle_metadata=api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"]),
+                function_handle_metadata=stored_handle(row["handle_metadata"], row["definition_id"]),
             )
-            for row in self._database.all("handle_metadata_of_app", app_id=app_id)
+            for row in self._database.all("functions_of_app", app_id=app_id)
         ]

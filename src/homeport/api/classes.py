@@ -6,13 +6,15 @@ from homeport.api.gateway import Caller
 from homeport.control.apps import Apps
 from homeport.control.classes import service_tag
 from homeport.control.functions import Functions
+from homeport.control.lookups import Lookups
 from homeport.model.ids import CLASS, new_id
 
 
 class ClassServicer:
-    def __init__(self, functions: Functions, apps: Apps) -> None:
+    def __init__(self, functions: Functions, apps: Apps, lookups: Lookups) -> None:
         self._functions = functions
         self._apps = apps
+        self._lookups = lookups
 
     async def ClassCreate(
         self, request: api_pb2.ClassCreateRequest, caller: Caller
@@ -25,9 +27,8 @@ class ClassServicer:
 
     async def ClassGet(self, request: api_pb2.ClassGetRequest, caller: Caller) -> api_pb2.ClassGetResponse:
         names = request.environment_name, request.app_name
-        class_id = self._apps.deployed_class(*names, request.object_tag)
-        function_id = self._apps.deployed_function(*names, service_tag(request.object_tag))
-        self._apps.require_version(*names, request.app_version)
+        class_id = self._lookups.class_id(*names, request.object_tag, request.app_version)
+        function_id = self._lookups.function_id(*names, service_tag(request.object_tag))
         metadata = api_pb2.ClassHandleMetadata(
             class_function_id=function_id,
             class_function_metadata=self._functions.get(function_id).handle,

@@ -3,16 +3,16 @@
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control.apps import Apps
 from homeport.control.containers import Containers
 from homeport.control.functions import Definition, Functions
+from homeport.control.lookups import Lookups
 
 
 class FunctionServicer:
-    def __init__(self, functions: Functions, containers: Containers, apps: Apps) -> None:
+    def __init__(self, functions: Functions, containers: Containers, lookups: Lookups) -> None:
         self._functions = functions
         self._containers = containers
-        self._apps = apps
+        self._lookups = lookups
 
     async def FunctionPrecreate(
         self, request: api_pb2.FunctionPrecreateRequest, caller: Caller
@@ -36,10 +36,9 @@ class FunctionServicer:
     async def FunctionGet(
         self, request: api_pb2.FunctionGetRequest, caller: Caller
     ) -> api_pb2.FunctionGetResponse:
-        function_id = self._apps.deployed_function(
-            request.environment_name, request.app_name, request.object_tag
+        function_id = self._lookups.function_id(
+            request.environment_name, request.app_name, request.object_tag, request.app_version
         )
-        self._apps.require_version(request.environment_name, request.app_name, request.app_version)
         definition = self._functions.get(function_id)
         return api_pb2.FunctionGetResponse(
             function_id=function_id, handle_metadata=definition.handle, function=definition.data

@@ -17,7 +17,6 @@ from typing import Final
 from modal_proto import api_pb2
 
 from homeport.control import deployments
-from homeport.control.classes import SERVICE
 from homeport.control.deployments import Layout
 from homeport.control.environments import Environments
 from homeport.control.heartbeats import CallLater, Heartbeats
@@ -50,7 +49,8 @@ class Apps:
 
     on_stop: run when an app stops: end its containers, fail its calls. The app counts as stopped when all
         have returned, and its log as complete when all of its tasks have finished.
-    on_publish: run after a deployed app got a new version: containers of older definitions may drain.
+    on_publish: run after an app was published: its new definitions are in effect, and containers of older
+        ones may drain.
     on_disconnect: run when a detached app lost its client: only its last triggered call goes on.
     pending: how many calls of an app are unfinished; set by whoever builds the calls.
     """
@@ -137,23 +137,6 @@ class Apps:
             )
         return row
 
-    def deployed_function(self, environment: str, app_name: str, tag: str) -> str:
-        """The id of a deployed function. Raises NotFoundError."""
-        return self._deployed_object(environment, app_name, tag, "Function")
-
-    def deployed_class(self, environment: str, app_name: str, tag: str) -> str:
-        """The id of a deployed class. Raises NotFoundError."""
-        return self._deployed_object(environment, app_name, tag, "Class")
-
-    def require_version(self, environment: str, app_name: str, version: int) -> None:
-        """Raises NotServedError for a version of a deployed app that is not its newest; 0 is any."""
-        newest = self.layout(self.deployed(environment, app_name)["app_id"]).version
-        if version and version != newest:
-            raise NotServedError(
-                f"Homeport runs the newest version of '{app_name}' only, which is {newest}, not {version}; "
-                "look it up without version=."
-            )
-
     def named(self, environment: str, name: str) -> tuple[sqlite3.Row | None, sqlite3.Row | None]:
         """The deployed app of a name, or else the one that had it last."""
         deployed = self._deployed(environment, name)
@@ -231,9 +214,23 @@ class Apps:
             with self._database.transaction():
                 deployments.put_layout(self._database, request, client_version, deployed_at)
                 self._set_state(row, state, heartbeat_at=self._now())
+            await self._published(request.app_id)
         if request.tags:
             self.set_tags(request.app_id, request.tags)
         return deployed_at
+
+    async def roll_back(self, app_id: str, version: int) -> float:
+        """Deploys an older version again, the one before the newest for a negative `version`; when it was.
+
+        Raises FailedPreconditionError, NotFoundError.
+        """
+        return await self._redeploy(
+            app_id, lambda at: deployments.roll_back(self._database, app_id, version, at)
+        )
+
+    async def roll_over(self, app_id: str) -> float:
+        """Deploys the newest version again, for new containers; when it was. Raises as `roll_back`."""
+        return await self._redeploy(app_id, lambda at: deployments.roll_over(self._database, app_id, at))
 
     def disconnect(self, app_id: str, reason: int, exception: str) -> None:
         """The client left. Without effect on deployed and stopped apps. Raises NotFoundError."""
@@ -298,25 +295,6 @@ class Apps:
             "app_by_name", environment=environment, name=name, state=api_pb2.APP_STATE_DEPLOYED
         )
 
-    def _deployed_object(self, environment: str, app_name: str, tag: str, kind: str) -> str:
-        app = self.deployed(environment, app_name)
-        layout = self.layout(app["app_id"])
-        found = (layout.function_ids if kind == "Function" else layout.class_ids).get(tag)
-        if found is None:
-            if kind == "Function" and tag.partition(".")[0] in layout.class_ids:
-                name = tag.partition(".")[0]
-                raise NotFoundError(
-                    f"'{name}' in the deployed app '{app_name}' is a class; look it up with "
-                    f"modal.Cls.from_name('{app_name}', '{name}')"
-                )
-            tags = {**layout.function_ids, **layout.class_ids}
-            names = ", ".join(sorted(tag for tag in tags if not tag.endswith(SERVICE))) or "nothing"
-            raise NotFoundError(
-                f"{kind} '{tag}' is not in the deployed app '{app_name}' (it has {names}); "
-                f"deploy a version that has it with: modal deploy FILE"
-            )
-        return found
-
     async def _deploy(
         self, row: sqlite3.Row, request: api_pb2.AppPublishRequest, client_version: str, deployed_at: float
     ) -> None:
@@ -330,8 +308,20 @@ class Apps:
         self._heartbeats.forget(row["app_id"])
         if older is not None and older["app_id"] != row["app_id"]:  # two first deployments at once
             self._begin_stop(older, f"replaced by {row['app_id']}", "")
+        await self._published(row["app_id"])
+
+    async def _redeploy(self, app_id: str, add_version: Callable[[float], None]) -> float:
+        if self.state(app_id) != api_pb2.APP_STATE_DEPLOYED:
+            raise FailedPreconditionError(f"App {app_id} is not deployed; deploy it with: modal deploy FILE")
+        deployed_at = self._now()
+        with self._database.transaction():
+            add_version(deployed_at)
+        await self._published(app_id)
+        return deployed_at
+
+    async def _published(self, app_id: str) -> None:
         for hook in self.on_publish:
-            await hook(row["app_id"])
+            await hook(app_id)
 
     def _set_state(self, row: sqlite3.Row, state: int, *, heartbeat_at: float | None) -> None:
         self._database.run(

@@ -71,6 +71,7 @@ class Containers:
         calls.attempts.on_timeout.append(self._timed_out)
         calls.on_cancelled.append(self._cancelled)
         functions.on_defined.append(self._defined)
+        functions.on_bound.append(self.settle)
 
     # ---- starting and ending
 
@@ -222,13 +223,18 @@ class Containers:
             self.lives.kill(task, f"Container {task_id} was stopped.")
 
     def prepare_app(self, app_id: str) -> None:
-        """A new version of the app is in use: containers of older definitions finish what they do."""
+        """A version of the app was published: containers of older definitions, and of functions that the app
+        has no more, finish what they do."""
+        self._functions.renew(app_id)
+        current = {d.function_id: d for d in self._functions.published(app_id)}
+        for function_id in current:
+            self._start_failures.forget(function_id)
+        self._placing.publish(app_id, list(current.values()))
         for task in list(self._tasks.values()):
-            if task.app_id == app_id:
-                current = self._functions.get(task.function_id)
-                if current.definition_id != task.definition.definition_id:
+            if task.app_id == app_id and not task.definition.is_build_step:
+                definition = current.get(task.function_id)
+                if definition is None or definition.definition_id != task.definition.definition_id:
                     self.lives.drain(task)
-        self._placing.soon()
 
     def stats(self, function_id: str) -> tuple[int, int, int]:
         """(inputs that wait, containers, inputs that run) of a function."""
@@ -254,8 +260,6 @@ class Containers:
     # ---- one container's life
 
     def _defined(self, definition: Definition) -> None:
-        self._start_failures.forget(definition.function_id)
-        self._placing.note(definition)
         if not definition.is_build_step:  # mostly its layer is there already
             self.lives.spawn(self._warm(definition))
 

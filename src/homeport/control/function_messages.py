@@ -134,6 +134,15 @@ def handle_of(data: api_pb2.FunctionData, app_id: str, definition_id: str) -> ap
     return handle
 
 
+def stored_handle(handle_metadata: bytes, definition_id: str) -> api_pb2.FunctionHandleMetadata:
+    """A handle as it was written, of the definition that it belongs to now: a rollover copies definitions."""
+    handle = api_pb2.FunctionHandleMetadata.FromString(handle_metadata)
+    handle.definition_id = definition_id
+    for method in handle.method_handle_metadata.values():
+        method.definition_id = definition_id
+    return handle
+
+
 def policy_of(policy: api_pb2.FunctionRetryPolicy) -> RetryPolicy:
     return RetryPolicy(
         limit=policy.retries,

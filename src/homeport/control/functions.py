@@ -1,27 +1,28 @@
 """Functions: their definitions as they came, and what the engine reads from them.
 
-A definition is stored as the bytes that came (api_pb2.FunctionData). `Definition` is a projection of it, kept
-in memory. What runs of it is left to containers.py, what is called of it to calls.py.
+A definition is stored as the bytes that came (api_pb2.FunctionData). `Definition` is a projection of the one
+that is in effect, kept in memory: deployments.py puts it in effect when the app is published. What runs of it
+is left to containers.py, what is called of it to calls.py.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from sqlite3 import Row
 from typing import Any
 
 from modal_proto import api_pb2
 
-from homeport.control import classes, variants
+from homeport.control import classes, deployments, variants
 from homeport.control import function_messages as messages
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
-from homeport.model.ids import FUNCTION, new_id
+from homeport.model.ids import DEFINITION, FUNCTION, new_id
 from homeport.plan import options, resources
 from homeport.plan.retries import RetryPolicy
 from homeport.store.database import Database
 
 _DEFAULT_TIMEOUT_S = 300.0
 _DEFAULT_SCALEDOWN_S = 60.0
-_DEFINITION = "de"  # the prefix of a definition's id
 _STOPPED = (api_pb2.APP_STATE_STOPPED, api_pb2.APP_STATE_STOPPING)
 
 
@@ -45,7 +46,7 @@ class Definition:
     max_containers: int
     buffer_containers: int
     scaledown_s: float
-    client_version: str = ""  # of the client that described it; '' is the engine's own
+    client_version: str  # of the client that described it, which its containers get; '' is the engine's own
     base_id: str = ""  # of a variant: the function that it was made of
     params: bytes = b""  # of a variant: the parameters of its class, as they came
 
@@ -81,20 +82,17 @@ class Functions:
         self._machine = machine
         self._gpu_required = gpu_required
         self._known: dict[str, Definition] = {}
-        self.on_defined: list[Callable[[Definition], None]] = []
+        self.on_defined: list[Callable[[Definition], None]] = []  # containers of it may be wanted soon
+        self.on_bound: list[Callable[[Definition], None]] = []  # a variant is in effect at once
 
     def precreate(
         self, request: api_pb2.FunctionPrecreateRequest
     ) -> tuple[str, api_pb2.FunctionHandleMetadata]:
         """Reserves an id for a function that is about to be defined. Raises NotFoundError for its app."""
         app = self._open_app(request.app_id)
-        function_id = self._existing(request.existing_function_id, app.app_id)
-        if function_id:
-            row = self._db.one("function_by_id", function_id=function_id)
-            assert row is not None
-            definition_id = row["definition_id"]
-        else:
-            function_id, definition_id = new_id(FUNCTION), new_id(_DEFINITION)
+        row = self._existing(request.existing_function_id, app.app_id)
+        function_id = row["function_id"] if row is not None else new_id(FUNCTION)
+        definition_id = row["definition_id"] if row is not None else new_id(DEFINITION)
         handle = api_pb2.FunctionHandleMetadata(
             function_name=request.function_name,
             function_type=request.function_type,
@@ -105,26 +103,18 @@ class Functions:
             app_id=app.app_id,
         )
         classes.add_methods(handle, request.method_definitions)
-        if not request.existing_function_id:
-            self._db.run(
-                "function_insert",
-                function_id=function_id,
-                definition_id=definition_id,
-                app_id=app.app_id,
-                tag=request.function_name,
-                definition=b"",
-                handle_metadata=handle.SerializeToString(),
-                is_build_step=False,
-                client_version="",
-                created_at=time.time(),
-            )
+        if row is None:
+            self._add(function_id, request.function_name, b"", handle, "")
         return function_id, handle
 
     def create(
         self, request: api_pb2.FunctionCreateRequest, client_version: str
     ) -> tuple[Definition, list[str]]:
-        """Defines a function, and says which of its options are not as asked for. Raises NotServedError for
-        those that Homeport does not serve."""
+        """Defines a function, and says which of its options are not as asked for. The definition of one that
+        the published app has already takes effect when the app is published again.
+
+        Raises NotServedError for options that Homeport does not serve.
+        """
         app = self._open_app(request.app_id)
         data = messages.data_of(request)
         if not data.ranked_functions:
@@ -133,10 +123,10 @@ class Functions:
         messages.check_timeouts(tag, data)
         messages.schedule_of(data.schedule)
         warnings = messages.judged(tag, data)
-        function_id = self._existing(request.existing_function_id, app.app_id) or new_id(FUNCTION)
-        definition_id = new_id(_DEFINITION)
-        handle = messages.handle_of(data, app.app_id, definition_id)
-        definition = self._project(function_id, definition_id, app.app_id, data, handle, client_version)
+        row = self._existing(request.existing_function_id, app.app_id)
+        function_id = row["function_id"] if row is not None else new_id(FUNCTION)
+        handle = messages.handle_of(data, app.app_id, new_id(DEFINITION))
+        definition = self._project(function_id, app.app_id, data, handle, client_version)
         if definition.grant.refusal:
             raise FailedPreconditionError(definition.grant.refusal)
         warnings.extend(definition.grant.warnings)
@@ -144,25 +134,26 @@ class Functions:
             warnings.append(
                 f"{tag}: min_containers= holds for each set of parameters, from its first use on."
             )
+        is_published = function_id in deployments.newest_layout(self._db, app.app_id).function_ids.values()
         with self._db.transaction():
-            fields: dict[str, Any] = {
-                "function_id": function_id,
-                "definition_id": definition_id,
-                "tag": tag,
-                "definition": data.SerializeToString(),
-                "handle_metadata": handle.SerializeToString(),
-                "is_build_step": definition.is_build_step,
-                "client_version": client_version,
-            }
-            if not self._db.run("function_define", **fields).rowcount:
-                self._db.run("function_insert", app_id=app.app_id, created_at=time.time(), **fields)
-            self._db.run("variants_reset", base_id=function_id)
-        self._known[function_id] = definition
-        self._tell_defined(definition)
-        for row in self._db.all("variants_of_function", base_id=function_id):
-            if self._known.pop(row["function_id"], None) is not None:
-                self._tell_defined(self.get(row["function_id"]))
+            written = data.SerializeToString()
+            is_build_step = definition.is_build_step
+            self._add(function_id, tag, written, handle, client_version, is_build_step=is_build_step)
+            if not is_published:
+                deployments.put_in_effect(self._db, {function_id: definition.definition_id})
+        if not is_published:
+            self.renew(app.app_id)
+        _tell(self.on_defined, definition)
         return definition, warnings
+
+    def published(self, app_id: str) -> list[Definition]:
+        """What is in effect of an app's newest version, variants included; of all apps for ''."""
+        return [self.get(row["function_id"]) for row in self._db.all("published_functions", app_id=app_id)]
+
+    def renew(self, app_id: str) -> None:
+        """A version of the app was published: its functions are read anew."""
+        for function_id in [d.function_id for d in self._known.values() if d.app_id == app_id]:
+            del self._known[function_id]
 
     def bind(self, request: api_pb2.FunctionBindParamsRequest) -> tuple[Definition, list[str]]:
         """The variant of a function with these parameters and options, the same one each time: its containers
@@ -182,7 +173,9 @@ class Functions:
         row = self._db.one("variant", **made_of)
         function_id = row["function_id"] if row is not None else new_id(FUNCTION)
         if row is None:
-            grant = self._project_variant("", base.function_id, made_of["params"], made_of["options"]).grant
+            base_row = self._db.one("function_by_id", function_id=base.function_id)
+            assert base_row is not None
+            grant = self._project_variant(base_row, "", **made_of).grant
             if grant.refusal:
                 raise FailedPreconditionError(grant.refusal)
             self._db.run(
@@ -197,7 +190,8 @@ class Functions:
         is_new = function_id not in self._known
         definition = self.get(function_id)
         if is_new:
-            self._tell_defined(definition)
+            _tell(self.on_defined, definition)
+            _tell(self.on_bound, definition)
         return definition, [*warnings, *(definition.grant.warnings if is_new else ())]
 
     def get(self, function_id: str) -> Definition:
@@ -206,28 +200,25 @@ class Functions:
         if known is not None:
             return known
         row = self._db.one("function_by_id", function_id=function_id)
-        if row is not None and row["base_id"]:
-            definition = self._project_variant(
-                function_id, row["base_id"], row["params"], row["options"], row["autoscaler"]
-            )
-            self._known[function_id] = definition
-            return definition
         if row is None or not row["definition"]:
             raise NotFoundError(f"Function {function_id} does not exist on this engine.")
-        data = api_pb2.FunctionData.FromString(row["definition"])
-        if row["autoscaler"]:
-            data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(row["autoscaler"]))
-        handle = api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"])
-        definition = self._project(
-            function_id, row["definition_id"], row["app_id"], data, handle, row["client_version"]
-        )
+        if row["base_id"]:
+            definition = self._project_variant(
+                row, function_id, row["base_id"], row["params"], row["options"], row["autoscaler"]
+            )
+        else:
+            data = api_pb2.FunctionData.FromString(row["definition"])
+            if row["autoscaler"]:
+                data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(row["autoscaler"]))
+            handle = messages.stored_handle(row["handle_metadata"], row["definition_id"])
+            definition = self._project(function_id, row["app_id"], data, handle, row["client_version"])
         self._known[function_id] = definition
         return definition
 
     def handles(self, app_id: str) -> list[tuple[str, api_pb2.FunctionHandleMetadata]]:
         """(function id, handle metadata) of each function of an app; no variants and steps of images."""
         return [
-            (row["function_id"], api_pb2.FunctionHandleMetadata.FromString(row["handle_metadata"]))
+            (row["function_id"], messages.stored_handle(row["handle_metadata"], row["definition_id"]))
             for row in self._db.all("functions_of_app", app_id=app_id)
         ]
 
@@ -264,11 +255,6 @@ class Functions:
         del self._known[function_id]
         return self.get(function_id), list(verdict.warnings)
 
-    def always_on(self) -> list[Definition]:
-        """Functions of running apps that keep containers although nothing waits."""
-        definitions = (self.get(row["function_id"]) for row in self._db.all("functions_of_live_apps"))
-        return [definition for definition in definitions if definition.min_containers]
-
     def variants(self, function_id: str) -> list[api_pb2.FunctionVariantInfo]:
         """The variants of a function, the newest first. Raises NotFoundError."""
         base = self.get(function_id)
@@ -281,26 +267,56 @@ class Functions:
             for row in self._db.all("variants_of_function", base_id=base.base_id or base.function_id)
         ]
 
-    def _tell_defined(self, definition: Definition) -> None:
-        for hook in self.on_defined:
-            hook(definition)
+    def _add(
+        self,
+        function_id: str,
+        tag: str,
+        definition: bytes,
+        handle: api_pb2.FunctionHandleMetadata,
+        client_version: str,
+        *,
+        is_build_step: bool = False,
+    ) -> None:
+        """Writes a definition, and the function where it is new."""
+        now = time.time()
+        with self._db.transaction():
+            self._db.run(
+                "function_insert",
+                function_id=function_id,
+                definition_id=handle.definition_id,
+                app_id=handle.app_id,
+                tag=tag,
+                is_build_step=is_build_step,
+                created_at=now,
+            )
+            self._db.run(
+                "definition_insert",
+                definition_id=handle.definition_id,
+                function_id=function_id,
+                definition=definition,
+                handle_metadata=handle.SerializeToString(),
+                client_version=client_version,
+                created_at=now,
+            )
 
     def _project_variant(
-        self, function_id: str, base_id: str, params: bytes, given: bytes, autoscaler: bytes = b""
+        self,
+        row: Row,
+        function_id: str,
+        base_id: str,
+        params: bytes,
+        options: bytes,
+        autoscaler: bytes = b"",
     ) -> Definition:
-        """A variant follows the newest definition of its function."""
-        row = self._db.one("function_by_id", function_id=base_id)
-        assert row is not None
+        """A variant has the definition of its function, whose `row` or own one tells it."""
         data = variants.applied(
-            api_pb2.FunctionData.FromString(row["definition"]), api_pb2.FunctionOptions.FromString(given)
+            api_pb2.FunctionData.FromString(row["definition"]), api_pb2.FunctionOptions.FromString(options)
         )
         messages.check_timeouts(row["tag"], data)
         data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(autoscaler))
         handle = messages.handle_of(data, row["app_id"], row["definition_id"])
         handle.base_function_id = base_id
-        plain = self._project(
-            function_id, row["definition_id"], row["app_id"], data, handle, row["client_version"]
-        )
+        plain = self._project(function_id, row["app_id"], data, handle, row["client_version"])
         return replace(
             plain, base_id=base_id, params=params, min_containers=data.autoscaler_settings.min_containers
         )
@@ -311,18 +327,18 @@ class Functions:
             raise FailedPreconditionError(f"App {app_id} has stopped; run or deploy it again.")
         return app
 
-    def _existing(self, function_id: str, app_id: str) -> str:
+    def _existing(self, function_id: str, app_id: str) -> Row | None:
+        """The function that a client says it has already; None where it says nothing."""
         if not function_id:
-            return ""
+            return None
         row = self._db.one("function_by_id", function_id=function_id)
         if row is None or row["app_id"] != app_id:
             raise NotFoundError(f"Function {function_id} does not exist in app {app_id}.")
-        return function_id
+        return row
 
     def _project(
         self,
         function_id: str,
-        definition_id: str,
         app_id: str,
         data: api_pb2.FunctionData,
         handle: api_pb2.FunctionHandleMetadata,
@@ -350,7 +366,7 @@ class Functions:
         timeout_s = float(function.timeout_secs) or _DEFAULT_TIMEOUT_S
         return Definition(
             function_id=function_id,
-            definition_id=definition_id,
+            definition_id=handle.definition_id,
             app_id=app_id,
             tag=data.function_name,
             function=function,
@@ -370,3 +386,8 @@ class Functions:
             scaledown_s=float(settings.scaledown_window) or _DEFAULT_SCALEDOWN_S,
             client_version=client_version,
         )
+
+
+def _tell(hooks: list[Callable[[Definition], None]], definition: Definition) -> None:
+    for hook in hooks:
+        hook(definition)

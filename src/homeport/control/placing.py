@@ -34,7 +34,7 @@ class Placing:
 
     def open(self) -> None:
         """Takes up the functions that keep containers though nothing waits."""
-        for definition in self._functions.always_on():
+        for definition in self._functions.published(""):
             self.note(definition)
         self.soon()
 
@@ -47,6 +47,14 @@ class Placing:
         """Looks once what happens now has happened."""
         if self._next is None and not self._is_closed:
             self._next = asyncio.get_running_loop().call_soon(self._look)
+
+    def publish(self, app_id: str, definitions: list[Definition]) -> None:
+        """The app has these functions now, and no others."""
+        for kept in [d for d in self._always_on.values() if d.app_id == app_id]:
+            del self._always_on[kept.function_id]
+        for definition in definitions:
+            self.note(definition)
+        self.soon()
 
     def note(self, definition: Definition) -> None:
         """A function was defined, or its settings changed: what failed before may work now."""
@@ -83,7 +91,7 @@ class Placing:
             starting=sum(not task.is_ready for task in tasks),
             blocked=sum(task.is_blocked for task in tasks),
             concurrency=definition.target_inputs,
-            min_containers=definition.min_containers,
+            min_containers=definition.min_containers if definition.function_id in self._always_on else 0,
             max_containers=definition.max_containers,
             buffer_containers=definition.buffer_containers,
             cpu=definition.grant.cpu,

@@ -83,16 +83,17 @@ class Schedules:
         version = self._db.one("newest_app_version", app_id=app_id)
         if version is None:  # it has not been published
             return
-        for function_id, handle in self._functions.handles(app_id):
+        for definition in self._functions.published(app_id):
+            if definition.base_id:  # a variant is only called by those who made it
+                continue
             try:
-                schedule = schedule_of(self._functions.get(function_id).data.schedule)
+                schedule = schedule_of(definition.data.schedule)
             except HomeportError as error:
-                logger.warning(
-                    "%s of %s is not called by its schedule: %s", handle.function_name, app_id, error
-                )
+                logger.warning("%s of %s is not called by its schedule: %s", definition.tag, app_id, error)
                 continue
             if schedule is not None:
-                self._plan(function_id, Due(app_id, schedule, version["deployed_at"], 0.0), self._now())
+                due = Due(app_id, schedule, version["deployed_at"], 0.0)
+                self._plan(definition.function_id, due, self._now())
 
     def _plan(self, function_id: str, due: Due, after: float) -> None:
         at = next_call(due.schedule, due.anchor, after)

@@ -1,8 +1,9 @@
 """Clears away what nothing has used for a month: images with their layers and logs, mounts, logs of tasks.
 
 Only decides what is in use and when to look; images.py and mounts.py remove their own. Nothing is removed
-that a deployed or running app names, that a task had within the month, or that was asked for within it. What
-this rule takes by mistake (an image that is run once a year) is made again by the next run.
+that a deployed or running app names, or named in its last ten versions, that a task had within the month, or
+that was asked for within it. What this rule takes by mistake (an image that is run once a year) is made again
+by the next run.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Final, Protocol
 
+from homeport.control.deployments import KEPT
 from homeport.model.home import Home
 from homeport.store.database import Database
 
@@ -68,6 +70,7 @@ class Sweep:
     async def look(self, now: float) -> bool:
         """One sweep; whether it came to its end."""
         before = now - KEPT_S
+        self._db.run("delete_unused_definitions", before=before, kept=KEPT)
         counts = [await part.sweep(before, self._named(before)) for part in self._parts]
         live = frozenset(row["id"] for row in self._db.all("ids_with_open_logs", before=before))
         logs = await asyncio.to_thread(_remove_logs, self._home.logs, before, live)
@@ -77,7 +80,7 @@ class Sweep:
         return None not in counts
 
     def _named(self, before: float) -> frozenset[str]:
-        """Ids of images and mounts that functions name, of apps that are there or were within the month."""
+        """Ids of images and mounts that definitions name, of apps that are there or were within the month."""
         rows = self._db.all("definitions_in_use", before=before)
         return frozenset(found.decode() for row in rows for found in _IDS.findall(row["definition"]))
 

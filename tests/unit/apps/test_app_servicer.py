@@ -9,6 +9,7 @@ from homeport.api.apps import AppServicer
 from homeport.api.client import ClientServicer
 from homeport.api.gateway import Caller
 from homeport.api.tasks import TaskServicer
+from homeport.control.lookups import Lookups
 from tests.support.world import World
 
 CALLER = Caller(None, {"x-modal-client-version": "1.6.4", "x-modal-token-id": "ak-1"})
@@ -19,12 +20,26 @@ def test_layout_and_objects_tell_what_the_newest_version_holds(world: World) -> 
     async def story() -> None:
         servicer = AppServicer(world.apps, world.database)
         app_id = world.new_app()
-        metadata = api_pb2.FunctionHandleMetadata(function_name="f", definition_id="de-1")
+        metadata = api_pb2.FunctionHandleMetadata(function_name="f", definition_id="de-of-fu-1")
         for function_id in ("fu-1", "fu-of-an-older-version"):
-            world.database._connection.execute(
-                "INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata,"
-                " created_at) VALUES (?, 'de-1', ?, 'f', x'', ?, 0)",
-                (function_id, app_id, metadata.SerializeToString()),
+            definition_id = f"de-of-{function_id}"
+            world.database.run(
+                "function_insert",
+                function_id=function_id,
+                definition_id=definition_id,
+                app_id=app_id,
+                tag="f",
+                is_build_step=False,
+                created_at=0,
+            )
+            world.database.run(
+                "definition_insert",
+                definition_id=definition_id,
+                function_id=function_id,
+                definition=b"",
+                handle_metadata=metadata.SerializeToString(),
+                client_version="1.6.4",
+                created_at=0,
             )
         await servicer.AppPublish(
             api_pb2.AppPublishRequest(
@@ -50,7 +65,7 @@ def test_layout_and_objects_tell_what_the_newest_version_holds(world: World) -> 
         )
         assert history.production_app_version == 1
         assert history.app_deployment_histories[0].commit_info.dirty
-        assert world.apps.deployed_class("main", "shop", "C") == "cs-1"
+        assert Lookups(world.apps).class_id("main", "shop", "C") == "cs-1"
 
     asyncio.run(story())
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from modal_proto import api_pb2
 
+from homeport.control.lookups import Lookups
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.plan.suggestions import nearest
 from tests.support.world import World, wait_until
@@ -204,12 +205,12 @@ def test_deploying_again_makes_a_version_and_keeps_the_app(world: World) -> None
         await world.apps.publish(publish(app_id, DEPLOYED, "shop", f="fu-1"), "1.6.4")
         await world.apps.publish(publish(app_id, DEPLOYED, "shop", f="fu-1", g="fu-2"), "1.6.4")
         assert world.apps.layout(app_id).version == 2
-        assert world.apps.deployed_function("", "shop", "g") == "fu-2"
+        assert Lookups(world.apps).function_id("", "shop", "g") == "fu-2"
         assert published == [app_id, app_id]
         with pytest.raises(NotFoundError, match=r"'h' is not in the deployed app 'shop' \(it has f, g\)"):
-            world.apps.deployed_function("main", "shop", "h")
+            Lookups(world.apps).function_id("main", "shop", "h")
         with pytest.raises(NotFoundError, match=r"App 'nothing' is not deployed.*modal deploy FILE$"):
-            world.apps.deployed_function("main", "nothing", "f")
+            Lookups(world.apps).function_id("main", "nothing", "f")
         world.apps.disconnect(app_id, api_pb2.APP_DISCONNECT_REASON_DEPLOYMENT_EXCEPTION, "")
         assert world.apps.state(app_id) == DEPLOYED
         await world.apps.stop(app_id, "user stopped from CLI")

@@ -21,14 +21,7 @@ class Clocked:
 
     def deploy(self, **fields: Any) -> str:
         definition = self.world.define(**fields)
-        request = api_pb2.AppPublishRequest(
-            app_id=APP,
-            function_ids={definition.tag: definition.function_id},
-            definition_ids={definition.function_id: definition.definition_id},
-        )
-        from homeport.control import deployments
-
-        deployments.add_version(self.world.db, request, "1.6.4", self.now)
+        self.world.publish(definition, deployed=True, at=self.now)
         self.schedules.publish(APP)
         return definition.function_id
 

@@ -94,13 +94,14 @@ def test_min_containers_of_a_class_with_parameters_are_kept_for_each_variant(pla
     async def scene(world: CallWorld) -> None:
         info = api_pb2.ClassParameterInfo(format=TYPED)
         base = define_class(world, class_parameter_info=info, autoscaler_settings={"min_containers": 1})
-        world.containers.settle(base)
+        world.publish(base)
         assert base.min_containers == 0
         tom = bind(world, base.function_id, b"Tom")
-        world.containers.settle(tom)
         assert world.runtime.specs[await world.container()].task_id
         assert world.containers.stats(tom.function_id)[1] == 1
-        assert {d.function_id for d in world.functions.always_on()} == {tom.function_id}
+        assert {d.function_id for d in world.functions.published(APP) if d.min_containers} == {
+            tom.function_id
+        }
 
     play(scene)
 

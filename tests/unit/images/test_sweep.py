@@ -14,7 +14,7 @@ from homeport.control.mounts import Mounts, tree_file
 from homeport.control.sweep import KEPT_S, Sweep
 from homeport.model.errors import NotFoundError
 from homeport.model.home import Home
-from homeport.model.ids import APP, FUNCTION, IMAGE, TASK, new_id
+from homeport.model.ids import APP, DEFINITION, FUNCTION, IMAGE, TASK, new_id
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
 from tests.unit.images.workshop import Shop, Workshop, definition
@@ -209,8 +209,22 @@ def _add_function(db: Database, image_id: str, stopped_at: float | None) -> None
     )
     data = api_pb2.FunctionData()
     data.ranked_functions.add().function.image_id = image_id
-    db._connection.execute(
-        "INSERT INTO functions (function_id, definition_id, app_id, tag, definition, handle_metadata,"
-        " created_at) VALUES (?, 'de-1', ?, 'f', ?, x'', 1)",
-        (new_id(FUNCTION), app_id, data.SerializeToString()),
+    function_id, definition_id = new_id(FUNCTION), new_id(DEFINITION)
+    db.run(
+        "function_insert",
+        function_id=function_id,
+        definition_id=definition_id,
+        app_id=app_id,
+        tag="f",
+        is_build_step=False,
+        created_at=1,
+    )
+    db.run(
+        "definition_insert",
+        definition_id=definition_id,
+        function_id=function_id,
+        definition=data.SerializeToString(),
+        handle_metadata=b"",
+        client_version="1.6.4",
+        created_at=1,
     )

@@ -72,9 +72,9 @@ UPDATE apps SET state = :state, stopped_at = :stopped_at WHERE app_id = :app_id;
 -- The layout of an ephemeral app is its version 0 and may be published again; others are written once.
 -- name: put_app_version
 INSERT INTO app_versions (app_id, version, function_ids, class_ids, definition_ids, client_version, tag,
-                          commit_info, deployed_at)
+                          commit_info, deployed_at, type, rollback_version)
 VALUES (:app_id, :version, :function_ids, :class_ids, :definition_ids, :client_version, :tag,
-        :commit_info, :deployed_at)
+        :commit_info, :deployed_at, :type, :rollback_version)
 ON CONFLICT (app_id, version) DO UPDATE SET
     function_ids = excluded.function_ids, class_ids = excluded.class_ids,
     definition_ids = excluded.definition_ids, deployed_at = excluded.deployed_at;
@@ -85,8 +85,8 @@ SELECT * FROM app_versions WHERE app_id = :app_id ORDER BY version DESC LIMIT 1;
 -- name: app_versions_of_app
 SELECT * FROM app_versions WHERE app_id = :app_id AND version > 0 ORDER BY version DESC;
 
--- name: handle_metadata_of_app
-SELECT function_id, handle_metadata FROM functions WHERE app_id = :app_id AND base_id IS NULL;
+-- name: app_version
+SELECT * FROM app_versions WHERE app_id = :app_id AND version = :version;
 
 -- name: unfinished_tasks_of_app
 SELECT task_id FROM tasks WHERE app_id = :app_id AND finished_at IS NULL;

@@ -1,9 +1,22 @@
 -- What is in use, for the sweep of what is not. Times are seconds since the epoch.
 
--- Functions of apps that are there, or were there since :before.
+-- Definitions that are not in effect, came before :before, and belong to none of the newest :kept versions of an app:
+-- nobody can bring them back.
+-- name: delete_unused_definitions
+DELETE FROM definitions
+WHERE created_at < :before
+    AND definition_id NOT IN (SELECT definition_id FROM functions)
+    AND definition_id NOT IN (
+        SELECT entry.value FROM app_versions JOIN json_each(app_versions.definition_ids) AS entry
+        WHERE version > (
+            SELECT max(version) FROM app_versions AS newest WHERE newest.app_id = app_versions.app_id
+        ) - :kept
+    )
+
+-- Definitions of apps that are there, or were there since :before.
 -- name: definitions_in_use
-SELECT functions.definition FROM functions JOIN apps USING (app_id)
-WHERE apps.stopped_at IS NULL OR apps.stopped_at >= :before OR functions.created_at >= :before
+SELECT definitions.definition FROM definitions JOIN functions USING (function_id) JOIN apps USING (app_id)
+WHERE apps.stopped_at IS NULL OR apps.stopped_at >= :before OR definitions.created_at >= :before
 
 -- Tasks and apps to whose logs something may still be written.
 -- name: ids_with_open_logs
