@@ -95,8 +95,9 @@ async def _ensure_dependencies(
     pins = source / f"modal/builder/{builder_version}.txt"
     if not pins.is_file():
         raise FailedPreconditionError(
-            f"The modal client {client_version} knows no image builder version {builder_version}; Homeport "
-            "serves 2025.06. Remove image_builder_version from the client's configuration."
+            f"The modal client {client_version} knows no image builder version {builder_version}, for which "
+            "this image was described: upgrade the client, or choose 2025.06 for the environment (modal "
+            "environment update) or in the client's configuration."
         )
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()
 
@@ -118,11 +119,19 @@ async def _client_source(home: Home, store: LayerStore, client_version: str) -> 
         return _environment()
 
     async def fill(tree: Path) -> dict[str, Any]:
-        await run_uv(
-            home,
-            *("pip", "install", "--python", sys.executable, "--target", str(tree)),
-            *("--only-binary", ":all:", "--no-compile-bytecode", "--no-deps", f"modal=={client_version}"),
-        )
+        try:
+            await run_uv(
+                home,
+                *("pip", "install", "--python", sys.executable, "--target", str(tree)),
+                *("--only-binary", ":all:", "--no-compile-bytecode", "--no-deps", f"modal=={client_version}"),
+            )
+        except FailedPreconditionError as error:
+            raise FailedPreconditionError(
+                f"A container gets the client that described it, and this machine's package index gave no "
+                f"modal {client_version}: {str(error).splitlines()[-1].strip()} "
+                f"Install modal=={metadata.version('modal')} where you run it, or let pip or uv of this "
+                "machine know an index that has the version."
+            ) from None
         # the client names the range of this one, its own base images the version: the newest in range serves
         wanted = [
             line.split(";")[0]

@@ -46,6 +46,23 @@ def test_missing_pins_are_replaced_one_by_one(
     assert len(said) == 2
 
 
+def test_a_version_that_cannot_be_had_is_one_sentence(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_such_version(*given: object) -> str:
+        raise FailedPreconditionError("`uv pip install …` failed:\nnoise\n  cause: there is no modal==9.9.9.")
+
+    monkeypatch.setattr(client_bundle, "run_uv", no_such_version)
+
+    async def use(shop: Shop) -> None:
+        with pytest.raises(FailedPreconditionError) as refusal:
+            await client_bundle._client_source(workshop.home, shop.images._store, "9.9.9")
+        assert "\n" not in str(refusal.value)
+        assert "gave no modal 9.9.9: cause: there is no modal==9.9.9. Install modal==" in str(refusal.value)
+
+    workshop.run(use)
+
+
 def test_a_version_that_is_none_is_refused(workshop: Workshop, tmp_path: Path) -> None:
     python = PythonLayer(tmp_path, "3.11", "3.11.2", "")
 
