@@ -108,6 +108,8 @@ class ImageParts(ImageSource, Protocol):
 
     async def sweep(self, before: float, named: frozenset[str]) -> int | None: ...
 
+    def app_stopped(self, app_id: str) -> None: ...
+
     functions: FunctionRunner | None
 
 
@@ -208,7 +210,7 @@ def build(
     execs = Execs(runtime)
     containers.on_exec = execs.changed
     access = Access(token.token_secret.encode())
-    _connect(apps, calls, containers, schedules)
+    _connect(apps, calls, containers, schedules, images)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
     lookups = Lookups(apps)
@@ -418,11 +420,14 @@ def _stored(
     return Stored(expiry, answers, dicts, queues, servicers)
 
 
-def _connect(apps: Apps, calls: Calls, containers: Containers, schedules: Schedules) -> None:
+def _connect(
+    apps: Apps, calls: Calls, containers: Containers, schedules: Schedules, images: ImageParts
+) -> None:
     """What happens in one part when something happens in another."""
 
     async def stop(app_id: str) -> None:
         schedules.forget(app_id)
+        images.app_stopped(app_id)
         calls.stop_app(app_id, f"App {app_id} was stopped.")
         await containers.stop_app(app_id)
 

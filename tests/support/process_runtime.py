@@ -152,6 +152,9 @@ class FakeImages:
     def env_origins(self, image_id: str) -> dict[str, str]:
         return {}
 
+    def app_stopped(self, app_id: str) -> None:
+        return None
+
     async def sweep(self, before: float, named: frozenset[str]) -> int | None:
         return 0
 

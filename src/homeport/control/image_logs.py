@@ -13,6 +13,7 @@ from homeport.model.home import Home
 from homeport.plan.log_records import STDOUT, SYSTEM, Record, decode, encode
 
 _BLOCK_BYTES = 256 * 1024
+_MOST_BYTES = 64 * 1024 * 1024  # of what steps print: one that never stops must not fill the disk
 
 
 class ImageLog:
@@ -21,16 +22,23 @@ class ImageLog:
     def __init__(self, home: Home, image_id: str) -> None:
         self._file = log_path(home, image_id).open("ab", buffering=0)
         self._waiting: list[asyncio.Future[None]] = []
+        self._left_bytes = _MOST_BYTES
 
     def write(self, text: str) -> None:
         """Output of a step."""
-        self._write(STDOUT, text)
+        if self._left_bytes > 0:
+            self._left_bytes -= len(text)
+            self._write(STDOUT, text)
+            if self._left_bytes <= 0:
+                self.say(f"\n(more than {_MOST_BYTES >> 20} MiB of output: the rest is left out)\n")
 
     def say(self, text: str) -> None:
         """A line of the engine's own."""
         self._write(SYSTEM, text)
 
     def _write(self, fd: int, text: str) -> None:
+        if self._file.closed:  # its build ended; the step goes on for another that waits for it
+            return
         self._file.write(encode(time.time(), fd, text.encode("utf-8", "replace")))
         self.wake()
 

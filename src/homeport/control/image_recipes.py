@@ -59,7 +59,8 @@ class Recipes:
             sorted(definition.build_args.items()),
             sorted(self._secret_values(definition)),
             definition.builder_version,
-            definition.function and definition.function.parts,
+            # each client's function is its own: what calls it may end with its app
+            definition.function and definition.function.function_id,
         )
         return sha256(json.dumps(parts).encode()).hexdigest()
 

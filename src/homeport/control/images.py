@@ -70,7 +70,9 @@ class _Build:
     image_id: str
     log: ImageLog
     task: asyncio.Task[None]
+    app_id: str
     followers: int = 0
+    grace_s: float = _ABANDONED_S
     abandoned: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager
@@ -82,12 +84,18 @@ class _Build:
         finally:
             self.followers -= 1
             if not self.followers:
-                self.end_unless_followed(_ABANDONED_S)
+                self.end_unless_followed(self.grace_s)
 
     def keep(self) -> None:
         if self.abandoned is not None:
             self.abandoned.cancel()
             self.abandoned = None
+
+    def app_stopped(self) -> None:
+        """Its client will not come back; perhaps others follow the build."""
+        self.grace_s = 0.0
+        if not self.followers:
+            self.end_unless_followed(0.0)
 
     def end_unless_followed(self, within_s: float) -> None:
         self.keep()
@@ -249,6 +257,12 @@ class Images:
             self._bundles[image_id, client_version] = known
         return known
 
+    def app_stopped(self, app_id: str) -> None:
+        """Ends the app's builds, unless clients of others follow them."""
+        for build in list(self._builds.values()):
+            if build.app_id == app_id:
+                build.app_stopped()
+
     async def sweep(self, before: float, named: frozenset[str]) -> int | None:
         """Removes images that nothing used since `before`, with their logs, and steps' layers that no image
         has. Returns how many images; None while something is being built."""
@@ -293,7 +307,7 @@ class Images:
         image_id = self._add(definition)
         log = ImageLog(self._home, image_id)
         task = asyncio.create_task(self._run(image_id, definition, log), name=f"build {image_id}")
-        build = self._builds[image_id] = _Build(image_id, log, task)
+        build = self._builds[image_id] = _Build(image_id, log, task, definition.app_id)
         build.end_unless_followed(_JOINED_WITHIN_S)
         if not is_forced:
             self._recipes_running[digest] = image_id

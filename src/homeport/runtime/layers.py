@@ -10,8 +10,10 @@ image_builder.py to say.
 import asyncio
 import hashlib
 import json
+import logging
 import secrets
 from base64 import b32encode
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +21,8 @@ from typing import Any, cast
 from homeport.model.home import Home
 from homeport.runtime.commands import remove_tree
 from homeport.runtime.identity import own
+
+logger = logging.getLogger(__name__)
 
 _NAME_LENGTH = 13  # 65 bits of the key: short, because an overlay's options hold 4 KiB
 
@@ -35,6 +39,7 @@ class LayerStore:
     def __init__(self, home: Home) -> None:
         self._root = self.root = home.layers
         self._building: dict[str, asyncio.Task[Path]] = {}
+        self._waiting: Counter[asyncio.Task[Path]] = Counter()
 
     def path(self, key: str) -> Path:
         return self._root / layer_name(key)
@@ -56,7 +61,7 @@ class LayerStore:
     async def make(self, key: str, fill: Callable[[Path], Awaitable[Mapping[str, Any] | None]]) -> Path:
         """The layer with this key, made by `fill(tree)` if it is not there; `fill` returns facts about it.
 
-        The making goes on when a caller gives up: another may wait for it, and the next one finds it.
+        The making goes on when a caller gives up, as long as another waits for it.
         """
         final = self.path(key)
         if final.is_dir():
@@ -66,10 +71,25 @@ class LayerStore:
             task = asyncio.create_task(self._make(final, fill))
             self._building[key] = task
             task.add_done_callback(lambda ended: self._forget(key, ended))
-        return await asyncio.shield(task)
+        self._waiting[task] += 1
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if self._waiting[task] == 1 and not task.done():
+                self._forget(key, task)  # who asks from now on starts anew
+                task.cancel()
+                await asyncio.wait([task])
+            raise
+        finally:
+            self._waiting[task] -= 1
+            if not self._waiting[task]:
+                del self._waiting[task]
 
     def _forget(self, key: str, ended: asyncio.Task[Path]) -> None:
-        self._building.pop(key, None)
+        if self._building.get(key) is ended:
+            del self._building[key]
+        if not ended.done():
+            return
         if not ended.cancelled():
             ended.exception()  # whoever waited was told; perhaps nobody waits any more
 
@@ -133,7 +153,12 @@ class LayerStore:
     def sweep(self) -> None:
         """Removes what a killed engine left half made. Only for the one engine of this home, at its start."""
         for folder in self._root.glob("tmp-*"):
-            remove_tree(folder)
+            try:
+                remove_tree(folder)
+            except (
+                OSError
+            ) as error:  # a step of the engine before is dying and still writes: the next one does
+                logger.warning("%s could not be removed: %s", folder, error)
 
     def _facts_file(self, layer: Path) -> Path:
         return self._root / f"{layer.name}.json"

@@ -90,6 +90,31 @@ def test_one_who_gives_up_does_not_stop_the_others(home: Home) -> None:
     asyncio.run(use())
 
 
+def test_what_nobody_waits_for_any_more_is_ended_and_may_be_begun_again(home: Home) -> None:
+    ended = []
+
+    async def forever(tree: Path) -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.append(tree)
+
+    async def use() -> None:
+        store = LayerStore(home)
+        callers = [asyncio.create_task(store.make("key", forever)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        callers[0].cancel()
+        await asyncio.sleep(0.01)
+        assert not ended
+        callers[1].cancel()
+        await asyncio.wait(callers)
+        assert len(ended) == 1
+        assert list(home.layers.iterdir()) == []
+        assert (await store.make("key", fill)).is_dir()
+
+    asyncio.run(use())
+
+
 def test_closing_stops_what_is_being_made(home: Home) -> None:
     async def forever(tree: Path) -> None:
         await asyncio.sleep(600)
