@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,7 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None])
         raise ContainerStartError("proot is gone from this machine: apt-get install proot")
     root = command.upper.with_name(command.upper.name + ".root")
     etc = command.upper.with_name(command.upper.name + ".etc")
+    kept = _MemoryFiles(command)
     try:
         for folder in (command.upper, root, etc):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -103,7 +105,17 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None])
             "binds": [
                 *([str(bind.source), bind.target, bind.read_only] for bind in command.binds),
                 *(_cover(etc, name, text) for name, text in etc_files("modal").items()),
+                *kept.binds,
             ],
+            "views": [
+                {
+                    "layers": [str(layer) for layer in shown.layers],
+                    "host_usr": shown.host_usr,
+                    "target": shown.target,
+                }
+                for shown in command.views
+            ],
+            "work": command.work,
             "volumes": [],
             "etc": {},
             "workdir": command.workdir,
@@ -112,8 +124,36 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None])
         }
         return await _launch({"mode": "command", "spec": spec}, on_output)
     finally:
-        for folder in (root, etc, root.with_name(root.name + ".none")):
+        kept.remove()
+        for folder in (
+            root,
+            etc,
+            root.with_name(root.name + ".none"),
+            *root.parent.glob(f"{root.name}.view-*"),
+        ):
             await asyncio.to_thread(remove_tree, folder)
+
+
+class _MemoryFiles:
+    """A step's secrets and folders in memory, for proot to bind."""
+
+    def __init__(self, command: CommandSpec) -> None:
+        self.binds: list[list[Any]] = []
+        self._folder: Path | None = None
+        if not command.texts and not command.memory_folders:
+            return
+        self._folder = Path(tempfile.mkdtemp(prefix="homeport-", dir="/dev/shm"))
+        for number, (target, text) in enumerate(command.texts.items()):
+            file = self._folder / f"text-{number}"
+            file.write_text(text, encoding="utf-8")
+            self.binds.append([str(file), target, True])
+        for number, target in enumerate(command.memory_folders):
+            (self._folder / f"folder-{number}").mkdir()
+            self.binds.append([str(self._folder / f"folder-{number}"), target, False])
+
+    def remove(self) -> None:
+        if self._folder is not None:
+            remove_tree(self._folder)
 
 
 def _cover(folder: Path, name: str, text: str) -> list[Any]:

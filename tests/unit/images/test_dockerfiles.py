@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from homeport.model.errors import InvalidError
+from homeport.runtime import identity, isolation, proot_view
 from tests.unit.images.workshop import PRELUDE, EndedError, Shop, Workshop
 
 BASE = PRELUDE[0]
@@ -243,6 +244,43 @@ def test_mounts_of_a_step(workshop: Workshop, tmp_path: Path) -> None:
         assert not any(b"very-secret" in path.read_bytes() for path in found)
 
     workshop.run(use)
+
+
+def test_the_same_without_namespaces(workshop: Workshop) -> None:
+    if problem := proot_view.problem():
+        pytest.skip(f"proot cannot be used here: {problem}")
+    workshop.secrets.known["st-proot"] = {"KEY": "very-secret"}
+
+    async def use(shop: Shop) -> None:
+        base = await shop.base()  # a Python is made outside of containers
+        isolation.choose(isolation.PROOT)
+        identity.has_own_uid.cache_clear()
+        image = await shop.build(
+            f"{BASE} AS one",
+            "RUN mkdir /made && echo made > /made/file && ln -s /made /link",
+            BASE,
+            "WORKDIR /work",
+            "COPY --from=one /made/file /link/file /usr/bin/env there/",
+            "COPY <<EOF note",
+            "text",
+            "EOF",
+            "RUN --mount=type=secret,id=KEY --mount=type=tmpfs,target=/fast --mount=type=cache,target=/c "
+            'touch /fast/x /c/x && test "$(cat /run/secrets/KEY)" = very-secret',
+            "RUN --mount=type=bind,from=one,source=/made,target=/shown cat /shown/file > /from-stage",
+            secret_ids=("st-proot",),
+        )
+        isolation.choose(isolation.NAMESPACES)
+        identity.has_own_uid.cache_clear()
+        script = "cat there/file note /from-stage; there/env true && ls /fast /shown /run/secrets/KEY 2>&1"
+        answer = (await shop.look(image, script)).split("\n")
+        assert answer[:3] == ["made", "text", "made"]
+        assert base
+
+    try:
+        workshop.run(use)
+    finally:
+        isolation.choose(isolation.NAMESPACES)
+        identity.has_own_uid.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def _copy(work: dict[str, Any]) -> None:
     root = Root(work["root"])
     found = []
     for source in work["sources"]:
-        matches = _find(Root(source["place"]), source["name"], source)
+        matches = _find(Root(source["place"], source.get("usr")), source["name"], source)
         if not matches:
             raise WorkError(
                 "{} takes {!r}, which {} does not hold.".format(

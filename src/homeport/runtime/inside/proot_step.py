@@ -12,7 +12,7 @@ import socket
 import stat
 from typing import Any
 
-from . import entry, kernel, messages, prooted
+from . import entry, kernel, messages, proot_work, prooted
 from .host import HostPaths
 
 _NOT_OF_IMAGES = frozenset(("dev", "proc", "sys"))
@@ -22,10 +22,13 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
     """Runs the command to its end. When the engine closes the channel, or dies, so does the command."""
     try:
         kernel.adopt_orphans()
+        proot_work.show_views(spec)
         prooted.assemble(spec)
         root = spec["proot"]["root"]
         before = scan(root)
         proot = os.fork()
+        if proot == 0 and spec.get("work"):
+            proot_work.become(spec)
         if proot == 0:
             prooted.become_command(spec, (1, 1))
         os.dup2(os.open("/dev/null", os.O_WRONLY), 1)  # the end of the output is the end of the command

@@ -14,10 +14,11 @@ _MOST_LINKS = 40
 
 
 class Root:
-    """A tree at `path`, which may be `/`."""
+    """A tree at `path`, which may be `/`. `usr`: a folder that lies under its /usr."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, usr: str | None = None) -> None:
         self.path = path.rstrip("/")
+        self.usr = usr
 
     def resolve(self, path: str, *, follow_last: bool = True) -> str:
         """The place of an absolute path of the tree; what does not exist is kept as it is named."""
@@ -47,7 +48,10 @@ class Root:
         return place[len(self.path) :] or "/"
 
     def _place(self, parts: list[str]) -> str:
-        return "/".join([self.path, *parts]) or "/"
+        place = "/".join([self.path, *parts]) or "/"
+        if self.usr is not None and parts[:1] == ["usr"] and not os.path.lexists(place):
+            return "/".join([self.usr, *parts[1:]])
+        return place
 
 
 def _link_target(place: str) -> str | None:
