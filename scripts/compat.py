@@ -21,6 +21,7 @@ from homeport.runtime.package_sources import read_package_sources
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "tests" / "clients" / "python"
 JAVASCRIPT = ROOT / "tests" / "clients" / "js"
+OLDEST_NODE = 20
 
 
 def versions() -> list[str]:
@@ -47,9 +48,14 @@ def ensure_javascript() -> Path:
 
     Raises LookupError with the reason where it cannot be had.
     """
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
         raise LookupError("this machine has no node and npm")
+    shown = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
+    if not shown.startswith("v") or int(shown[1:].split(".")[0]) < OLDEST_NODE:
+        raise LookupError(
+            f"this machine's node is {shown}; the library is tried with {OLDEST_NODE} and later"
+        )
     place = ROOT / ".venv-compat-js"
     files = [JAVASCRIPT / "package.json", JAVASCRIPT / "package-lock.json"]
 

@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down which RPCs the official client made in each test that passed.
+"""A pytest plugin that writes down which RPCs the official clients made in each test that passed.
 
     .venv/bin/python -m pytest tests/wire tests/tour -p tests.support.record_rpcs
 
@@ -17,7 +17,8 @@ import pytest
 from tests.support.account import Account
 
 FILE = Path(__file__).resolve().parents[1] / "rpcs.json"
-_COMMANDS = frozenset({"modal", "python", "homeport", "terminal"})  # fixtures that run the official client
+# fixtures that run an official client
+_COMMANDS = frozenset({"modal", "python", "homeport", "terminal", "javascript", "older"})
 _SERVED = re.compile(r"serving ([A-Z]\w+) ")
 
 

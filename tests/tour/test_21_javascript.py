@@ -35,6 +35,12 @@ def node(engine, folder, node_modules):
 
 
 @pytest.fixture
+def javascript(node):
+    """`node` for scripts that use the official library."""
+    return node
+
+
+@pytest.fixture
 def deployed(modal, write):
     """The Python side: an app, and a Secret."""
     write("app.py", (compat.JAVASCRIPT / "app.py").read_text())
@@ -54,27 +60,23 @@ def passed(node, write, topic):
     return int(ended["pass"])
 
 
-def test_functions_classes_queues_and_storage_from_javascript(node, write, deployed):
-    assert {topic: passed(node, write, topic) for topic in ("functions", "classes", "queues", "storage")} == {
-        "functions": 15,
-        "classes": 4,
-        "queues": 6,
-        "storage": 7,
-    }
+def test_functions_classes_queues_and_storage_from_javascript(javascript, write, deployed):
+    tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7}
+    assert {topic: passed(javascript, write, topic) for topic in tests} == tests
 
 
 def test_grpc_s_own_javascript_implementation_understands_the_engine(node, write):
     assert passed(node, write, "interop") == 8
 
 
-def test_the_example_of_the_documentation_runs(modal, node, write):
+def test_the_example_of_the_documentation_runs(modal, javascript, write):
     page = (Path(REPOSITORY) / "docs" / "clients.md").read_text()
     blocks = dict(re.findall(r"```(python|js)\n(.*?)```", page, re.DOTALL))
     write("app.py", blocks["python"])
     write("call.mjs", blocks["js"])
     modal("deploy", "app.py")
     try:
-        said = node("call.mjs").lines
+        said = javascript("call.mjs").lines
     finally:
         modal("app", "stop", "--yes", "greetings")
     assert [line for line in said if not line.startswith(("#", "TAP", "1..", "ok"))] == [
@@ -82,3 +84,28 @@ def test_the_example_of_the_documentation_runs(modal, node, write):
         "hello Tom",
         "6",
     ]
+
+
+def test_a_spawned_call_outlives_a_killed_engine_and_is_found_by_its_id(engine, javascript, write, deployed):
+    write(
+        "spawn.mjs",
+        """
+        import { ModalClient } from "modal";
+
+        const wait = await new ModalClient().functions.fromName("js-app", "wait");
+        console.log("SPAWNED", (await wait.spawn([1])).functionCallId);
+        """,
+    )
+    write(
+        "get.mjs",
+        """
+        import { ModalClient } from "modal";
+
+        const call = await new ModalClient().functionCalls.fromId(process.argv[2]);
+        console.log("RESULT", await call.get());
+        """,
+    )
+    (call_id,) = re.findall(r"SPAWNED (fc-\w+)", javascript("spawn.mjs").out)
+    engine.kill()
+    engine.start()
+    assert "RESULT done" in javascript("get.mjs", call_id).lines
