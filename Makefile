@@ -31,10 +31,12 @@ lint: setup-dev  ## format and lint, without changing anything
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
 
-check: lint  ## lint, types, layers, generated docs current
+check: lint  ## lint, types, layers, generated docs current, migrations numbered
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m homeport.api.coverage --check
+	@ls src/homeport/store/migrations | grep '[.]sql$$' | cut -c 1-4 | uniq -d | sed 's/$$/ is the number of two migrations/' | \
+		{ ! grep .; }
 
 fix: setup-dev  ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix $(CODE)
