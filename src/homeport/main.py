@@ -39,7 +39,8 @@ from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
 from homeport.api.queues import QueueServicer
-from homeport.api.router_access import RouterAccessServicer
+from homeport.api.router_access import RouterAccess, RouterAccessServicer
+from homeport.api.sandboxes import SandboxServicer
 from homeport.api.secrets import SecretServicer
 from homeport.api.tasks import TaskServicer
 from homeport.api.volumes import VolumeServicer
@@ -70,6 +71,8 @@ from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
 from homeport.control.queue_objects import QueueObjects
+from homeport.control.sandbox_output import SandboxOutput
+from homeport.control.sandboxes import Sandboxes
 from homeport.control.schedules import Schedules
 from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
@@ -136,6 +139,8 @@ class Engine:
     calls: Calls
     containers: Containers
     execs: Execs
+    sandboxes: Sandboxes
+    starter: Starter
     runtime: ContainerRuntime
     gateway: Gateway
     volumes: VolumeService
@@ -209,7 +214,12 @@ def build(
     schedules = Schedules(db, functions, calls)
     execs = Execs(runtime)
     containers.on_exec = execs.changed
+    sandboxes = Sandboxes(db, machine, functions, secrets, containers, execs, gpu_required=gpu_required)
     access = Access(token.token_secret.encode())
+    router_access = RouterAccess(containers, access)
+    command_router = CommandRouterServicer(
+        execs, ExecRequests(secrets), access, SandboxOutput(home, db, execs.change)
+    )
     _connect(apps, calls, containers, schedules, images)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
@@ -226,7 +236,8 @@ def build(
             FunctionServicer(functions, containers, lookups),
             LogServicer(logs),
             MountServicer(mounts, blobs),
-            RouterAccessServicer(containers, access),
+            RouterAccessServicer(router_access, access),
+            SandboxServicer(sandboxes, apps, logs, router_access),
             SecretServicer(secrets),
             TaskServicer(db),
             *image_servicers,
@@ -236,7 +247,7 @@ def build(
         ],
         token.token_id,
         token.token_secret,
-        Router((CommandRouterServicer(execs, ExecRequests(secrets), access),), access.subject),
+        Router((command_router,), access.subject),
     )
     containers.lives.open_socket = _socket_opener(gateway)
     return Engine(
@@ -251,6 +262,8 @@ def build(
         calls=calls,
         containers=containers,
         execs=execs,
+        sandboxes=sandboxes,
+        starter=starter,
         runtime=runtime,
         gateway=gateway,
         volumes=volumes,
@@ -291,6 +304,8 @@ async def serve(
         stack.callback(engine.calls.close)
         keeper = Keeper(home)
         await keeper.take_sockets()
+        engine.sandboxes.open()
+        stack.callback(engine.sandboxes.close)
         await engine.containers.open()
         engine.execs.open()
         stack.callback(engine.execs.close)
@@ -308,6 +323,7 @@ async def serve(
         stack.callback(engine.stored.expiry.close)
         server = engine.gateway.server()
         bound = _bind(server, port)
+        engine.starter.server_url = f"http://127.0.0.1:{bound}"
         await server.start()
         engine.calls.start_sweeping()
         engine.sweep.open()

@@ -14,6 +14,7 @@ from homeport.api.gateway import Caller, bearer
 from homeport.control.access import Access
 from homeport.control.exec_requests import ExecRequests
 from homeport.control.execs import STDERR, STDOUT, Execs
+from homeport.control.sandbox_output import SandboxOutput
 from homeport.model.errors import InvalidError, NotServedError, PermissionDeniedError
 from homeport.runtime.engine import ExecEnd
 
@@ -23,8 +24,17 @@ _STREAMS = {
 }
 
 
+_SANDBOX_STREAMS = {
+    router_pb2.SANDBOX_STDIO_FILE_DESCRIPTOR_STDOUT: STDOUT,
+    router_pb2.SANDBOX_STDIO_FILE_DESCRIPTOR_STDERR: STDERR,
+}
+
+
 class CommandRouterServicer:
-    def __init__(self, execs: Execs, requests: ExecRequests, access: Access) -> None:
+    def __init__(
+        self, execs: Execs, requests: ExecRequests, access: Access, sandbox_output: SandboxOutput
+    ) -> None:
+        self._sandbox_output = sandbox_output
         self._execs = execs
         self._requests = requests
         self._access = access
@@ -81,6 +91,26 @@ class CommandRouterServicer:
         return router_pb2.TaskExecWaitResponse(
             **_status(await self._execs.wait(request.task_id, request.exec_id))
         )
+
+    async def SandboxStdioReadV2(
+        self, request: router_pb2.SandboxStdioReadV2Request, caller: Caller
+    ) -> AsyncIterator[router_pb2.SandboxStdioReadV2Response]:
+        self._check(request, caller)
+        offset = request.offset
+        output = self._sandbox_output.read(
+            request.task_id, _SANDBOX_STREAMS.get(request.file_descriptor, STDOUT), offset
+        )
+        async with aclosing(output):  # type: ignore[type-var]
+            async for data in output:
+                yield router_pb2.SandboxStdioReadV2Response(data=data, starting_offset=offset)
+                offset += len(data)
+
+    async def SandboxStdinWriteV2(
+        self, request: router_pb2.SandboxStdinWriteV2Request, caller: Caller
+    ) -> router_pb2.SandboxStdinWriteV2Response:
+        self._check(request, caller)
+        await self._execs.write(request.task_id, "", request.offset, request.data, is_last=request.eof)
+        return router_pb2.SandboxStdinWriteV2Response()
 
     def _check(self, request: Any, caller: Caller) -> None:
         """Raises PermissionDeniedError unless the token shown is for the request's container."""

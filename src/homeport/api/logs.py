@@ -28,7 +28,7 @@ class LogServicer:
         stream = self._logs.stream(request.app_id, selection, request.last_entry_id, request.timeout)
         async with aclosing(stream):
             async for batch in stream:
-                yield _encode(batch)
+                yield encode(batch)
 
     async def AppFetchLogs(
         self, request: api_pb2.AppFetchLogsRequest, caller: Caller
@@ -79,7 +79,7 @@ def _range(request: Any) -> tuple[float, float]:
     return since.seconds + since.nanos / 1e9, until.seconds + until.nanos / 1e9
 
 
-def _encode(batch: LogBatch) -> api_pb2.TaskLogsBatch:
+def encode(batch: LogBatch) -> api_pb2.TaskLogsBatch:
     message = api_pb2.TaskLogsBatch(
         task_id=batch.task_id,
         function_id=batch.function_id,

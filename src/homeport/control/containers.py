@@ -91,12 +91,12 @@ class Containers:
                 # a container of an older definition gets no new inputs
                 is_draining=row["definition_id"] != definition.definition_id,
             )
+            if definition.sandbox is not None:
+                task.has_no_inputs()
             task.started.set()
             task.inputs = {entry.input_id: entry for entry in self._backlog.held_by(task.task_id)}
             self._tasks[task.task_id] = task
-        await self._runtime.open(
-            ContainerEvents(self._logs.task_output, self.lives.exited, on_exec=self.on_exec)
-        )
+        await self._runtime.open(ContainerEvents(self._output_grew, self.lives.exited, on_exec=self.on_exec))
         running = self._runtime.running()
         for task in list(self._tasks.values()):
             if task.task_id in running:
@@ -248,6 +248,14 @@ class Containers:
         if self._task(task_id).ended.is_set():
             raise NotFoundError(f"Container {task_id} has ended.")
 
+    def start_sandbox(self, definition: Definition) -> Task:
+        """Raises ResourceExhaustedError where the GPUs that it asks for are in use."""
+        return self.lives.start(definition, self._placing.take_gpus(definition.grant.gpu_count))
+
+    def end_sandbox(self, task_id: str, reason: str) -> None:
+        if task := self._tasks.get(task_id):
+            self.lives.kill(task, reason)
+
     def placed(self) -> int:
         """The number of containers that exist."""
         return len(self._tasks)
@@ -316,6 +324,10 @@ class Containers:
             self.lives.kill(task, "Its input was cancelled, and it did not stop.")
 
     # ---- inside
+
+    def _output_grew(self, task_id: str) -> None:
+        self._logs.task_output(task_id)
+        self.on_exec(task_id)  # who reads a sandbox's output waits there
 
     def _task(self, task_id: str) -> Task:
         task = self._tasks.get(task_id)

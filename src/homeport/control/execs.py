@@ -109,7 +109,7 @@ class Execs:
                 if not data:
                     if end is not None or not self._is_live(command):
                         return
-                    await self._change(task_id)
+                    await self.change(task_id)
                     continue
                 offset += len(data)
                 yield data
@@ -134,7 +134,7 @@ class Execs:
             end = self.poll(task_id, exec_id)
             if end is not None:
                 break
-            await self._change(task_id)
+            await self.change(task_id)
         await self._settle_readers(command, end)
         return end
 
@@ -152,6 +152,10 @@ class Execs:
             except TimeoutError:
                 if command.sent_bytes == before:
                     return
+
+    def is_busy(self, task_id: str) -> bool:
+        """Whether a command runs in the task."""
+        return any(command.end is None for command in self._known.get(task_id, {}).values())
 
     def poll(self, task_id: str, exec_id: str) -> ExecEnd | None:
         """None while it runs. Raises NotFoundError."""
@@ -177,7 +181,7 @@ class Execs:
             offset = max(offset, written.offset)
             if not data or written.is_closed:
                 return
-            await self._change(task_id)
+            await self.change(task_id)
 
     async def input_status(self, task_id: str, exec_id: str) -> Written:
         """How much input the command was given."""
@@ -209,7 +213,7 @@ class Execs:
                 _ABANDONED_S, self._runtime.exec_hang_up, command.task_id, command.exec_id
             )
 
-    async def _change(self, task_id: str) -> None:
+    async def change(self, task_id: str) -> None:
         """Until something of the task changes."""
         event = self._waiting.setdefault(task_id, asyncio.Event())
         try:

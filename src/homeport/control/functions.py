@@ -49,6 +49,7 @@ class Definition:
     client_version: str  # of the client that described it, which its containers get; '' is the engine's own
     base_id: str = ""  # of a variant: the function that it was made of
     params: bytes = b""  # of a variant: the parameters of its class, as they came
+    sandbox: api_pb2.Sandbox | None = None  # its container runs this instead of a function
 
     @property
     def is_build_step(self) -> bool:
@@ -214,6 +215,13 @@ class Functions:
             definition = self._project(function_id, row["app_id"], data, handle, row["client_version"])
         self._known[function_id] = definition
         return definition
+
+    def adopt(self, definition: Definition) -> None:
+        """Has `get` find what sandbox_definition.py made, until it is dropped."""
+        self._known[definition.function_id] = definition
+
+    def drop(self, function_id: str) -> None:
+        self._known.pop(function_id, None)
 
     def handles(self, app_id: str) -> list[tuple[str, api_pb2.FunctionHandleMetadata]]:
         """(function id, handle metadata) of each function of an app; no variants and steps of images."""

@@ -419,7 +419,17 @@ class Images:
                 "app again, which builds it."
             )
         env = {name: value for name, value, _ in json.loads(row["env"])}
-        return ImageView(image_id, layers, env, row["workdir"], row["python"], bool(row["host_usr"]))
+        entrypoint = tuple(json.loads(row["entrypoint"]))
+        return ImageView(
+            image_id,
+            layers,
+            env,
+            row["workdir"],
+            row["python"],
+            bool(row["host_usr"]),
+            command=entrypoint + tuple(json.loads(row["cmd"])),
+            entrypoint=entrypoint,
+        )
 
     def _row(self, image_id: str) -> sqlite3.Row:
         row = self._db.one("image_by_id", image_id=image_id)

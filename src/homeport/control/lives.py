@@ -93,8 +93,10 @@ class Lives:
             if task.close_socket is not None:
                 await task.close_socket()
 
-    def start(self, definition: Definition, gpu_devices: tuple[int, ...]) -> None:
+    def start(self, definition: Definition, gpu_devices: tuple[int, ...]) -> Task:
         task = Task(new_id(TASK), definition, gpu_devices=gpu_devices)
+        if definition.sandbox is not None:
+            task.has_no_inputs()
         self.tasks[task.task_id] = task
         self._db.run(
             "task_insert",
@@ -109,6 +111,7 @@ class Lives:
         )
         self._logs.task_state(task.task_id, _CREATING)
         self.spawn(self._start(task))
+        return task
 
     async def _start(self, task: Task) -> None:
         try:
@@ -144,6 +147,9 @@ class Lives:
             )
 
     async def serve(self, task: Task) -> None:
+        """Sandboxes run code that need not be trusted, and get no socket."""
+        if task.definition.sandbox is not None:
+            return
         assert self.open_socket is not None
         task.close_socket = await self.open_socket(task.task_id, self._runtime.api_socket(task.task_id))
         self._runtime.share_socket(task.task_id)
@@ -210,6 +216,7 @@ class Lives:
         task = self.tasks.get(end.task_id)
         if task is None or task.ended.is_set():
             return
+        task.end = end
         task.ended.set()
         task.started.set()
         for timer in (task.startup_timer, task.kill_timer):
@@ -264,6 +271,8 @@ class Lives:
     def interrupt(self, task: Task) -> None:
         """Has a container that waits for inputs look again whether it should end."""
         task.wake_idle.set()
+        if task.definition.sandbox is not None:
+            return
         self._backlog.queue(task.function_id).interrupt()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from homeport.control.log_index import LogIndex
+from homeport.model.ids import SANDBOX
 from homeport.plan import log_records
 from homeport.plan.log_cursor import Place
 from homeport.plan.log_records import STDERR, STDOUT, SYSTEM, Record
 
 _BLOCK_BYTES: Final = 256 * 1024
+_SANDBOX: Final = f"{SANDBOX}-"
 _LONG_LINE: Final = 64 * 1024  # characters after which a line need not end to be passed on
 
 
@@ -60,6 +62,8 @@ class Selection:
             return self.fd in (0, SYSTEM) and not self.function_id
         if self.task_id and self.task_id != source.task_id:
             return False
+        if source.function_id.startswith(_SANDBOX) and not self.task_id:
+            return False  # what a sandbox prints is for whoever asks for it
         return not self.function_id or self.function_id == source.function_id
 
     def wants(self, line: Line) -> bool:

@@ -11,6 +11,7 @@ from homeport.control.backlog import Backlog
 from homeport.control.functions import Definition, Functions
 from homeport.control.lives import Lives
 from homeport.control.tasks import Task
+from homeport.model.errors import ResourceExhaustedError
 from homeport.plan import placement
 from homeport.plan.resources import Machine
 
@@ -145,6 +146,15 @@ class Placing:
     def _free_gpus(self) -> tuple[int, ...]:
         held = {device for task in self._tasks.values() for device in task.gpu_devices}
         return tuple(device for device in self._machine.gpu_numbers if device not in held)
+
+    def take_gpus(self, count: int) -> tuple[int, ...]:
+        """Raises ResourceExhaustedError where fewer are free."""
+        free = self._free_gpus()
+        if count > len(free):
+            raise ResourceExhaustedError(
+                f"{count} GPUs are asked for and {len(free)} are free; `modal container list` shows who runs."
+            )
+        return free[:count]
 
     def _live(self, function_id: str) -> list[Task]:
         return [t for t in self._tasks.values() if t.function_id == function_id and t.takes_inputs()]

@@ -5,7 +5,7 @@ Nothing here starts anything. Slow steps (building a client bundle) belong to th
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from modal_proto import api_pb2
 
 from homeport.control import classes
 from homeport.control.contracts import ImageSource, MountSource, SecretSource, VolumeSource
+from homeport.control.exec_requests import terminal_of, terminal_variables
 from homeport.control.functions import AppFacts, Definition, Functions
 from homeport.model.home import Home
 from homeport.plan import environment
@@ -21,6 +22,7 @@ from homeport.runtime.engine import ContainerSpec, ImageView
 _API_SOCKET_INSIDE = "/__modal/run/api.sock"
 _ARGUMENTS_INSIDE = "/__modal/run/arguments.pb"
 _DEFAULT_WORKDIR = "/root"
+_SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
 
 class AppLayoutSource(Protocol):
@@ -72,6 +74,7 @@ class Starter:
         self._functions = functions
         self._sources = sources
         self._salt = salt
+        self.server_url = ""  # the engine's, once it listens
 
     async def ground(self, definition: Definition) -> Ground:
         """Raises NotFoundError for a secret, mount or image that is gone."""
@@ -87,7 +90,7 @@ class Starter:
                 (self._sources.secret_name(secret_id), self._sources.secrets.values(secret_id))
                 for secret_id in function.secret_ids
             ],
-            _platform(app, function.image_id),
+            self._platform(app, definition),
         )
         return Ground(image, (*(tree for tree in trees if tree is not None), *bundle), variables)
 
@@ -107,19 +110,22 @@ class Starter:
         )
         self._record(task_id, ground)
         limit_mib = definition.grant.memory_limit_mib
-        return ContainerSpec(
+        spec = ContainerSpec(
             task_id=task_id,
             image=ground.image,
             overlays=ground.overlays,
             env=environment.values(ground.variables),
             workdir=ground.image.workdir or _DEFAULT_WORKDIR,
-            container_arguments=self._arguments(definition, task_id).SerializeToString(),
+            container_arguments=b"",
             volumes=volumes,
             memory_limit_bytes=limit_mib * 1024 * 1024 if limit_mib else None,
             cpu_limit=definition.grant.cpu_limit,
             gpu_devices=gpu_devices,
             keeps_files=definition.is_build_step,
         )
+        if definition.sandbox is not None:
+            return of_sandbox(spec, definition.sandbox)
+        return replace(spec, container_arguments=self._arguments(definition, task_id).SerializeToString())
 
     def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:
         app = self._functions.app(definition.app_id)
@@ -160,15 +166,37 @@ class Starter:
         for name, found in facts.items():
             (folder / name).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
+    def _platform(self, app: AppFacts, definition: Definition) -> dict[str, str]:
+        """MODAL_TASK_ID is added by the runtime: a warm parent does not know it yet."""
+        variables = {
+            "MODAL_IMAGE_ID": definition.function.image_id,
+            "MODAL_ENVIRONMENT": app.environment,
+            "MODAL_CLOUD_PROVIDER": "CLOUD_PROVIDER_UNSPECIFIED",
+            "MODAL_REGION": "local",
+        }
+        if definition.sandbox is not None:
+            # the engine's own door: only who was given a token gets in
+            return variables | {
+                "MODAL_SERVER_URL": self.server_url,
+                "MODAL_SANDBOX_ID": definition.function_id,
+            }
+        return variables | {
+            "MODAL_SERVER_URL": f"unix://{_API_SOCKET_INSIDE}",
+            "MODAL_CONTAINER_ARGUMENTS_PATH": _ARGUMENTS_INSIDE,
+            "MODAL_IS_REMOTE": "1",
+        }
 
-def _platform(app: AppFacts, image_id: str) -> dict[str, str]:
-    """MODAL_TASK_ID is added by the runtime: a warm parent does not know it yet."""
-    return {
-        "MODAL_SERVER_URL": f"unix://{_API_SOCKET_INSIDE}",
-        "MODAL_CONTAINER_ARGUMENTS_PATH": _ARGUMENTS_INSIDE,
-        "MODAL_IS_REMOTE": "1",
-        "MODAL_IMAGE_ID": image_id,
-        "MODAL_ENVIRONMENT": app.environment,
-        "MODAL_CLOUD_PROVIDER": "CLOUD_PROVIDER_UNSPECIFIED",
-        "MODAL_REGION": "local",
-    }
+
+def of_sandbox(spec: ContainerSpec, sandbox: api_pb2.Sandbox) -> ContainerSpec:
+    """The container with the sandbox's command in place of a function's entrypoint."""
+    arguments = tuple(sandbox.entrypoint_args)
+    has_terminal = sandbox.HasField("pty_info") and sandbox.pty_info.enabled
+    env = spec.env | (terminal_variables(sandbox.pty_info) if has_terminal else {})
+    return replace(
+        spec,
+        command=spec.image.entrypoint + arguments if arguments else spec.image.command or _SLEEP,
+        env=env | dict(sandbox.environment_variables.contents),
+        workdir=sandbox.workdir or spec.workdir,
+        has_stdin=True,
+        terminal=terminal_of(sandbox.pty_info) if has_terminal else None,
+    )

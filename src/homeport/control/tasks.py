@@ -8,6 +8,8 @@ from modal_proto import api_pb2
 
 from homeport.control.functions import Definition
 from homeport.control.queues import Input
+from homeport.plan.resources import DEFAULT_CPU
+from homeport.runtime.engine import ContainerExit
 
 
 @dataclass(eq=False)
@@ -38,6 +40,7 @@ class Task:
     close_socket: Callable[[], Awaitable[None]] | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)  # or ended without a start
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    end: ContainerExit | None = None
     delivered: tuple[str, list[Input]] | None = None  # by the request's idempotency key
 
     @property
@@ -52,6 +55,11 @@ class Task:
     def has_lifecycle(self) -> bool:
         """Whether exit handlers may have to run at its end: those of a class, once it has entered."""
         return self.definition.function.is_class and self.is_ready
+
+    def has_no_inputs(self) -> None:
+        """It is a sandbox's: nobody calls it. One that asked for no cores takes none from functions."""
+        self.is_ready = self.is_draining = True
+        self.is_idle = self.definition.grant.cpu <= DEFAULT_CPU
 
     def takes_inputs(self) -> bool:
         """Whether it takes inputs, or will once it is ready."""

@@ -26,6 +26,7 @@ BLOB: Final = "bl"
 CLASS: Final = "cs"
 DICT: Final = "di"
 QUEUE: Final = "qu"
+SANDBOX: Final = "sb"
 
 
 def new_id(prefix: str) -> str:

@@ -218,6 +218,51 @@ VARIANT: dict[str, Option] = {
     "pinned_app_version": _refused("version="),
 }
 
+SANDBOX: dict[str, Option] = {
+    "entrypoint_args": _HONOURED,
+    "image_id": _HONOURED,
+    "mount_ids": _HONOURED,
+    "secret_ids": _HONOURED,
+    "resources": _HONOURED,  # each of its fields is judged in RESOURCES
+    "volume_mounts": _HONOURED,  # each of its fields is judged in VOLUME_MOUNT
+    "timeout_secs": _HONOURED,
+    "idle_timeout_secs": _HONOURED,
+    "workdir": _HONOURED,
+    "pty_info": _HONOURED,
+    "name": _HONOURED,
+    "environment_variables": _HONOURED,
+    "network_access": _HONOURED,  # open access only: all else is refused
+    "runtime_debug": _INTERNAL,
+    "worker_id": _INTERNAL,
+    "verbose": _INTERNAL,
+    "snapshot_version": _INTERNAL,
+    "runsc_runtime_version": _INTERNAL,
+    "preload_path_prefixes": _INTERNAL,
+    "direct_sandbox_commands_enabled": _INTERNAL,
+    "_restore_instance_type": _INTERNAL,
+    "cloud_provider": FUNCTION["cloud_provider"],
+    "cloud_provider_str": FUNCTION["cloud_provider_str"],
+    "scheduler_placement": FUNCTION["scheduler_placement"],
+    "i6pn_enabled": FUNCTION["i6pn_enabled"],
+    "block_network": FUNCTION["block_network"],
+    "open_ports": _refused("tunnels (encrypted_ports=, h2_ports=, unencrypted_ports=)"),
+    "nfs_mounts": FUNCTION["shared_volume_mounts"],
+    "s3_mounts": FUNCTION["s3_mounts"],
+    "cloud_bucket_mounts": FUNCTION["cloud_bucket_mounts"],
+    "proxy_id": FUNCTION["proxy_id"],
+    "enable_snapshot": _refused("memory snapshots (_experimental_enable_snapshot=)"),
+    "runtime": _refused("runtime="),
+    "experimental_options": FUNCTION["experimental_options"],
+    "experimental_options_v2": FUNCTION["experimental_options"],
+    "custom_domain": _refused("custom_domain="),
+    "include_oidc_identity_token": _refused("include_oidc_identity_token=True"),
+    "include_x509_svid": _refused("an X.509 identity"),
+    "readiness_probe": _refused("readiness_probe="),
+    "inbound_cidr_allowlist": _refused("inbound_cidr_allowlist="),
+    "experimental_outbound_policy": _refused("an outbound policy"),
+    "outbound_policy": _refused("an outbound policy"),
+}
+
 VOLUME_MOUNT: dict[str, Option] = {
     "volume_id": _HONOURED,
     "mount_path": _HONOURED,

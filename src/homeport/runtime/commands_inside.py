@@ -12,6 +12,7 @@ from typing import Final
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.runtime.engine import ExecSpec, Written
 from homeport.runtime.launcher import memory_file
+from homeport.runtime.requests import terminal
 from homeport.runtime.supervised import Supervised
 
 _PIECE_BYTES: Final = 32 * 1024  # of input: a message holds 64 KiB of JSON
@@ -28,7 +29,7 @@ async def start(supervised: Supervised, spec: ExecSpec) -> None:
         "command": list(spec.command),
         "env": spec.env,
         "workdir": spec.workdir,
-        "terminal": spec.terminal and {"rows": spec.terminal.rows, "cols": spec.terminal.cols},
+        "terminal": terminal(spec.terminal),
         "stdout": spec.stdout,
         "stderr": spec.stderr,
     }

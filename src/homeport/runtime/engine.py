@@ -37,6 +37,8 @@ class ImageView:
     workdir: str | None
     python: str  # absolute path of the interpreter inside, such as /usr/local/bin/python3.11
     host_usr: bool  # whether this machine's /usr lies, read-only, under the layers' usr/
+    command: tuple[str, ...] = ()  # the image's ENTRYPOINT and CMD
+    entrypoint: tuple[str, ...] = ()  # its ENTRYPOINT
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class ContainerSpec:
     cpu_limit: float | None = None
     gpu_devices: tuple[int, ...] = ()
     command: tuple[str, ...] | None = None  # None: Modal's container entrypoint; else this, by exec
+    has_stdin: bool = False  # else its input is empty
+    terminal: "Terminal | None" = None  # in place of pipes
     keeps_files: bool = False  # what it writes is wanted after its end: it has to be on disk then
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.home import Home
-from homeport.runtime.engine import ContainerSpec, ImageView, VolumeAttachment
+from homeport.runtime.engine import ContainerSpec, ImageView, Terminal, VolumeAttachment
 from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid
 
@@ -102,9 +102,15 @@ def container_request(home: Home, spec: ContainerSpec) -> dict[str, Any]:
             "workdir": spec.workdir,
             "python": spec.image.python,
             "command": list(spec.command) if spec.command is not None else None,
+            "has_stdin": spec.has_stdin,
+            "terminal": terminal(spec.terminal),
             "memory_limit_bytes": spec.memory_limit_bytes,
         },
     }
+
+
+def terminal(wanted: Terminal | None) -> dict[str, int] | None:
+    return None if wanted is None else {"rows": wanted.rows, "cols": wanted.cols}
 
 
 def volume(attachment: VolumeAttachment) -> dict[str, Any]:
