@@ -5,6 +5,7 @@ import grpc
 from tests.support.engine import Engine
 
 SERVICE = "/modal.client.ModalClient/"
+ROUTER = "/modal.task_command_router.TaskCommandRouter/"
 
 
 def send(
@@ -16,9 +17,10 @@ def send(
     timeout_s: float = 10,
     key: str = "",
     version: str = "1.6.4",
+    jwt: str | None = None,
 ) -> bytes:
     """The answer's bytes. Raises grpc.RpcError. `token` None shows the engine's own; `key` is the idempotency
-    key, which is the same in a request and its repetitions."""
+    key, which is the same in a request and its repetitions; with `jwt` it goes to the command router."""
     environment = engine.client_environment()
     token_id, token_secret = token or (environment["MODAL_TOKEN_ID"], environment["MODAL_TOKEN_SECRET"])
     metadata = [
@@ -28,6 +30,10 @@ def send(
         ("x-modal-token-secret", token_secret),
         *([("x-idempotency-key", key)] if key else []),
     ]
+    if jwt is not None:
+        metadata = [("authorization", f"Bearer {jwt}")]
     with grpc.insecure_channel(engine.server_url.removeprefix("http://")) as channel:
-        call = channel.unary_unary(SERVICE + rpc, request_serializer=None, response_deserializer=None)
+        call = channel.unary_unary(
+            (SERVICE if jwt is None else ROUTER) + rpc, request_serializer=None, response_deserializer=None
+        )
         return call(message, metadata=metadata, timeout=timeout_s)

@@ -83,3 +83,22 @@ def test_a_terminal_in_a_running_container(terminal, training):
     shell.type("exit\n")
     assert shell.wait() == 0
     assert shell.is_restored()
+
+
+def test_modal_shell(terminal, modal, write, account):
+    """`modal shell app.py::train` has the function's image, files, volumes and secrets, and ends with the
+    client; without a function it has what its options say."""
+    name = f"tour-shell-{account.name}"
+    write("app.py", APP.format(name=name))
+    write("notes.txt", "remember\n")
+    shell = terminal("shell", "app.py::train", rows=33, columns=101)
+    shell.wait_for(PROMPT, timeout_s=60)
+    shell.type("stty size; echo $SECRET; ls /root /data -d; echo from a shell > /data/said\n")
+    shell.wait_for(r"33 101\s+kept\s+/data\s+/root")
+    shell.type("exit 3\n")
+    assert shell.wait() == 0  # the client's own: it does not pass the shell's on
+    assert shell.is_restored()
+    look = "cat /mnt/*/said /mnt/notes.txt; id -un; test -t 0 || echo no terminal"
+    said = modal("shell", "--no-pty", "--volume", name, "--add-local", "notes.txt", "-c", look)
+    assert said.lines[:4] == ["from a shell", "remember", "root", "no terminal"]
+    modal("volume", "delete", "--yes", name)

@@ -10,6 +10,7 @@ from homeport.model.errors import InvalidError
 from homeport.runtime.engine import ExecSpec, Terminal
 
 _NULL_STDOUT = router_pb2.TASK_EXEC_STDOUT_CONFIG_DEVNULL
+_LATER_S = 0.5  # the client knows its time is over by itself, and says so in its own way
 _STDERR = {
     router_pb2.TASK_EXEC_STDERR_CONFIG_DEVNULL: "null",
     router_pb2.TASK_EXEC_STDERR_CONFIG_PIPE: "pipe",
@@ -36,7 +37,7 @@ class ExecRequests:
             terminal=terminal_of(request.pty_info) if has_terminal else None,
             stdout="null" if request.stdout_config == _NULL_STDOUT else "pipe",
             stderr=_STDERR.get(request.stderr_config, "pipe"),
-            timeout_s=float(request.timeout_secs),
+            timeout_s=request.timeout_secs + _LATER_S if request.timeout_secs else 0.0,
             ends_with_client=has_terminal and not request.pty_info.no_terminate_on_idle_stdin,
         )
 

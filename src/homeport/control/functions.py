@@ -153,8 +153,9 @@ class Functions:
 
     def renew(self, app_id: str) -> None:
         """A version of the app was published: its functions are read anew."""
-        for function_id in [d.function_id for d in self._known.values() if d.app_id == app_id]:
-            del self._known[function_id]
+        known = [d for d in self._known.values() if d.app_id == app_id and d.sandbox is None]
+        for definition in known:
+            del self._known[definition.function_id]
 
     def bind(self, request: api_pb2.FunctionBindParamsRequest) -> tuple[Definition, list[str]]:
         """The variant of a function with these parameters and options, the same one each time: its containers

@@ -88,5 +88,6 @@ def definition_of(
         max_containers=1,
         buffer_containers=0,
         scaledown_s=0.0,
+        client_version="",
         sandbox=sandbox,
     )

@@ -15,6 +15,7 @@ from homeport.plan.options import Decision, judge
         (api_pb2.Resources, options.RESOURCES),
         (api_pb2.AutoscalerSettings, options.AUTOSCALER),
         (api_pb2.VolumeMount, options.VOLUME_MOUNT),
+        (api_pb2.Sandbox, options.SANDBOX),
     ],
 )
 def test_every_field_of_the_installed_client_has_a_decision(message, table) -> None:  # type: ignore[no-untyped-def]
@@ -22,7 +23,13 @@ def test_every_field_of_the_installed_client_has_a_decision(message, table) -> N
 
 
 def test_what_is_refused_or_warned_of_has_words() -> None:
-    for table in (options.FUNCTION, options.FUNCTION_DATA, options.RESOURCES, options.AUTOSCALER):
+    for table in (
+        options.FUNCTION,
+        options.FUNCTION_DATA,
+        options.RESOURCES,
+        options.AUTOSCALER,
+        options.SANDBOX,
+    ):
         for name, option in table.items():
             speaks = option.decision in (Decision.REFUSED, Decision.WARNED)
             assert bool(option.text) == speaks, name

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from homeport.control import execs as control_execs
+from homeport.control.execs import Execs
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
 from homeport.runtime.engine import ExecEnd, ExecSpec, Terminal
 from homeport.runtime.exec_files import ExecOutput, read_end
@@ -268,5 +270,32 @@ def test_it_goes_on_without_its_engine(place: Place) -> None:
         assert await ran.write(b"it\n") == 3  # of which the first byte came before
         assert (await ran.end()).code == 0
         assert ran.output() == b"so far\ngot it\n"
+
+    place.run(check)
+
+
+def test_a_shell_whose_client_does_not_come_back_is_hung_up_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_execs, "_ABANDONED_S", 0.3)
+
+    async def check(box: Box) -> None:
+        execs = Execs(box.sandbox)
+        task_id = await box.start(SLEEP)
+        spec = ExecSpec("e-1", ("sh",), {"PS1": "> "}, terminal=Terminal(0, 0), ends_with_client=True)
+        await execs.start(task_id, spec)
+        for _ in range(2):  # a client whose connection broke, and its second one
+            reader = execs.output(task_id, "e-1", 1, 0)
+            assert await anext(reader)
+            await asyncio.sleep(0.4)
+            assert execs.poll(task_id, "e-1") is None
+            await reader.aclose()
+            await asyncio.sleep(0.1)
+        assert (await execs.wait(task_id, "e-1")).signal == 1
+        kept = replace(spec, exec_id="e-2", ends_with_client=False)
+        await execs.start(task_id, kept)
+        await asyncio.sleep(0.4)
+        assert execs.poll(task_id, "e-2") is None
+        execs.close()
 
     place.run(check)
