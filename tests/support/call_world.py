@@ -264,11 +264,17 @@ class CallWorld:
             add(self.db, request, "1.6.4", at or time.time())
         self.containers.prepare_app(app_id)
 
-    def call(self, function_id: str, *values: int, kind: int = UNARY, invocation: int = SYNC) -> str:
+    def call(
+        self,
+        function_id: str,
+        *values: int,
+        kind: int = UNARY,
+        invocation: int = SYNC,
+        is_of_spawn_map: bool = False,
+    ) -> str:
         """Makes a call with one input for each value; its id."""
-        made, _ = self.calls.create(
-            function_id, kind, invocation, "", [item(idx, value) for idx, value in enumerate(values)]
-        )
+        items = [item(idx, value) for idx, value in enumerate(values)]
+        made, _ = self.calls.create(function_id, kind, invocation, "", items, is_of_spawn_map=is_of_spawn_map)
         return made.call_id
 
     async def container(self, count: int = 1) -> str:

@@ -34,6 +34,7 @@ class CallServicer:
             request.function_call_invocation_type,
             request.parent_input_id,
             request.pipelined_inputs,
+            is_of_spawn_map=request.from_spawn_map,
         )
         return api_pb2.FunctionMapResponse(
             function_call_id=call.call_id,

@@ -59,7 +59,10 @@ class FunctionServicer:
     async def FunctionUpdateSchedulingParams(
         self, request: api_pb2.FunctionUpdateSchedulingParamsRequest, caller: Caller
     ) -> api_pb2.FunctionUpdateSchedulingParamsResponse:
-        definition, warnings = self._functions.update_autoscaler(request.function_id, request.settings)
+        settings = request.settings
+        if request.warm_pool_size_override and not settings.HasField("min_containers"):  # keep_warm of old
+            settings.min_containers = request.warm_pool_size_override
+        definition, warnings = self._functions.update_autoscaler(request.function_id, settings)
         for sentence in warnings:
             caller.warn(sentence)
         self._containers.settle(definition)

@@ -59,6 +59,7 @@ class CallRows:
             parent_input_id=parent_input_id,
             total_inputs=total_inputs,
             created_at=call.created_at,
+            is_of_spawn_map=call.is_of_spawn_map,
         )
 
     def count_inputs(self, call: Call, added: int) -> None:
@@ -208,5 +209,6 @@ def _call(row: Row) -> Call:
         created_at=row["created_at"],
         total=row["total_inputs"],
         is_nested=bool(row["parent_input_id"]),
+        is_of_spawn_map=bool(row["is_of_spawn_map"]),
         cancelled=row["cancelled_at"] is not None,
     )

@@ -83,6 +83,8 @@ class Calls:
         invocation: int,
         parent_input_id: str,
         items: Sequence[api_pb2.FunctionPutInputsItem],
+        *,
+        is_of_spawn_map: bool = False,
     ) -> tuple[Call, list[tuple[int, str]]]:
         """Makes a call, with the inputs that came along. Answers (idx, input id) for each of them."""
         definition = self._functions.get(function_id)
@@ -99,6 +101,7 @@ class Calls:
             invocation=invocation,
             created_at=time.time(),
             is_nested=bool(parent_input_id),
+            is_of_spawn_map=is_of_spawn_map,
         )
         with self._rows.transaction():
             self._rows.insert_call(call, parent_input_id, total_inputs=len(items))
@@ -183,11 +186,15 @@ class Calls:
             self._terminate(call, reason, terminate=False)
 
     def keep_last(self, app_id: str) -> None:
-        """The app's client is gone: of its unfinished calls only the last one that it triggered goes on,
-        with those that containers made."""
+        """The app's client is gone: of its unfinished calls only the last one that it triggered goes on, with
+        those that containers made. A spawn_map is one of them, though it makes a call for each input."""
         own = [c for c in self.backlog.calls_of(app_id) if c.unfinished and not c.is_nested]
-        for call in sorted(own, key=lambda c: c.created_at)[:-1]:
-            self.cancel(call.call_id, reason=f"The client of app {app_id} is gone.")
+        own.sort(key=lambda call: call.created_at)
+        for call in own[:-1]:
+            if not (
+                call.is_of_spawn_map and own[-1].is_of_spawn_map and call.function_id == own[-1].function_id
+            ):
+                self.cancel(call.call_id, reason=f"The client of app {app_id} is gone.")
 
     def facts(self, call_id: str) -> Call:
         """Raises NotFoundError."""

@@ -138,6 +138,8 @@ class Containers:
         self.lives.note_ready(task)
         queue = self._backlog.queue(task.function_id)
         while True:
+            if not task.inputs and placement.exceeds(self._placing.demand_of(task.definition)):
+                self.lives.drain(task)
             if not task.takes_inputs():
                 return None
             task.is_idle, task.idle_since = True, time.monotonic()
@@ -148,6 +150,7 @@ class Containers:
                 task.is_idle = False
             if not task.takes_inputs():
                 return None
+            task.wake_idle.clear()
             if not is_woken:
                 if task.inputs or placement.keeps(self._placing.demand_of(task.definition)):
                     continue
@@ -261,8 +264,15 @@ class Containers:
         return len(self._tasks)
 
     def settle(self, definition: Definition) -> None:
-        """Looks again whether containers have to start: a function's settings changed."""
+        """Looks again how many containers there should be: a function's settings changed."""
         self._placing.note(definition)
+        for task in self._tasks.values():
+            if task.definition.definition_id == definition.definition_id and (
+                task.function_id == definition.function_id
+            ):
+                task.definition = definition
+                if task.is_unused:
+                    self.lives.interrupt(task)
         self._placing.soon()
 
     # ---- one container's life

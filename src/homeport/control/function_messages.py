@@ -3,18 +3,19 @@
 Which function a definition belongs to, and what the engine makes of it, is left to functions.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from modal_proto import api_pb2
 
 from homeport.control import classes
 from homeport.model.errors import InvalidError, NotServedError
-from homeport.plan import options
+from homeport.plan import gpus, options
 from homeport.plan.retries import RetryPolicy
 from homeport.plan.schedules import Cron, Period, Schedule, check
 
 MAX_TIMEOUT_S = 24 * 3600  # Modal's own bound
+SCALEDOWN_WINDOW_S = (2, 3600)  # Modal's own bounds
 
 
 def judged(tag: str, data: api_pb2.FunctionData) -> list[str]:
@@ -85,6 +86,34 @@ def schedule_of(message: api_pb2.Schedule) -> Schedule | None:
     )
     check(schedule)
     return schedule
+
+
+def check_gpus(tag: str, configs: Iterable[api_pb2.GPUConfig], devices: Sequence[str]) -> None:
+    """Raises InvalidError for a GPU that there is not; `devices` are this machine's."""
+    for config in configs:
+        if config.ByteSize():
+            mistake = gpus.mistake(config.gpu_type, config.count, devices)
+            if mistake:
+                count = "" if config.count == 1 else f":{config.count}"
+                raise InvalidError(f'gpu="{config.gpu_type}{count}" of {tag} {mistake}.')
+
+
+def check_scaling(tag: str, settings: api_pb2.AutoscalerSettings) -> None:
+    """Raises InvalidError for settings of the autoscaler that contradict each other."""
+    if 0 < settings.max_containers < settings.min_containers:
+        raise InvalidError(
+            f"min_containers={settings.min_containers} of {tag} is greater than its "
+            f"max_containers={settings.max_containers}; raise the one or lower the other."
+        )
+
+
+def check_window(tag: str, settings: api_pb2.AutoscalerSettings) -> None:
+    """Raises InvalidError for a window that Modal would not take; on a decorator, the client looks itself."""
+    shortest, longest = SCALEDOWN_WINDOW_S
+    if settings.scaledown_window and not shortest <= settings.scaledown_window <= longest:
+        raise InvalidError(
+            f"scaledown_window={settings.scaledown_window} of {tag} must be {shortest} to {longest} s."
+        )
 
 
 def data_of(request: api_pb2.FunctionCreateRequest) -> api_pb2.FunctionData:

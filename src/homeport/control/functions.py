@@ -122,6 +122,9 @@ class Functions:
             raise InvalidError("FunctionCreate came without a function.")
         tag = data.function_name
         messages.check_timeouts(tag, data)
+        messages.check_scaling(tag, data.autoscaler_settings)
+        gpu_configs = [ranked.function.resources.gpu_config for ranked in data.ranked_functions]
+        messages.check_gpus(tag, gpu_configs, self._machine.gpus)
         messages.schedule_of(data.schedule)
         warnings = messages.judged(tag, data)
         row = self._existing(request.existing_function_id, app.app_id)
@@ -167,6 +170,8 @@ class Functions:
                 f"Function {base.function_id} is a variant itself; bind the one it was made of."
             )
         warnings = messages.judged_options(base.tag, request.function_options)
+        gpu_config = request.function_options.resources.gpu_config
+        messages.check_gpus(base.tag, [gpu_config], self._machine.gpus)
         made_of: dict[str, Any] = {
             "base_id": base.function_id,
             "params": request.serialized_params,
@@ -177,9 +182,10 @@ class Functions:
         if row is None:
             base_row = self._db.one("function_by_id", function_id=base.function_id)
             assert base_row is not None
-            grant = self._project_variant(base_row, "", **made_of).grant
-            if grant.refusal:
-                raise FailedPreconditionError(grant.refusal)
+            variant = self._project_variant(base_row, "", **made_of)
+            messages.check_scaling(base.tag, variant.data.autoscaler_settings)
+            if variant.grant.refusal:
+                raise FailedPreconditionError(variant.grant.refusal)
             self._db.run(
                 "variant_insert",
                 function_id=function_id,
@@ -249,17 +255,25 @@ class Functions:
     def update_autoscaler(
         self, function_id: str, settings: api_pb2.AutoscalerSettings
     ) -> tuple[Definition, list[str]]:
-        """Overrides the autoscaler settings that are set, until the function is defined anew."""
+        """Overrides the autoscaler settings that are set, until the app is deployed again.
+
+        Raises InvalidError, NotServedError, NotFoundError.
+        """
         verdict = options.judge(options.AUTOSCALER, messages.set_fields(settings), "AutoscalerSettings")
         definition = self.get(function_id)
         if verdict.refused:
             raise NotServedError(messages.not_served(definition.tag, verdict.refused))
         row = self._db.one("function_by_id", function_id=function_id)
         assert row is not None
-        merged = api_pb2.AutoscalerSettings.FromString(row["autoscaler"])
+        overrides = api_pb2.AutoscalerSettings.FromString(row["autoscaler"])
+        overrides.MergeFrom(settings)
+        merged = api_pb2.AutoscalerSettings()
+        merged.CopyFrom(definition.data.autoscaler_settings)
         merged.MergeFrom(settings)
+        messages.check_scaling(definition.tag, merged)
+        messages.check_window(definition.tag, settings)
         self._db.run(
-            "function_set_autoscaler", function_id=function_id, autoscaler=merged.SerializeToString()
+            "function_set_autoscaler", function_id=function_id, autoscaler=overrides.SerializeToString()
         )
         del self._known[function_id]
         return self.get(function_id), list(verdict.warnings)

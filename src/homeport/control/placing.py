@@ -95,7 +95,7 @@ class Placing:
             min_containers=definition.min_containers if definition.function_id in self._always_on else 0,
             max_containers=definition.max_containers,
             buffer_containers=definition.buffer_containers,
-            cpu=definition.grant.cpu,
+            cores=definition.grant.cores,
             memory_mib=definition.grant.memory_mib,
             gpu_count=definition.grant.gpu_count,
         )
@@ -134,7 +134,7 @@ class Placing:
         """What is free. Containers that are idle, or wait for nested calls, take no cores."""
         busy = [task for task in self._tasks.values() if not task.is_unused and not task.is_blocked]
         return placement.Capacity(
-            cpu=self._machine.cpus - sum(placement.scheduling_cpu(t.definition.grant.cpu) for t in busy),
+            cores=self._machine.cpus - sum(task.definition.grant.cores for task in busy),
             memory_mib=self._free_memory_mib(),
             free_gpus=len(self._free_gpus()),
         )

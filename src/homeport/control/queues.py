@@ -40,6 +40,7 @@ class Call:
     created_at: float
     total: int = 0
     is_nested: bool = False  # made by a container
+    is_of_spawn_map: bool = False
     cancelled: bool = False
     unfinished: dict[str, Input] = field(default_factory=dict)
     waiters: set[asyncio.Future[None]] = field(default_factory=set)

@@ -4,16 +4,17 @@ Pure: values in, a decision out. Two bounds hold together. What a function wants
 of inputs that it can work on at once, within its own `min_containers` and `max_containers`. What the machine
 has: cores, memory, whole GPUs, shared in turns.
 
-One rule stands above the machine's bounds, or nested calls would wait for each other for ever: a function
-that has inputs waiting and no container at work on its own may always have one more. A container whose every
-input waits for a nested call is not at work, and takes no cores.
+Two rules stand above the machine's cores. A function that has inputs waiting and no container at work on its
+own may always have one more, or nested calls would wait for each other for ever: a container whose every
+input waits for a nested call is not at work, and takes no cores. And containers that a function keeps without
+inputs for them, by `min_containers` and `buffer_containers`, take none either.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homeport.plan.resources import DEFAULT_CPU
+_ROUNDING = 1e-6  # twenty times 0.1 core are two cores
 
 
 @dataclass(frozen=True)
@@ -35,54 +36,47 @@ class Demand:
     min_containers: int = 0
     max_containers: int = 0  # 0: no bound of its own
     buffer_containers: int = 0
-    cpu: float = DEFAULT_CPU
+    cores: float = 1.0
     memory_mib: int = 128
     gpu_count: int = 0
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What is free on the machine. `cpu` may be negative while more runs than it has cores for."""
+    """What is free on the machine. `cores` may be negative while more runs than it has cores for."""
 
-    cpu: float
+    cores: float
     memory_mib: int
     free_gpus: int
 
 
-def scheduling_cpu(cpu: float) -> float:
-    """The cores that a container counts for. Modal's default reservation of an eighth of a core says nothing
-    about what a function uses; here it counts as one core, so `.map` runs as wide as the machine is."""
-    return 1.0 if cpu <= DEFAULT_CPU else cpu
-
-
 def wanted(demand: Demand) -> int:
     """How many containers the function should have if the machine were large enough."""
-    busy = math.ceil((demand.waiting + demand.running) / max(1, demand.concurrency))
-    active = demand.waiting + demand.running > 0
-    count = max(busy + (demand.buffer_containers if active else 0), demand.min_containers)
+    busy = _busy(demand)
+    count = max(busy + (demand.buffer_containers if busy else 0), demand.min_containers)
     return min(count, demand.max_containers) if demand.max_containers else count
 
 
 def starts(demands: Sequence[Demand], capacity: Capacity) -> list[str]:
     """The functions to start a container for, one entry for each container, in the order to start them."""
     chosen: list[str] = []
-    cpu, memory, gpus = capacity.cpu, capacity.memory_mib, capacity.free_gpus
-    missing = {d.function_id: wanted(d) - d.live for d in demands}
-    at_work = {d.function_id: d.live - d.blocked for d in demands}
+    cores, memory, gpus = capacity.cores, capacity.memory_mib, capacity.free_gpus
+    has = {d.function_id: d.live for d in demands}
     progress = True
     while progress:  # in turns, so that no function takes the whole machine
         progress = False
         for demand in demands:
-            if missing[demand.function_id] <= 0 or demand.gpu_count > gpus:
+            live = has[demand.function_id]
+            if live >= wanted(demand) or demand.gpu_count > gpus:
                 continue
-            fits = scheduling_cpu(demand.cpu) <= cpu and demand.memory_mib <= memory
-            first = at_work[demand.function_id] <= 0
-            if not (fits or first):
+            taken = demand.cores if _is_for_inputs(demand, live) else 0.0
+            fits = (not taken or taken <= cores + _ROUNDING) and demand.memory_mib <= memory
+            is_first = live - demand.blocked <= 0
+            if not (fits or is_first):
                 continue
             chosen.append(demand.function_id)
-            missing[demand.function_id] -= 1
-            at_work[demand.function_id] += 1
-            cpu -= scheduling_cpu(demand.cpu)
+            has[demand.function_id] += 1
+            cores -= taken
             memory -= demand.memory_mib
             gpus -= demand.gpu_count
             progress = True
@@ -90,5 +84,20 @@ def starts(demands: Sequence[Demand], capacity: Capacity) -> list[str]:
 
 
 def keeps(demand: Demand) -> bool:
-    """Whether a container that has been idle for its whole window stays, because of `min_containers`."""
-    return demand.live <= demand.min_containers
+    """Whether a container that has been idle for its whole window stays."""
+    return demand.live <= wanted(demand)
+
+
+def exceeds(demand: Demand) -> bool:
+    """Whether a container without inputs ends at once: `max_containers` was lowered."""
+    return 0 < demand.max_containers < demand.live
+
+
+def _busy(demand: Demand) -> int:
+    """How many containers the inputs need."""
+    return math.ceil((demand.waiting + demand.running) / max(1, demand.concurrency))
+
+
+def _is_for_inputs(demand: Demand, live: int) -> bool:
+    """Whether a container beyond `live` ones is started for inputs, not to be there when they come."""
+    return demand.min_containers <= live < _busy(demand)

@@ -7,6 +7,8 @@ sentence for the user. Limits (the second value of `cpu=` and `memory=` tuples) 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from homeport.plan import gpus
+
 DEFAULT_CPU = 0.125  # Modal's reservation where nothing is asked for
 DEFAULT_MEMORY_MIB = 128
 
@@ -35,13 +37,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a container of the function reserves and is held to."""
+    """What a container of the function reserves and is held to. `cores` is what it counts for where
+    containers share the machine: the reservation that was asked for, else one core, since Modal's default
+    says nothing of what a function uses, and so `.map` runs as wide as the machine is."""
 
     cpu: float
     memory_mib: int
     cpu_limit: float | None = None
     memory_limit_mib: int | None = None
     gpu_count: int = 0
+    cores: float = 1.0
     warnings: tuple[str, ...] = ()
     refusal: str = ""
 
@@ -75,6 +80,7 @@ def grant(tag: str, request: Request, machine: Machine, *, gpu_required: bool) -
         cpu_limit=request.cpu_limit or None,
         memory_limit_mib=request.memory_limit_mib or None,
         gpu_count=gpu_count,
+        cores=cpu if request.cpu else 1.0,
         warnings=tuple(findings.warnings),
         refusal=findings.refusal,
     )
@@ -92,7 +98,7 @@ def _gpus(
     if not wanted:
         return 0
     model, count = next(
-        (a for a in wanted if any(_is_model(a[0], name) for name in machine.gpus)),
+        (a for a in wanted if a[0] not in gpus.ANY and any(gpus.fits(a[0], name) for name in machine.gpus)),
         wanted[0],
     )
     asked = f"gpu={model}:{count}" if count > 1 else f"gpu={model}"
@@ -114,19 +120,9 @@ def _gpus(
             return 0
         findings.warnings.append(f"{text}, it gets what there is.")
         count = len(machine.gpus)
-    if not _is_any(model) and not any(_is_model(model, name) for name in machine.gpus):
+    if not any(gpus.fits(model, name) for name in machine.gpus):
         findings.warnings.append(f"{asked} asked for by {tag}: it gets this machine's {machine.gpus[0]}.")
     return count
-
-
-def _is_any(model: str) -> bool:
-    return model.upper() in ("", "ANY")
-
-
-def _is_model(asked: str, name: str) -> bool:
-    """Whether a device called `name` ("NVIDIA A100-SXM4-80GB") is what "A100-80GB" or "a100" asks for."""
-    words = asked.upper().rstrip("!").split("-")
-    return not _is_any(asked) and all(word in name.upper() for word in words)
 
 
 def _count(gpus: int) -> str:

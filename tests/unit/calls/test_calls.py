@@ -185,6 +185,19 @@ def test_of_a_client_that_left_the_last_call_goes_on(play: Play) -> None:
     play(scene)
 
 
+def test_a_spawn_map_of_a_client_that_left_goes_on_as_one(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        function_id = world.define().function_id
+        other = world.call(function_id, 7, invocation=ASYNC)
+        calls = [world.call(function_id, n, invocation=ASYNC, is_of_spawn_map=True) for n in range(3)]
+        await world.restart()
+        world.calls.keep_last(APP)
+        left = [len((await world.calls.outputs(c, timeout_s=0.0)).items) for c in (other, *calls)]
+        assert left == [1, 0, 0, 0]
+
+    play(scene)
+
+
 def test_chunks_come_in_order_and_wait(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         call_id = world.call(world.define().function_id, 1)

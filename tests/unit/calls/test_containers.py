@@ -3,8 +3,10 @@
 import asyncio
 import json
 
+import pytest
 from modal_proto import api_pb2
 
+from homeport.model.errors import InvalidError
 from homeport.plan.resources import Machine
 from tests.support.call_world import APP, FAILURE, MAP, SUCCESS, CallWorld, Play
 
@@ -63,6 +65,72 @@ def test_min_containers_stay(play: Play) -> None:
         await asyncio.sleep(1.3)
         assert not waiting.done()
         waiting.cancel()
+
+    play(scene)
+
+
+def test_new_settings_of_the_autoscaler_hold_for_containers_that_are_idle_already(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        definition = world.define(autoscaler_settings={"min_containers": 3, "scaledown_window": 3600})
+        world.publish(definition)
+        assert await settled(world) == 3
+        idle = [asyncio.create_task(world.take(task_id)) for task_id in world.runtime.alive]
+        await settled(world)
+
+        async def update(**settings: int) -> int:
+            asked = api_pb2.AutoscalerSettings(**settings)
+            world.containers.settle(world.functions.update_autoscaler(definition.function_id, asked)[0])
+            await settled(world)
+            return sum(not waiting.done() for waiting in idle)
+
+        assert await update(min_containers=0, max_containers=2) == 2
+        assert await update(min_containers=1, scaledown_window=2) == 2
+        await asyncio.wait(idle, timeout=4, return_when=asyncio.ALL_COMPLETED)
+        assert sum(not waiting.done() for waiting in idle) == 1, "its window is over, and one stays"
+        for waiting in idle:
+            waiting.cancel()
+
+    play(scene)
+
+
+def test_settings_that_contradict_each_other_are_refused_and_change_nothing(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        definition = world.define("train", autoscaler_settings={"max_containers": 2})
+        for settings, said in (
+            ({"min_containers": 3}, r"min_containers=3 of train is greater than its max_containers=2"),
+            ({"scaledown_window": 1}, r"scaledown_window=1 of train must be 2 to 3600 s"),
+            ({"scaledown_window": 3601}, r"scaledown_window=3601 of train"),
+        ):
+            with pytest.raises(InvalidError, match=said):
+                world.functions.update_autoscaler(
+                    definition.function_id, api_pb2.AutoscalerSettings(**settings)
+                )
+        assert world.functions.get(definition.function_id) == definition
+        with pytest.raises(InvalidError, match="min_containers=2 of g is greater"):
+            world.define("g", autoscaler_settings={"min_containers": 2, "max_containers": 1})
+        unbounded = api_pb2.AutoscalerSettings(min_containers=3, max_containers=0)
+        assert world.functions.update_autoscaler(definition.function_id, unbounded)[0].min_containers == 3
+
+    play(scene)
+
+
+def test_a_gpu_that_there_is_not_is_refused_with_those_that_there_are(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        for gpu, said in (
+            (
+                api_pb2.GPUConfig(gpu_type="H1000", count=8),
+                r'gpu="H1000:8" of f is no GPU that Modal knows; it',
+            ),
+            (api_pb2.GPUConfig(gpu_type="H100"), r'gpu="H100:0" of f asks for no GPU'),
+        ):
+            with pytest.raises(InvalidError, match=said):
+                world.define(resources=api_pb2.Resources(gpu_config=gpu))
+            base = world.define()
+            options = api_pb2.FunctionOptions(resources=api_pb2.Resources(gpu_config=gpu))
+            with pytest.raises(InvalidError, match=said):
+                world.functions.bind(
+                    api_pb2.FunctionBindParamsRequest(function_id=base.function_id, function_options=options)
+                )
 
     play(scene)
 

@@ -1,8 +1,8 @@
 """How many containers a function gets, and which start first."""
 
-from homeport.plan.placement import Capacity, Demand, keeps, starts, wanted
+from homeport.plan.placement import Capacity, Demand, exceeds, keeps, starts, wanted
 
-ROOM = Capacity(cpu=2.0, memory_mib=8000, free_gpus=0)
+ROOM = Capacity(cores=2.0, memory_mib=8000, free_gpus=0)
 
 
 def demand(name: str = "f", **facts: int | float) -> Demand:
@@ -39,18 +39,45 @@ def test_min_containers_start_without_inputs() -> None:
     assert not keeps(demand(live=2, min_containers=1))
 
 
+def test_containers_that_are_kept_without_inputs_take_no_cores_but_memory() -> None:
+    assert starts([demand(min_containers=5)], ROOM) == ["f"] * 5
+    assert starts([demand(min_containers=5, memory_mib=3000)], ROOM) == ["f"] * 2
+    assert starts([demand(waiting=1, buffer_containers=3)], ROOM) == ["f"] * 4
+    # inputs beyond those containers need cores again
+    assert starts([demand(waiting=9, min_containers=3)], ROOM) == ["f"] * 5
+    # and what is kept for later does not come before what inputs wait for
+    busy = Capacity(cores=0.0, memory_mib=8000, free_gpus=0)
+    assert starts([demand(waiting=1, running=1, live=1, buffer_containers=3)], busy) == []
+
+
+def test_a_buffer_that_was_idle_for_its_window_stays_while_the_function_is_active() -> None:
+    assert keeps(demand(running=1, live=3, buffer_containers=2))
+    assert not keeps(demand(running=0, live=3, buffer_containers=2))
+    assert not keeps(demand(running=1, live=4, buffer_containers=2))
+
+
+def test_containers_beyond_a_lowered_bound_end() -> None:
+    assert exceeds(demand(live=3, max_containers=2))
+    assert not exceeds(demand(live=2, max_containers=2))
+    assert not exceeds(demand(live=50))
+
+
+def test_twenty_containers_of_a_twentieth_of_two_cores() -> None:
+    assert starts([demand(waiting=30, cores=0.1)], ROOM) == ["f"] * 20
+
+
 def test_buffer_containers_only_while_the_function_is_active() -> None:
     assert wanted(demand(buffer_containers=2)) == 0
     assert wanted(demand(waiting=1, buffer_containers=2)) == 3
 
 
 def test_each_function_gets_a_container_on_a_full_machine() -> None:
-    full = Capacity(cpu=-1.0, memory_mib=0, free_gpus=0)
+    full = Capacity(cores=-1.0, memory_mib=0, free_gpus=0)
     assert starts([demand("a", waiting=3), demand("b", waiting=1, live=1)], full) == ["a"]
 
 
 def test_a_function_that_calls_itself_gets_on_though_all_its_containers_wait() -> None:
-    full = Capacity(cpu=0.0, memory_mib=0, free_gpus=0)
+    full = Capacity(cores=0.0, memory_mib=0, free_gpus=0)
     assert starts([demand(waiting=1, running=2, live=2, blocked=2)], full) == ["f"]
 
 
@@ -61,7 +88,7 @@ def test_functions_take_turns() -> None:
 
 
 def test_a_reservation_of_cores_is_respected() -> None:
-    assert starts([demand(waiting=9, cpu=2.0)], Capacity(5.0, 8000, 0)) == ["f", "f"]
+    assert starts([demand(waiting=9, cores=2.0)], Capacity(5.0, 8000, 0)) == ["f", "f"]
 
 
 def test_memory_bounds_the_number_of_containers() -> None:
@@ -69,5 +96,5 @@ def test_memory_bounds_the_number_of_containers() -> None:
 
 
 def test_gpus_are_exclusive_even_for_a_first_container() -> None:
-    one = Capacity(cpu=8.0, memory_mib=8000, free_gpus=1)
+    one = Capacity(cores=8.0, memory_mib=8000, free_gpus=1)
     assert starts([demand("a", waiting=1, gpu_count=1), demand("b", waiting=1, gpu_count=1)], one) == ["a"]

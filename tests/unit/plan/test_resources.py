@@ -20,6 +20,11 @@ def test_requests_above_the_machine_are_cut_with_a_sentence() -> None:
     )
 
 
+def test_what_a_container_counts_for_among_others() -> None:
+    for asked, cores in ((0, 1.0), (0.125, 0.125), (0.05, 0.05), (3, 3.0), (24, 4.0)):
+        assert grant("f", Request(cpu=asked), LAPTOP, gpu_required=False).cores == cores
+
+
 def test_limits_are_the_second_values() -> None:
     given = grant("f", Request(1, 2, 128, 300), LAPTOP, gpu_required=False)
     assert (given.cpu_limit, given.memory_limit_mib) == (2, 300)
