@@ -23,6 +23,7 @@ from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants,
 from tests.support.terminal import Terminal
 
 MODES = ("root", "user")
+CLOSED_MODES = ("closed-root", "closed-user")
 
 # A shell that runs the tests in the background has SIGINT ignored, and every process of theirs inherits it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -47,6 +48,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
         once = metafunc.definition.get_closest_marker("once_as")
         modes = MODES if once is None else once.args if os.geteuid() == 0 else ("user",)
+        if metafunc.config.getoption("--closed"):
+            modes = tuple(f"closed-{mode}" for mode in modes)
+        elif metafunc.definition.get_closest_marker("proot_too"):
+            modes += CLOSED_MODES
         metafunc.parametrize("account", modes, indirect=True, scope="session")
 
 
@@ -58,7 +63,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByMode(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             parameters = nodeid.partition("[")[2]
-            return next((mode for mode in MODES if parameters.startswith(mode)), nodeid)
+            return next((mode for mode in (*MODES, *CLOSED_MODES) if parameters.startswith(mode)), nodeid)
 
     return ByMode(config, log)
 

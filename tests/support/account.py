@@ -17,6 +17,7 @@ from typing import Any
 from tests.support import client
 from tests.support.reach import Reach, closed_ancestor
 
+_CLOSED = Path(__file__).with_name("closed.py")
 ORDINARY_UID = 54321  # used by nothing else, so every process of it is ours
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ class Account:
     uid: int
     base: Path
     reach: Reach | None = None  # where the checkout is closed to this account
+    is_closed: bool = False  # namespaces are closed to it, as in a Docker container
 
     @property
     def home_folder(self) -> Path:
@@ -72,6 +74,9 @@ class Account:
     def launch(self, argv: Sequence[object], cwd: Path) -> dict[str, Any]:
         """Arguments for subprocess.Popen that run a command in `cwd` as this account."""
         command = [str(part) for part in argv]
+        if self.is_closed:
+            kind = "root" if self.uid == 0 else "user"
+            command = ["/usr/bin/python3", "-I", "-S", str(_CLOSED), kind, *command]
         if self.reach is not None:
             return {"args": [*self.reach.prefix(self.uid, cwd), *command]}
         as_user = (
@@ -94,13 +99,20 @@ class Account:
         shutil.rmtree(self.base, ignore_errors=True)
 
 
-def open_account(name: str) -> Account:
-    """Makes the account's folders. Raises LookupError with the reason where it cannot be had."""
+def open_account(mode: str) -> Account:
+    """Makes the account's folders: `user`, `root`, or `closed-…` for either where namespaces are closed.
+    Raises LookupError with the reason where it cannot be had."""
+    name = mode.removeprefix("closed-")
+    if name != mode and shutil.which("proot") is None:
+        raise LookupError("proot is not installed")
     if name == "root" and os.geteuid() != 0:
         raise LookupError("the tests do not run as root")
     uid = ORDINARY_UID if name == "user" and os.geteuid() == 0 else os.geteuid()
     reach = Reach(REPOSITORY) if uid != os.geteuid() and closed_ancestor(REPOSITORY) else None
-    account = Account(name, uid, Path(tempfile.mkdtemp(prefix=f"hpt-{name}-", dir="/tmp")), reach)
+    # proot itself may write below /tmp, so what it must not write lies elsewhere
+    parent = "/tmp" if name == mode else "/var/tmp"
+    base = Path(tempfile.mkdtemp(prefix=f"hpt-{name}-", dir=parent))
+    account = Account(name, uid, base, reach, name != mode)
     account.base.chmod(0o755)
     account.own(account.base)
     for folder in (account.home_folder, account.tmp):

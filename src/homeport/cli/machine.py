@@ -3,18 +3,37 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from homeport.cli import service
 from homeport.cli.checks import Finding
 from homeport.model.home import Home
-from homeport.runtime.host import detect
+from homeport.runtime import choice, proot_view
+from homeport.runtime.host import HostReport, detect
+from homeport.runtime.isolation import PROOT
 
 _NOTHING = "nothing"
 
 
-def limits(home: Home) -> dict[str, str]:
+def isolation(found: HostReport, endpoint: service.Endpoint | None) -> dict[str, Any]:
+    """What keeps containers apart, of the engine that is up or of the next, and what that cannot hold."""
+    kind = endpoint.engine if endpoint else found.isolation
+    if kind == PROOT:
+        return {"engine": kind, "lacks": list(proot_view.lacks())}
+    return {"engine": kind, "lacks": [] if found.can_run_containers else [no_container_sentence(found)]}
+
+
+def no_container_sentence(found: HostReport) -> str:
+    return choice.no_container(found.problem, found.proot_problem)
+
+
+def look(home: Home) -> HostReport:
+    """Runs a container to find out."""
+    return asyncio.run(detect(home))
+
+
+def limits(home: Home, found: HostReport) -> dict[str, str]:
     """The mechanism that holds each limit here, or a word that none does."""
-    found = asyncio.run(detect(home))
     groups = _groups_of_engine(home)
     return {
         "memory": f"held by {groups or found.memory_limit}",
@@ -26,8 +45,14 @@ def limits(home: Home) -> dict[str, str]:
 def containers(home: Home) -> Iterator[Finding]:
     """Whether a container can be started, by starting one, and what holds its limits."""
     found = asyncio.run(detect(home))
-    if found.problem:
-        yield Finding("containers", "problem", f"cannot be started: {found.problem}", found.cure, True)
+    if found.isolation == PROOT:
+        text = f"run under proot, one was started; namespaces are closed: {found.problem}"
+        yield Finding("containers", "note", text, found.cure or "Open namespaces to ordinary users.")
+        for lack in proot_view.lacks():
+            yield Finding("", "note", lack)
+    elif found.problem:
+        cure = f"{found.cure} Or use proot: {found.proot_problem}".lstrip()
+        yield Finding("containers", "problem", f"cannot be started: {found.problem}", cure, True)
     else:
         yield Finding("containers", "ok", "one was started, with namespaces and an overlay of its own")
     yield Finding("memory limit", "ok", f"held by {found.memory_limit}")

@@ -38,9 +38,10 @@ def command(as_json: bool) -> int:
 
 
 def _state(home: Home) -> dict[str, Any]:
-    from homeport.cli.machine import limits  # runs a container to find out, and loads what that needs
+    from homeport.cli.machine import isolation, limits, look  # loads what running a container needs
 
     endpoint = service.find(home)
+    found = look(home)
     size, is_whole = holdings.size_bytes(home.root, limit_s=_SIZE_LIMIT_S)
     return {
         "engine": asdict(endpoint) if endpoint else None,
@@ -50,7 +51,8 @@ def _state(home: Home) -> dict[str, Any]:
         "size_is_whole": is_whole,
         "apps": [dict(row) for row in reader.apps(home.database)],
         "containers": [asdict(container) for container in holdings.live_containers(home)],
-        "limits": limits(home),
+        "isolation": isolation(found, endpoint),
+        "limits": limits(home, found),
     }
 
 
@@ -72,6 +74,10 @@ def _print(state: dict[str, Any]) -> None:
         since = holdings.human_age(time.time() - container["started_at"]) if container["started_at"] else "?"
         named = holdings.Container(**container).described
         click.echo(f"{'':12}{container['task_id']}  {named}, for {since}")
+    isolation = state["isolation"]
+    _line("isolation", isolation["engine"], "yellow" if isolation["lacks"] else None)
+    for lack in isolation["lacks"]:
+        _line("", lack)
     for number, (name, mechanism) in enumerate(state["limits"].items()):
         _line("" if number else "limits", f"{name}: {mechanism}")
 

@@ -58,15 +58,15 @@ def _choose(home: Home, wanted: Asked, known: dict[str, Any]) -> Choice:
         )
     if known.get("working") == _mark():
         return Choice(NAMESPACES)
-    problem = asyncio.run(host.try_container(home))
-    if not problem:
+    found = asyncio.run(host.detect(home))
+    if not found.problem:
         return Choice(NAMESPACES)
-    if proot_problem := proot_view.problem():
-        return Choice(NAMESPACES, no_container(problem, proot_problem))
+    if found.proot_problem:
+        return Choice(NAMESPACES, no_container(found.problem, found.proot_problem))
     return Choice(
         PROOT,
-        f"Namespaces are closed here ({problem}), so containers run under proot: slower, and homeport status "
-        "says what it cannot hold.",
+        f"Namespaces are closed here ({found.problem}), so containers run under proot: slower, and "
+        "homeport status says what it cannot hold.",
     )
 
 

@@ -99,7 +99,8 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None])
         view["host_usr"] = command.host_usr
         view["workdir"] = command.workdir
         view["env"] = {**command.env, "PROOT_NO_SECCOMP": "1"}
-        view["copied"] = [str(layer) for layer in command.layers]
+        begun = [command.upper] if any(command.upper.iterdir()) else []
+        view["copied"] = [str(layer) for layer in (*begun, *command.layers)]
         spec = {
             "proot": view,
             "binds": [

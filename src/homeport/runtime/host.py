@@ -15,9 +15,11 @@ from typing import Final
 
 from homeport.model.errors import ContainerStartError
 from homeport.model.home import Home
+from homeport.runtime import isolation, proot_view
 from homeport.runtime.cgroups import find_control_groups
 from homeport.runtime.commands import CommandSpec, run_command
 from homeport.runtime.identity import own, remove_tree
+from homeport.runtime.isolation import NAMESPACES, PROOT, Isolation
 
 _OLDEST_LINUX: Final = (5, 12)  # mount_setattr; overlays in user namespaces came with 5.11
 _SYSCTL: Final = Path("/proc/sys")
@@ -31,20 +33,26 @@ _DOCKER_OPTIONS: Final = " ".join(
 class HostReport:
     """What `detect` found. Sentences are for people; an empty one says that nothing is wrong."""
 
-    problem: str  # why no container can be started
+    problem: str  # why no container can be started with namespaces
     cure: str  # the command or setting that helps, once
     memory_limit: str  # what holds memory=(…, limit)
     cpu_limit: str  # what holds cpu=(…, limit); "nothing" where nothing does
     gpus: tuple[int, ...]
+    proot_problem: str = ""  # why proot cannot stand in; looked at only where namespaces are closed
 
     @property
     def can_run_containers(self) -> bool:
-        return not self.problem
+        return not self.problem or not self.proot_problem
+
+    @property
+    def isolation(self) -> Isolation:
+        return PROOT if self.problem and not self.proot_problem else NAMESPACES
 
 
 async def detect(home: Home) -> HostReport:
-    """Puts a container together and runs a command in it; takes some 100 ms."""
+    """Runs a command in a container, which takes some 100 ms; where that fails, in one under proot."""
     problem = await try_container(home)
+    proot_problem = await _try_proot(home) if problem else ""
     groups = find_control_groups(may_move=False)
     version = f"control groups (version {groups.version})"
     return HostReport(
@@ -53,6 +61,7 @@ async def detect(home: Home) -> HostReport:
         memory_limit=version if groups.memory else "the container's supervisor, which looks every 100 ms",
         cpu_limit=version if groups.cpu else "nothing",
         gpus=find_gpus(),
+        proot_problem=proot_problem,
     )
 
 
@@ -99,6 +108,8 @@ async def try_container(home: Home) -> str:
     try:
         trial.chmod(0o755)
         (trial / "base").mkdir()
+        for name in ("bin", "lib", "lib64"):
+            (trial / "base" / name).symlink_to(f"usr/{name}")
         own(trial / "base")
         command = CommandSpec(
             argv=("/usr/bin/env", "true"),
@@ -115,6 +126,18 @@ async def try_container(home: Home) -> str:
     finally:
         remove_tree(trial)
     return ""
+
+
+async def _try_proot(home: Home) -> str:
+    """Why proot cannot be used, with what cures it; empty where it can."""
+    if problem := proot_view.problem():
+        return problem
+    before = isolation.chosen()
+    isolation.choose(PROOT)
+    try:
+        return await try_container(home)
+    finally:
+        isolation.choose(before)
 
 
 def _old_kernel() -> str:

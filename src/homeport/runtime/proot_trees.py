@@ -57,7 +57,8 @@ async def container_view(home: Home, trees: MergedTrees, spec: ContainerSpec, bi
     found = view(binary, folder / "root")
     found["host_usr"] = spec.image.host_usr
     found["copied"] = [*mounts, str(client), str(image)]
-    if is_confined():
+    found["keeps_files"] = spec.keeps_files
+    if is_confined() and not spec.keeps_files:
         shared = ["usr", *(["opt"] if _may_share(image / "opt", mounts) else [])]
         found["shared"] = [*shared, *_BUNDLE]
         found["tree"] = str(image)

@@ -40,7 +40,6 @@ def lacks() -> tuple[str, ...]:
         + ("" if signals_are_confined() else ", and may signal those of this user"),
         "users: root in a container is the user who runs the engine; chown does nothing",
         "/usr and /opt of an image can be read only, while a container runs",
-        "cpu and memory: control groups where there are any, else memory is watched every 100 ms",
         "/dev/shm has the size of this machine's; the host name is this machine's",
         "speed: a system call takes some 50 µs more, a container's start a second",
         "volumes are copied when a container starts; a reload does not notice working folders",
@@ -65,6 +64,7 @@ def view(binary: str, root: Path) -> dict[str, Any]:
         "workdir": "/",
         "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PROOT_NO_SECCOMP": "1"},
         "is_confined": is_confined(),
+        "keeps_files": False,
         "copied": [],
         "overlays": [],
         "shared": [],
@@ -72,7 +72,8 @@ def view(binary: str, root: Path) -> dict[str, Any]:
         "host_usr": True,
         "bound_bytes": None,
         "shm": None,
-        "binds": [["/proc", "/proc", False], ["/sys", "/sys", True], *devices()],
+        # of /proc/sys root is the owner, and needs no rights to write there
+        "binds": [["/proc", "/proc", os.geteuid() == 0], ["/sys", "/sys", True], *devices()],
     }
 
 

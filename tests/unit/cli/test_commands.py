@@ -199,7 +199,9 @@ def test_deactivate_leaves_no_file_that_activate_made(home: Home, engine: Choose
 
 
 def report(problem: str) -> HostReport:
-    return HostReport(problem, "Turn it off and on.", "the supervisor", "nothing", ())
+    return HostReport(
+        problem, "Turn it off and on.", "the supervisor", "nothing", (), problem and "apt-get install proot"
+    )
 
 
 @pytest.mark.parametrize(("problem", "status"), [("", 0), ("mount refused", 1)])

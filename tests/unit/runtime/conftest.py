@@ -44,7 +44,11 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 def _open() -> Iterator[Place]:
     adopt_orphans()
     others = _processes()  # such as an engine that tests of other folders share
-    folder = Path(tempfile.mkdtemp(prefix="hp-"))  # short, and not pytest's, which only root could enter
+    # proot itself, and so a build step, may write below /tmp
+    parent = "/var/tmp" if isolation.chosen() == PROOT else None
+    folder = Path(
+        tempfile.mkdtemp(prefix="hp-", dir=parent)
+    )  # short, and not pytest's, which only root could enter
     try:
         yield make_place(folder / "home")
         wait_until(lambda: _processes() <= others, timeout_s=10, what="everything that was started has ended")

@@ -1,7 +1,6 @@
 """Runs one command under proot over a stack of layers, and finds what it changed: the next layer.
 
-The command works in a copy of the stack; what differs afterwards goes into the layer's folder, with whiteouts
-for what is gone, as an overlay would have left it there.
+The command works in a copy of the stack, which changes.py compares with what it was.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 import os
 import select
 import socket
-import stat
 from typing import Any
 
-from . import entry, kernel, messages, proot_work, prooted
+from . import changes, entry, kernel, messages, proot_work, prooted
 from .host import HostPaths
 
-_NOT_OF_IMAGES = frozenset(("dev", "proc", "sys"))
+_STATUS = 3  # the descriptor for it: a digit, for dash
+# proot ends with the status of whatever ended last, and waits for what the command left running
+_REPORTED = ("/bin/sh", "-c", 'unset PROOT_NO_SECCOMP; "$@" 3>&-; echo $? >&3', "sh")
 
 
 def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
@@ -25,80 +25,35 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
         proot_work.show_views(spec)
         prooted.assemble(spec)
         root = spec["proot"]["root"]
-        before = scan(root)
+        before = changes.scan(root)
+        reader, writer = os.pipe()
         proot = os.fork()
         if proot == 0 and spec.get("work"):
             proot_work.become(spec)
         if proot == 0:
-            prooted.become_command(spec, (1, 1))
+            os.dup2(writer, _STATUS)
+            prooted.become(spec, [*_REPORTED, *spec["command"]], [_STATUS], (1, 1))
+        os.close(writer)
         os.dup2(os.open("/dev/null", os.O_WRONLY), 1)  # the end of the output is the end of the command
         started = prooted.Started(proot, channel, proot)
-        _wait(proot, channel, started)
+        is_given_up = _wait(started, reader, channel)
         status = started.reap()
-        if status == 0:
-            extract(root, before, spec["upper"])
+        if status == 0 and not is_given_up:
+            changes.extract(root, before, spec["upper"])
     except BaseException as error:
         messages.send(channel, {"error": entry.describe(error)})
         return
     messages.send(channel, {"ended": status})
 
 
-def _wait(proot: int, engine: socket.socket, started: prooted.Started) -> None:
-    ended = os.pidfd_open(proot)
-    try:
-        ready, _, _ = select.select([ended, engine.fileno()], [], [])
-        if engine.fileno() in ready:
-            started.kill()
-            select.select([ended], [], [])
-    finally:
-        os.close(ended)
-
-
-def scan(root: str) -> dict[str, tuple[int, ...]]:
-    """What tells whether an entry has changed, by path; times of status changes do not: proot opens modes for
-    a moment."""
-    found: dict[str, tuple[int, ...]] = {}
-    todo = [""]
-    while todo:
-        prefix = todo.pop()
-        with os.scandir("{}/{}".format(root, prefix)) as entries:
-            for item in entries:
-                path = prefix + item.name
-                if path in _NOT_OF_IMAGES:
-                    continue
-                about = item.stat(follow_symlinks=False)
-                if stat.S_ISDIR(about.st_mode):
-                    found[path] = (about.st_mode,)
-                    todo.append(path + "/")
-                else:
-                    found[path] = (about.st_mode, about.st_size, about.st_mtime_ns, about.st_ino)
-    return found
-
-
-def extract(root: str, before: dict[str, tuple[int, ...]], upper: str) -> None:
-    """Moves what is new or changed from `root` into `upper`, and marks there what is gone."""
-    after = scan(root)
-    for path in sorted(after):
-        if before.get(path) == after[path]:
-            continue
-        source, target = "{}/{}".format(root, path), "{}/{}".format(upper, path)
-        _make_parents(root, upper, path)
-        if stat.S_ISDIR(after[path][0]):
-            os.makedirs(target, exist_ok=True)
-            os.chmod(target, stat.S_IMODE(after[path][0]))
-        elif not stat.S_ISSOCK(after[path][0]):
-            os.rename(source, target)
-    for path in sorted(before):
-        parent = os.path.dirname(path)
-        if path not in after and (not parent or stat.S_ISDIR(after.get(parent, (0,))[0])):
-            _make_parents(root, upper, path)
-            os.mknod("{}/{}".format(upper, path), stat.S_IFCHR, 0)
-
-
-def _make_parents(root: str, upper: str, path: str) -> None:
-    made = ""
-    for name in path.split("/")[:-1]:
-        made = "{}/{}".format(made, name)
-        if not os.path.isdir(upper + made):
-            os.mkdir(upper + made)
-            os.chmod(upper + made, stat.S_IMODE(os.stat(root + made).st_mode))
+def _wait(started: prooted.Started, reader: int, engine: socket.socket) -> bool:
+    """Until the command has ended, which its shell reports, or, with True, nobody waits for it any more."""
+    ready, _, _ = select.select([reader, engine.fileno()], [], [])
+    if engine.fileno() in ready:
+        return True
+    said = os.read(reader, 16).split()
+    if said:  # else there was no shell: proot's own status has to do
+        started.user_status = int(said[0]) << 8
+    else:
+        select.select([started.end, engine.fileno()], [], [])
+    return False

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import glob
 import os
+import select
 import signal
 import socket
 import time
-from typing import Any
+from typing import Any, Callable
 
-from . import confinement, container, copies, entry, kernel, memory, merge, messages
+from . import changes, confinement, container, copies, entry, kernel, memory, merge, messages
 from .host import HostPaths
 
 MAIN = "/__modal/homeport/__main__.py"
 _TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
-_END_S = 5.0
+_END_S = 1.0  # proot ends by itself when all is gone that it traces
+_PROOT_SAW_A_SIGNAL = 255 << 8  # its own wait status when a signal ended what it started
 _LINKS = (
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
@@ -35,6 +37,14 @@ class Started(container.Started):
     def __init__(self, pid: int, channel: socket.socket, proot: int) -> None:
         super().__init__(pid, channel)
         self.proot = proot
+        self.keep_files: Callable[[], None] = lambda: None
+        self.end = os.pidfd_open(pid)
+
+    def hear_end(self, _: object) -> bool:
+        """The init has ended; takes what it said before."""
+        while select.select([self.channel], [], [], 0)[0] and self.handle_message():
+            pass
+        return False
 
     def kill(self) -> None:
         """What proot traces first: without proot, a process would see this machine's paths."""
@@ -47,7 +57,7 @@ class Started(container.Started):
         status = 0
         deadline = time.monotonic() + _END_S
         while True:
-            self.kill()
+            self.kill()  # again and again: proot may just be starting one
             if time.monotonic() > deadline:
                 _kill(self.proot)
             try:
@@ -60,7 +70,10 @@ class Started(container.Started):
                 status = found
         for path in _leftovers(self.proot):
             merge.remove(path)
-        return status if self.user_status is None else self.user_status
+        self.keep_files()
+        if self.user_status is not None:
+            return self.user_status
+        return signal.SIGKILL if status == _PROOT_SAW_A_SIGNAL else status
 
 
 def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> Started:
@@ -72,14 +85,20 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
             copies.fill(volume)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = messages.memory_file(spec)
+    root = spec["proot"]["root"]
+    before = changes.scan(root) if spec["proot"]["keeps_files"] else {}
     proot = os.fork()
     if proot == 0:
         words = os.open(spec["folder"] + "/proot.log", os.O_WRONLY | os.O_CREAT, 0o600)  # its own, if any
         passed = [request, theirs.fileno(), *output]
-        _become(spec, [spec["python"], "-I", "-S", "-B", MAIN, "init"], passed, (words, words))
+        init = [spec["python"], "-I", "-S", "-B", MAIN, "init", *map(str, passed)]
+        become(spec, init, passed, (words, words))
     theirs.close()
     os.close(request)
-    return _await_init(spec, ours, proot)
+    started = _await_init(spec, ours, proot)
+    if before:
+        started.keep_files = lambda: changes.extract(root, before, spec["folder"] + "/upper")
+    return started
 
 
 def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int) -> Started:
@@ -129,12 +148,7 @@ def _kill(pid: int) -> None:
         pass
 
 
-def become_command(spec: dict[str, Any], output: tuple[int, int]) -> None:
-    """Becomes proot with the specification's command; does not return."""
-    _become(spec, spec["command"], [], output)
-
-
-def _become(spec: dict[str, Any], command: list[str], passed: list[int], output: tuple[int, int]) -> None:
+def become(spec: dict[str, Any], command: list[str], passed: list[int], output: tuple[int, int]) -> None:
     """In a fork: becomes proot, with no more rights than the container is to have."""
     try:
         kernel.die_with_parent()
@@ -152,7 +166,7 @@ def _become(spec: dict[str, Any], command: list[str], passed: list[int], output:
         for source, place, _ in binds(spec):
             arguments += ["-b", "{}:{}".format(source, place)]
         entry.reset_signals()
-        os.execve(view["binary"], arguments + command + [str(number) for number in passed], view["env"])
+        os.execve(view["binary"], arguments + command, view["env"])
     except BaseException as error:
         os.write(2, "proot: {}\n".format(entry.describe(error)).encode())
     finally:

@@ -128,6 +128,8 @@ class Supervisor:
 
     def run(self) -> None:
         self.selector.register(self.started.channel, selectors.EVENT_READ, self._hear_pid1)
+        if isinstance(self.started, prooted.Started):  # proot itself keeps that channel open
+            self.selector.register(self.started.end, selectors.EVENT_READ, self.started.hear_end)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self._serve_connection(self.engine)
         self._read_outputs(True)
