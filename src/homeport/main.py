@@ -226,7 +226,7 @@ def build(
     lookups = Lookups(apps)
     gateway = Gateway(
         [
-            AppServicer(apps, db),
+            AppServicer(apps, db, warnings=functions.warnings),
             BlobServicer(blobs),
             CallServicer(calls, Chunks(db), containers, CallRecords(db, functions)),
             ClassServicer(functions, apps, lookups),

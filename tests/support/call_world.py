@@ -238,11 +238,10 @@ class CallWorld:
         if self.db.one("function_app", app_id=app_id) is None:
             self.app(app_id=app_id)
         function = api_pb2.Function(function_name=tag, image_id="im-1", **fields)  # type: ignore[arg-type]
-        definition, _ = self.functions.create(
+        return self.functions.create(
             api_pb2.FunctionCreateRequest(app_id=app_id, function=function, existing_function_id=existing),
             client_version,
         )
-        return definition
 
     def have_image(self, image_id: str) -> None:
         """Writes an image's row: a rollback wants to know that it is there."""

@@ -105,6 +105,7 @@ def test_a_denoiser_streams_its_log_and_one_that_needs_cuda_says_so_at_once(app,
     said = modal("run", "modal_train.py::modal_train_cuda", fails=True, env={"TRAIN_GPU": "a100-80GB"})
     assert said.err.splitlines()[-1] == "Error: Torch not compiled with CUDA enabled"
     assert "AssertionError: Torch not compiled with CUDA enabled" in said.out
+    assert "modal_train_cuda needs a GPU, and this machine has none: it was given the CPU." in said.out
 
 
 @as_root

@@ -1,7 +1,7 @@
 """RPCs of apps: decode, one use case, encode."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
@@ -21,11 +21,19 @@ _SOURCES = {
 
 
 class AppServicer:
-    """`page_url` gives what the client shows as the place to look at an app."""
+    """`page_url` gives what the client shows as the place to look at an app, `warnings` what users have to
+    know of functions."""
 
-    def __init__(self, apps: Apps, database: Database, page_url: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        apps: Apps,
+        database: Database,
+        page_url: Callable[[str], str] | None = None,
+        warnings: Callable[[Iterable[str]], list[str]] = lambda _: [],
+    ) -> None:
         self._apps = apps
         self._database = database
+        self._warnings = warnings
         self._page_url = page_url or (lambda app_id: f"modal app logs {app_id}")
 
     async def AppCreate(self, request: api_pb2.AppCreateRequest, caller: Caller) -> api_pb2.AppCreateResponse:
@@ -73,7 +81,11 @@ class AppServicer:
         self, request: api_pb2.AppPublishRequest, caller: Caller
     ) -> api_pb2.AppPublishResponse:
         deployed_at = await self._apps.publish(request, caller.client_version)
-        return api_pb2.AppPublishResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
+        response = api_pb2.AppPublishResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
+        # all at once: the client draws a box around each, and has drawn its tree of objects by now
+        if sentences := self._warnings(request.function_ids.values()):
+            response.server_warnings.add(message="\n".join(sentences))
+        return response
 
     async def AppRollback(
         self, request: api_pb2.AppRollbackRequest, caller: Caller

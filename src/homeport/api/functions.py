@@ -23,9 +23,10 @@ class FunctionServicer:
     async def FunctionCreate(
         self, request: api_pb2.FunctionCreateRequest, caller: Caller
     ) -> api_pb2.FunctionCreateResponse:
-        definition, warnings = self._functions.create(request, caller.client_version)
-        for sentence in warnings:
-            caller.warn(sentence)
+        definition = self._functions.create(request, caller.client_version)
+        if definition.is_build_step:  # what there is to say of others is said when their app is published
+            for sentence in self._functions.warnings([definition.function_id]):
+                caller.warn(sentence)
         return api_pb2.FunctionCreateResponse(
             function_id=definition.function_id,
             function=definition.function,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from modal_proto import api_pb2
 
+from homeport.control import endings
 from homeport.control.attempts import Claimed
 from homeport.control.calls import Calls
 from homeport.control.contracts import LogSink, VolumeSource
@@ -171,6 +172,7 @@ class Containers:
         self._attempts.complete(task_id, items)
         for item in items:
             task.inputs.pop(item.input_id, None)
+            self._explain(task, item.result)
         if task.definition.is_single_use:
             self.lives.drain(task)
 
@@ -198,6 +200,7 @@ class Containers:
         task = self._task(task_id)
         task.failure = result
         task.is_draining = True
+        self._explain(task, result)
         self._start_failures.note(task, result)
 
     def blocked(self, task_id: str | None, change: int) -> None:
@@ -310,6 +313,10 @@ class Containers:
             self.lives.kill(
                 task, f"Input {entry.input_id} hit its timeout of {task.definition.timeout_s:g} s."
             )
+
+    def _explain(self, task: Task, result: api_pb2.GenericResult) -> None:
+        if sentence := endings.gpu_sentence(task, result):
+            self._logs.system(task.app_id, task.task_id, sentence)
 
     def _cancelled(self, task_id: str, input_ids: list[str], terminate: bool) -> None:
         task = self._tasks.get(task_id)

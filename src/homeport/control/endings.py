@@ -1,8 +1,11 @@
-"""What is said of a container that ended in a way that nobody asked for."""
+"""What is said of a container that ended, or whose code failed, in a way that nobody asked for."""
 
 import signal
 
+from modal_proto import api_pb2
+
 from homeport.control.tasks import Task
+from homeport.plan import gpu_hints
 from homeport.runtime.engine import ContainerExit
 
 
@@ -24,6 +27,17 @@ def start_sentence(task: Task, end: ContainerExit) -> str:
         f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} before it was ready; "
         f"`modal container logs {task.task_id}` shows what it printed."
     )
+
+
+def gpu_sentence(task: Task, result: api_pb2.GenericResult) -> str:
+    """Its code failed for want of a GPU; empty where that is not the reason, or was said before."""
+    if task.was_told or task.gpu_devices or not result.exception:
+        return ""
+    ranked = task.definition.data.ranked_functions
+    was_asked_for = any(entry.function.resources.gpu_config.count for entry in ranked)
+    sentence = gpu_hints.hint(task.definition.tag, result.exception, was_asked_for=was_asked_for)
+    task.was_told = bool(sentence)
+    return sentence
 
 
 def _how(task: Task, end: ContainerExit) -> str:

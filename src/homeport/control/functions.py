@@ -6,7 +6,7 @@ is left to containers.py, what is called of it to calls.py.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any
@@ -108,11 +108,8 @@ class Functions:
             self._add(function_id, request.function_name, b"", handle, "")
         return function_id, handle
 
-    def create(
-        self, request: api_pb2.FunctionCreateRequest, client_version: str
-    ) -> tuple[Definition, list[str]]:
-        """Defines a function, and says which of its options are not as asked for. The definition of one that
-        the published app has already takes effect when the app is published again.
+    def create(self, request: api_pb2.FunctionCreateRequest, client_version: str) -> Definition:
+        """Defines a function; one that the published app has already changes when the app is published again.
 
         Raises NotServedError for options that Homeport does not serve.
         """
@@ -126,18 +123,13 @@ class Functions:
         gpu_configs = [ranked.function.resources.gpu_config for ranked in data.ranked_functions]
         messages.check_gpus(tag, gpu_configs, self._machine.gpus)
         messages.schedule_of(data.schedule)
-        warnings = messages.judged(tag, data)
+        messages.judged(tag, data)
         row = self._existing(request.existing_function_id, app.app_id)
         function_id = row["function_id"] if row is not None else new_id(FUNCTION)
         handle = messages.handle_of(data, app.app_id, new_id(DEFINITION))
         definition = self._project(function_id, app.app_id, data, handle, client_version)
         if definition.grant.refusal:
             raise FailedPreconditionError(definition.grant.refusal)
-        warnings.extend(definition.grant.warnings)
-        if data.autoscaler_settings.min_containers and classes.needs_parameters(data):
-            warnings.append(
-                f"{tag}: min_containers= holds for each set of parameters, from its first use on."
-            )
         is_published = function_id in deployments.newest_layout(self._db, app.app_id).function_ids.values()
         with self._db.transaction():
             written = data.SerializeToString()
@@ -148,7 +140,19 @@ class Functions:
         if not is_published:
             self.renew(app.app_id)
         _tell(self.on_defined, definition)
-        return definition, warnings
+        return definition
+
+    def warnings(self, function_ids: Iterable[str]) -> list[str]:
+        """Which options of these functions are not as asked for, a sentence each. Raises NotFoundError."""
+        found: list[str] = []
+        for definition in map(self.get, function_ids):
+            tag, data = definition.tag, definition.data
+            found += [*messages.judged(tag, data), *definition.grant.warnings]
+            if data.autoscaler_settings.min_containers and classes.needs_parameters(data):
+                found.append(
+                    f"{tag}: min_containers= holds for each set of parameters, from its first use on."
+                )
+        return list(dict.fromkeys(found))
 
     def published(self, app_id: str) -> list[Definition]:
         """What is in effect of an app's newest version, variants included; of all apps for ''."""

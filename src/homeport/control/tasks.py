@@ -27,6 +27,7 @@ class Task:
     is_ready: bool = False
     is_draining: bool = False
     is_idle: bool = False
+    was_told: bool = False  # that its code needs a GPU
     idle_since: float = 0.0
     kill_reason: str = ""
     blocked: int = 0
