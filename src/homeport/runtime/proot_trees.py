@@ -58,14 +58,16 @@ async def container_view(home: Home, trees: MergedTrees, spec: ContainerSpec, bi
     found["host_usr"] = spec.image.host_usr
     found["copied"] = [*mounts, str(client), str(image)]
     found["keeps_files"] = spec.keeps_files
+    if is_confined():
+        found["shared"] += _BUNDLE
+        found["binds"] += [[str(client / part), f"/{part}", True] for part in _PARTS_OF_BUNDLE]
     if is_confined() and not spec.keeps_files:
         shared = ["usr", *(["opt"] if _may_share(image / "opt", mounts) else [])]
-        found["shared"] = [*shared, *_BUNDLE]
+        found["shared"] += shared
         found["tree"] = str(image)
         found["overlays"] = mounts
         found["bound_bytes"] = _BOUND_BYTES
         found["binds"] += [[str(image / name), f"/{name}", True] for name in shared if name != "usr"]
-        found["binds"] += [[str(client / part), f"/{part}", True] for part in _PARTS_OF_BUNDLE]
     found["binds"] += _gpus(spec.gpu_devices)
     if os.access(_SHARED_MEMORY, os.W_OK):
         found["shm"] = str(shared_memory(spec.task_id))

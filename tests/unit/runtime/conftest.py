@@ -20,7 +20,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "place" not in metafunc.fixturenames:
         return
     kinds = [NAMESPACES]
-    if metafunc.config.getoption("--closed"):
+    only = metafunc.definition.get_closest_marker("proot_only")
+    if metafunc.config.getoption("--closed") or only:
         kinds = [PROOT]
     elif metafunc.definition.get_closest_marker("proot_too"):
         kinds.append(PROOT)

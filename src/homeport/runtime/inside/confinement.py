@@ -73,7 +73,7 @@ def forbid_new_rights() -> None:
         _fail("prctl")
 
 
-def restrict_files(readable: Iterable[int | str], writable: Iterable[str]) -> None:
+def restrict_files(readable: Iterable[int | str], writable: Iterable[int | str]) -> None:
     """From now on only what lies below these paths can be read, and written. Paths that are not there are
     left out. Processes outside can be neither signalled nor looked into."""
     version = landlock_version()

@@ -32,7 +32,7 @@ def prepare(volume: dict[str, Any]) -> None:
     upper = volume["upper"]
     draft = upper + ".new"
     merge.remove(draft)
-    os.mkdir(draft)
+    os.makedirs(draft)
     merge.Merge().run(volume["lowers"], draft)
     os.chmod(draft, 0o755)
     if volume["snapshot"]:

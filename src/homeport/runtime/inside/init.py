@@ -22,9 +22,10 @@ def main(arguments: list[str]) -> None:
         kernel.die_with_parent()
         kernel.adopt_orphans()
         messages.send(channel, {"init": os.getpid()})
-        _, opened = messages.receive(channel)
+        message, opened = messages.receive(channel)
         if spec["proot"]["is_confined"]:
-            _close_files(spec, opened)
+            readable = message["readable"] if message else 0
+            _close_files(spec, opened[:readable], opened[readable:])
         for number in opened:
             os.close(number)
         pid1.start(spec, channel, (int(arguments[2]), int(arguments[3])))
@@ -34,8 +35,8 @@ def main(arguments: list[str]) -> None:
     entrypoint.run(spec, None)
 
 
-def _close_files(spec: dict[str, Any], opened: list[int]) -> None:
+def _close_files(spec: dict[str, Any], own: list[int], volumes: list[int]) -> None:
     binds = prooted.binds(spec)
-    readable: list[int | str] = [*opened, *(target for _, target, _ in binds)]
+    readable: list[int | str] = [*own, *(target for _, target, _ in binds)]
     writable = [target for _, target, read_only in binds if not read_only]
-    confinement.restrict_files(readable, ["/", *writable])
+    confinement.restrict_files(readable, ["/", *writable, *volumes])

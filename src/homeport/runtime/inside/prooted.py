@@ -18,9 +18,10 @@ from typing import Any, Callable
 
 from . import changes, confinement, container, copies, entry, kernel, memory, merge, messages
 from .host import HostPaths
+from .rooted import Root
 
 MAIN = "/__modal/homeport/__main__.py"
-_TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
+TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
 _END_S = 1.0  # proot ends by itself when all is gone that it traces
 _PROOT_SAW_A_SIGNAL = 255 << 8  # its own wait status when a signal ended what it started
 _LINKS = (
@@ -102,7 +103,8 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
 
 
 def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int) -> Started:
-    """Tells the init, once it is there, what proot has made for itself: it must stay readable."""
+    """Gives the init, once it is there, what it cannot open itself and must not close: what proot has made
+    for itself, and the folders of volumes' copies, whose places a reload changes."""
     message, _ = messages.receive(channel)
     started = Started(message["init"] if message else proot, channel, proot)
     if message is None:
@@ -110,11 +112,19 @@ def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int) -> Sta
         with open(spec["folder"] + "/proot.log", encoding="utf-8", errors="replace") as file:
             said = " ".join(file.read(500).split())
         raise OSError(0, "proot ended with status {}: {}".format(status, said))
-    opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in _leftovers(proot)]
-    messages.send(channel, {"done": True}, opened)
+    own = _leftovers(proot)
+    paths = [*own, *_volume_folders(spec, read_only=True), *_volume_folders(spec, read_only=False)]
+    opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths]
+    readable = len(paths) - len(_volume_folders(spec, read_only=False))
+    messages.send(channel, {"readable": readable}, opened)
     for number in opened:
         os.close(number)
     return started
+
+
+def _volume_folders(spec: dict[str, Any], *, read_only: bool) -> list[str]:
+    volumes = [each for each in spec["volumes"] if not each["bind"] and each["read_only"] == read_only]
+    return [os.path.dirname(volume["upper"]) for volume in volumes]
 
 
 def remount(volume: dict[str, Any], init: int) -> dict[str, Any]:
@@ -136,8 +146,8 @@ def remount(volume: dict[str, Any], init: int) -> dict[str, Any]:
 
 
 def _leftovers(proot: int) -> list[str]:
-    return glob.glob("{}/prooted-{}-*".format(_TEMPORARY, proot)) + glob.glob(
-        "{}/proot-{}-*".format(_TEMPORARY, proot)
+    return glob.glob("{}/prooted-{}-*".format(TEMPORARY, proot)) + glob.glob(
+        "{}/proot-{}-*".format(TEMPORARY, proot)
     )
 
 
@@ -183,7 +193,8 @@ def confine(spec: dict[str, Any]) -> None:
     view = spec["proot"]
     if view["is_confined"]:
         writable = [source for source, _, read_only in binds(spec) if not read_only]
-        confinement.restrict_files(["/"], [view["root"], _TEMPORARY, *writable])
+        writable += _volume_folders(spec, read_only=False)
+        confinement.restrict_files(["/"], [view["root"], TEMPORARY, *writable])
 
 
 def binds(spec: dict[str, Any]) -> list[tuple[str, str, bool]]:
@@ -204,6 +215,7 @@ def assemble(spec: dict[str, Any]) -> None:
     merged.run(view["copied"], root, frozenset(view["shared"]))
     view["binds"] += [[source, target[len(root) :], True] for source, target in merged.binds]
     view["binds"] += _usr(view)
+    inside = Root(root)
     if view["shm"]:
         os.makedirs(view["shm"], mode=0o700, exist_ok=True)
     for folder in ("dev", "proc", "sys", "tmp", "run"):
@@ -211,12 +223,12 @@ def assemble(spec: dict[str, Any]) -> None:
     for name, target in _LINKS:
         os.symlink(target, "{}/dev/{}".format(root, name))
     for name, text in spec["etc"].items():
-        path = beneath(root, "/etc")
+        path = inside.resolve("/etc")
         os.makedirs(path, exist_ok=True)
         _replace("{}/{}".format(path, name), text)
     for source, target, _ in binds(spec):
         _make_place(root, source, target)
-    os.makedirs(beneath(root, spec["workdir"]), exist_ok=True)
+    os.makedirs(inside.resolve(spec["workdir"]), exist_ok=True)
 
 
 def _usr(view: dict[str, Any]) -> list[list[Any]]:
@@ -283,7 +295,7 @@ def _replace(path: str, text: str) -> None:
 
 def _make_place(root: str, source: str, target: str) -> None:
     """A mount point; where a bound folder is in the way, proot makes do without."""
-    place = beneath(root, target)
+    place = Root(root).resolve(target)
     try:
         if os.path.isdir(source):
             os.makedirs(place, exist_ok=True)
@@ -293,27 +305,3 @@ def _make_place(root: str, source: str, target: str) -> None:
                 pass
     except OSError:
         pass
-
-
-def beneath(root: str, path: str) -> str:
-    """Where a path of the container lies on this machine, links followed as the container would."""
-    todo = [part for part in reversed(path.split("/")) if part]
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == ".":
-            continue
-        if part == "..":
-            done[-1:] = []
-            continue
-        here = "/".join([root, *done, part])
-        if os.path.islink(here) and links < 40:
-            links += 1
-            target = os.readlink(here)
-            if target.startswith("/"):
-                done = []
-            todo += [name for name in reversed(target.split("/")) if name]
-            continue
-        done.append(part)
-    return "/".join([root, *done])
