@@ -15,7 +15,8 @@ from benchmarks.support.bench import Bench
 from benchmarks.support.processes import User
 
 # The order matters: what needs a fresh machine first, what fills caches last.
-NAMES = ("up", "idle", "hello", "start", "remote", "map", "logs", "volume", "torch_start")
+_CALLS = ("hello", "start", "at_once", "remote", "method", "map")
+NAMES = ("up", "idle", *_CALLS, "logs", "volume", "torch_start")
 
 
 def main() -> int:
@@ -44,7 +45,7 @@ def main() -> int:
     scratch = Path(tempfile.mkdtemp(prefix="hpb-", dir=arguments.scratch))
     user.own(scratch)
     described = machine.describe(str(user))
-    found, failed = _run_all(arguments.names or list(NAMES), Bench(scratch, user, arguments.runs))
+    found, failed = _run_all(arguments.names or NAMES, Bench(scratch, user, arguments.runs))
     figures.show(found, described)
     if arguments.json:
         arguments.json.write_text(figures.as_json(found, described) + "\n")

@@ -3,6 +3,8 @@
 {"do": "remote", "count": N}  N warm calls: their seconds, and the CPU seconds of this process
 {"do": "cold", "count": N}    N calls, each in a new container: when sent, when the function was entered
 {"do": "map", "count": N}     one map over N inputs: wall and CPU seconds
+{"do": "method", "count": N}  as remote, of a class's method
+{"do": "at_once", "count": N} N inputs of one function, each in a container of its own, all at work together
 """
 
 import json
@@ -13,6 +15,7 @@ import time
 import modal
 
 app = modal.App("caller")
+HELD_S = 4.0  # longer than all of them take to start
 
 
 @app.function()
@@ -26,13 +29,42 @@ def entered() -> tuple[float, str]:
     return now, os.environ["MODAL_TASK_ID"]
 
 
-def remote(count: int) -> dict:
+@app.cls()
+class Same:
+    @modal.method()
+    def same(self, x: int) -> int:
+        return x
+
+
+@app.function(single_use_containers=True, cpu=0.1)
+def together(held_s: float) -> tuple[float, str]:
+    now = time.time()
+    time.sleep(held_s)
+    return now, os.environ["MODAL_TASK_ID"]
+
+
+def calls_of(function: modal.Function, count: int) -> dict:
     cpu, took = time.process_time(), []
     for number in range(count):
         started = time.perf_counter()
-        same.remote(number)
+        function.remote(number)
         took.append(time.perf_counter() - started)
     return {"seconds": took, "cpu_s": time.process_time() - cpu}
+
+
+def remote(count: int) -> dict:
+    return calls_of(same, count)
+
+
+def method(count: int) -> dict:
+    return calls_of(Same().same, count)
+
+
+def at_once(count: int) -> dict:
+    sent = time.time()
+    found = list(together.map([HELD_S] * count))
+    calls = [{"sent": sent, "entered": at, "task_id": task_id} for at, task_id in found]
+    return {"calls": calls, "held_s": HELD_S}
 
 
 def cold(count: int) -> dict:
@@ -51,10 +83,12 @@ def map_over(count: int) -> dict:
     return {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
 
 
+DO = {"remote": remote, "cold": cold, "map": map_over, "method": method, "at_once": at_once}
+
 if __name__ == "__main__":
     with app.run():
         print(json.dumps({"ready": True}), flush=True)
         for line in sys.stdin:
             command = json.loads(line)
-            answer = {"remote": remote, "cold": cold, "map": map_over}[command["do"]](command["count"])
+            answer = DO[command["do"]](command["count"])
             print(json.dumps(answer), flush=True)

@@ -46,8 +46,6 @@ class EnvironmentServicer:
     async def EnvironmentUpdate(
         self, request: api_pb2.EnvironmentUpdateRequest, caller: Caller
     ) -> api_pb2.EnvironmentListItem:
-        if request.HasField("name") and request.name.value != request.current_name:
-            raise NotServedError("Homeport does not serve renaming an environment; create another one.")
         for option in (
             "web_suffix",
             "max_concurrent_tasks",
@@ -59,6 +57,8 @@ class EnvironmentServicer:
         row = self._environments.get(request.current_name)
         if request.HasField("image_builder_version"):
             row = self._environments.set_image_builder(request.current_name, request.image_builder_version)
+        if request.HasField("name") and request.name.value != request.current_name:
+            row = self._environments.rename(request.current_name, request.name.value)
         return _item(row)
 
 

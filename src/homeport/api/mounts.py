@@ -6,13 +6,14 @@ from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
 from homeport.control.blobs import Blobs
+from homeport.control.environments import Environments
 from homeport.control.mounts import Mount, Mounts, tree_file
 from homeport.model.errors import InvalidError
-from homeport.model.names import environment_or_default
 
 
 class MountServicer:
-    def __init__(self, mounts: Mounts, blobs: Blobs) -> None:
+    def __init__(self, mounts: Mounts, blobs: Blobs, environments: Environments) -> None:
+        self._environments = environments
         self._mounts = mounts
         self._blobs = blobs
 
@@ -35,7 +36,7 @@ class MountServicer:
         return api_pb2.MountPutFileResponse(exists=not self._mounts.missing([request.sha256_hex]))
 
     async def MountGetOrCreate(self, request: Any, caller: Caller) -> api_pb2.MountGetOrCreateResponse:
-        environment = environment_or_default(request.environment_name)
+        environment = self._environments.name(request.environment_name)
         if request.namespace == api_pb2.DEPLOYMENT_NAMESPACE_GLOBAL:
             environment = ""
         kind = request.object_creation_type

@@ -7,9 +7,10 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
+from homeport.control.environments import Environments
 from homeport.control.secrets import Secret, Secrets
 from homeport.model.errors import InvalidError
-from homeport.model.names import check_object_name, environment_or_default
+from homeport.model.names import check_object_name
 from homeport.model.people import user_name
 
 _PAGE = 100
@@ -21,11 +22,12 @@ _NAMED = {
 
 
 class SecretServicer:
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, environments: Environments) -> None:
+        self._environments = environments
         self._secrets = secrets
 
     async def SecretGetOrCreate(self, request: Any, caller: Caller) -> api_pb2.SecretGetOrCreateResponse:
-        environment = environment_or_default(request.environment_name)
+        environment = self._environments.name(request.environment_name)
         kind = request.object_creation_type
         if kind in _NAMED:
             secret = self._secrets.create(
@@ -47,7 +49,7 @@ class SecretServicer:
         return api_pb2.SecretGetInfoResponse(metadata=_metadata(self._secrets.get(request.secret_id)))
 
     async def SecretList(self, request: Any, caller: Caller) -> api_pb2.SecretListResponse:
-        environment = environment_or_default(request.environment_name)
+        environment = self._environments.name(request.environment_name)
         before = request.pagination.created_before or time.time() + 1
         limit = request.pagination.max_objects or _PAGE
         return api_pb2.SecretListResponse(

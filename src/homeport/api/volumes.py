@@ -11,10 +11,11 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
+from homeport.control.environments import Environments
 from homeport.control.volume_service import VERSIONS, VolumeService, volume_metadata
 from homeport.control.volume_uploads import FileRequest
 from homeport.model.errors import FailedPreconditionError, NotServedError
-from homeport.model.names import check_object_name, environment_or_default
+from homeport.model.names import check_object_name
 from homeport.model.volume_paths import split_volume_path
 from homeport.store.overlay import Entry
 
@@ -22,12 +23,13 @@ _PAGE = 100
 
 
 class VolumeServicer:
-    def __init__(self, volumes: VolumeService) -> None:
+    def __init__(self, volumes: VolumeService, environments: Environments) -> None:
+        self._environments = environments
         self._volumes = volumes
 
     async def VolumeGetOrCreate(self, request: Any, caller: Caller) -> api_pb2.VolumeGetOrCreateResponse:
         names = self._volumes.names
-        environment = environment_or_default(request.environment_name)
+        environment = self._environments.name(request.environment_name)
         if request.create_options.experimental_options:
             options = ", ".join(sorted(request.create_options.experimental_options))
             raise NotServedError(
@@ -64,7 +66,7 @@ class VolumeServicer:
         return api_pb2.VolumeGetByIdResponse(volume_id=volume.volume_id, metadata=volume_metadata(volume))
 
     async def VolumeList(self, request: Any, caller: Caller) -> api_pb2.VolumeListResponse:
-        environment = environment_or_default(request.environment_name)
+        environment = self._environments.name(request.environment_name)
         before = request.pagination.created_before or time.time() + 1
         limit = request.pagination.max_objects or _PAGE
         return api_pb2.VolumeListResponse(

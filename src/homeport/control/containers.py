@@ -237,7 +237,7 @@ class Containers:
             self._start_failures.forget(function_id)
         self._placing.publish(app_id, list(current.values()))
         for task in list(self._tasks.values()):
-            if task.app_id == app_id and not task.definition.is_build_step:
+            if task.app_id == app_id and task.definition.is_in_a_version:
                 definition = current.get(task.function_id)
                 if definition is None or definition.definition_id != task.definition.definition_id:
                     self.lives.drain(task)

@@ -59,6 +59,28 @@ class Environments:
         self._database.run("set_environment_builder", name=name, image_builder_version=version)
         return self.get(name)
 
+    def rename(self, name: str, new_name: str) -> sqlite3.Row:
+        """Renames an environment in which no app runs: containers know it by its name.
+
+        Raises InvalidError, NotFoundError, AlreadyExistsError, FailedPreconditionError.
+        """
+        self.get(name)
+        check_object_name(new_name, "environment")
+        if name == DEFAULT_ENVIRONMENT:
+            raise FailedPreconditionError(f"Environment '{name}' is the default one and cannot be renamed.")
+        if self._database.one("environment_by_name", name=new_name) is not None:
+            raise AlreadyExistsError(f"Environment '{new_name}' exists already.")
+        held = self._database.all("environment_contents", environment=name)
+        running = [row["name"] for row in held if row["kind"] == "app"]
+        if running:
+            raise FailedPreconditionError(
+                f"Environment '{name}' cannot be renamed while its apps run; stop {', '.join(running)} first."
+            )
+        with self._database.transaction():
+            for table in ("environments", "apps", "volumes", "secrets", "mounts", "stored_objects"):
+                self._database.run(f"rename_environment_of_{table}", name=name, new_name=new_name)
+        return self.get(new_name)
+
     def remove(self, name: str) -> None:
         """Removes an environment that holds nothing. Raises NotFoundError, FailedPreconditionError."""
         self.get(name)

@@ -52,6 +52,11 @@ class Definition:
     sandbox: api_pb2.Sandbox | None = None  # its container runs this instead of a function
 
     @property
+    def is_in_a_version(self) -> bool:
+        """Whether a version of its app has it: steps of builds and sandboxes are made beside them."""
+        return not self.is_build_step and self.sandbox is None
+
+    @property
     def is_build_step(self) -> bool:
         """Whether it is called once, by the build of an image (Image.run_function)."""
         return self.function.is_builder_function

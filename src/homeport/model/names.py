@@ -1,4 +1,4 @@
-"""Which names objects may have, and the environment that an empty name means."""
+"""Which names objects may have, and that of the default environment."""
 
 import re
 from typing import Final
@@ -7,11 +7,6 @@ from homeport.model.errors import InvalidError
 
 DEFAULT_ENVIRONMENT: Final = "main"
 _OBJECT_NAME = re.compile(r"^[a-zA-Z0-9\-_.]{1,64}$")
-
-
-def environment_or_default(name: str) -> str:
-    """The environment that a request means."""
-    return name or DEFAULT_ENVIRONMENT
 
 
 def check_object_name(name: str, noun: str) -> str:

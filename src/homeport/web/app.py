@@ -6,6 +6,7 @@ Addresses of blobs and blocks are signed; the link command shows the engine's to
 from starlette.applications import Starlette
 
 from homeport.control.blobs import Blobs
+from homeport.control.environments import Environments
 from homeport.control.links import Links
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import HomeportError
@@ -15,8 +16,17 @@ from homeport.web.volumes import volume_routes
 
 
 def build_app(
-    blobs: Blobs, volumes: VolumeService, links: Links, *, token_id: str, token_secret: str
+    blobs: Blobs,
+    volumes: VolumeService,
+    environments: Environments,
+    links: Links,
+    *,
+    token_id: str,
+    token_secret: str,
 ) -> Starlette:
     """Everything that is answered on the HTTP port."""
-    routes = [*blob_routes(blobs, links), *volume_routes(volumes, links, token_id, token_secret)]
+    routes = [
+        *blob_routes(blobs, links),
+        *volume_routes(volumes, environments, links, token_id, token_secret),
+    ]
     return Starlette(routes=routes, exception_handlers={HomeportError: answer_error})

@@ -14,17 +14,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from homeport.control.environments import Environments
 from homeport.control.links import Links
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import InvalidError, PermissionDeniedError
-from homeport.model.names import check_object_name, environment_or_default
+from homeport.model.names import check_object_name
 from homeport.web.blobs import check_link
 from homeport.web.files import file_response
 
 _MAX_BODY_BYTES = 64 << 10
 
 
-def volume_routes(volumes: VolumeService, links: Links, token_id: str, token_secret: str) -> list[Route]:
+def volume_routes(
+    volumes: VolumeService, environments: Environments, links: Links, token_id: str, token_secret: str
+) -> list[Route]:
     async def put_block(request: Request) -> Response:
         check_link(links, request)
         where = request.path_params
@@ -45,7 +48,7 @@ def volume_routes(volumes: VolumeService, links: Links, token_id: str, token_sec
     async def link(request: Request) -> Response:
         body = await _authorised(request, token_id, token_secret)
         volume = volumes.names.link(
-            environment_or_default(_text(body, "environment")),
+            environments.name(_text(body, "environment")),
             check_object_name(_text(body, "name"), "Volume"),
             Path(_text(body, "folder")),
             is_writable=bool(body.get("writable")),
@@ -54,7 +57,7 @@ def volume_routes(volumes: VolumeService, links: Links, token_id: str, token_sec
 
     async def unlink(request: Request) -> Response:
         body = await _authorised(request, token_id, token_secret)
-        volume = volumes.names.unlink(environment_or_default(_text(body, "environment")), _text(body, "name"))
+        volume = volumes.names.unlink(environments.name(_text(body, "environment")), _text(body, "name"))
         return JSONResponse({"volume_id": volume.volume_id, "folder": str(volume.linked_path)})
 
     return [

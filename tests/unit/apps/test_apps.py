@@ -7,7 +7,13 @@ import pytest
 from modal_proto import api_pb2
 
 from homeport.control.lookups import Lookups
-from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
+from homeport.model.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    InvalidError,
+    NotFoundError,
+    NotServedError,
+)
 from homeport.plan.suggestions import nearest
 from tests.support.world import World, wait_until
 
@@ -268,8 +274,20 @@ def test_environments(world: World) -> None:
         app_id = world.new_app(environment="dev")
         with pytest.raises(FailedPreconditionError, match=app_id):
             world.environments.remove("dev")
+        with pytest.raises(FailedPreconditionError, match=f"while its apps run; stop {app_id} first"):
+            world.environments.rename("dev", "test")
         await world.apps.stop(app_id, "done")
-        world.environments.remove("dev")
+        for name, new_name, error in (
+            ("main", "test", FailedPreconditionError),
+            ("dev", "main", AlreadyExistsError),
+            ("dev", "a name", InvalidError),
+            ("nothing", "test", NotFoundError),
+        ):
+            with pytest.raises(error):
+                world.environments.rename(name, new_name)
+        assert world.environments.rename("dev", "test")["name"] == "test"
+        assert world.apps.get(app_id)["environment"] == "test"
+        world.environments.remove("test")
         with pytest.raises(FailedPreconditionError, match="default"):
             world.environments.remove("main")
         with pytest.raises(InvalidError, match=r"2025\.06"):

@@ -138,14 +138,15 @@ class Served:
         links = Links(database)
         self.blobs = Blobs(database, store, links)
         self.volumes = VolumeService(database, self.home, links, self.runtime, container_owner())
+        environments = Environments(database)
         gateway = Gateway(
             [
                 ClientServicer(),
-                EnvironmentServicer(Environments(database)),
+                EnvironmentServicer(environments),
                 BlobServicer(self.blobs),
-                MountServicer(Mounts(database, self.home, store), self.blobs),
-                SecretServicer(Secrets(database)),
-                VolumeServicer(self.volumes),
+                MountServicer(Mounts(database, self.home, store), self.blobs, environments),
+                SecretServicer(Secrets(database), environments),
+                VolumeServicer(self.volumes, environments),
                 VolumeV1Servicer(self.volumes, self.blobs),
             ],
             *TOKEN,
@@ -159,7 +160,9 @@ class Served:
         links.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.http_url = links.base_url
         self.links = links
-        app = build_app(self.blobs, self.volumes, links, token_id=TOKEN[0], token_secret=TOKEN[1])
+        app = build_app(
+            self.blobs, self.volumes, environments, links, token_id=TOKEN[0], token_secret=TOKEN[1]
+        )
         config = uvicorn.Config(
             app, http=TransferProtocol, log_config=None, access_log=False, lifespan="off", ws="none"
         )

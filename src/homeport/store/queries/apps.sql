@@ -25,6 +25,25 @@ SELECT kind, name FROM stored_objects WHERE environment = :environment AND name 
 -- name: remove_environment
 DELETE FROM environments WHERE name = :name;
 
+-- An environment is known by its name wherever something lies in it.
+-- name: rename_environment_of_environments
+UPDATE environments SET name = :new_name WHERE name = :name;
+
+-- name: rename_environment_of_apps
+UPDATE apps SET environment = :new_name WHERE environment = :name;
+
+-- name: rename_environment_of_volumes
+UPDATE volumes SET environment = :new_name WHERE environment = :name;
+
+-- name: rename_environment_of_secrets
+UPDATE secrets SET environment = :new_name WHERE environment = :name;
+
+-- name: rename_environment_of_mounts
+UPDATE mounts SET environment = :new_name WHERE environment = :name;
+
+-- name: rename_environment_of_stored_objects
+UPDATE stored_objects SET environment = :new_name WHERE environment = :name;
+
 -- name: add_app
 INSERT INTO apps (app_id, environment, name, description, state, detached, client_version, created_at,
                   heartbeat_at, tags)
