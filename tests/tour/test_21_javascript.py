@@ -60,8 +60,8 @@ def passed(node, write, topic):
     return int(ended["pass"])
 
 
-def test_functions_classes_queues_and_storage_from_javascript(javascript, write, deployed):
-    tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7}
+def test_functions_classes_queues_storage_and_sandboxes_from_javascript(javascript, write, deployed):
+    tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7, "sandboxes": 3}
     assert {topic: passed(javascript, write, topic) for topic in tests} == tests
 
 

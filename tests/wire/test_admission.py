@@ -41,22 +41,13 @@ def test_a_request_without_a_token_is_refused(engine):
     send(engine, "AppList", request)
 
 
-def test_an_rpc_that_is_not_served_says_its_name(python, write, engine):
+def test_an_rpc_that_is_not_served_says_its_name(modal, engine):
     with pytest.raises(grpc.RpcError) as refusal:
-        send(engine, "SandboxCreate", b"")
+        send(engine, "EndpointList", b"")
     assert refusal.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "SandboxCreate" in refusal.value.details()
-    write(
-        "script.py",
-        """
-        import modal
-
-        app = modal.App.lookup("wire-sandbox", create_if_missing=True)
-        modal.Sandbox.create("true", app=app)
-        """,
-    )
-    said = python("script.py", fails=True)
-    assert "Homeport does not serve the RPC Sandbox" in said.err
+    assert "EndpointList" in refusal.value.details()
+    said = modal("endpoint", "list", fails=True)
+    assert "Homeport does not serve the RPC EndpointList yet" in said.text
 
 
 def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):

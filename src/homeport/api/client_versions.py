@@ -11,6 +11,8 @@ from importlib import metadata
 
 from modal_proto import api_pb2
 
+from homeport.model.errors import NotServedError
+
 OLDEST_PYTHON = "1.4.3"  # the tests' older clients begin here (tests/clients/python)
 NEWEST_JAVASCRIPT = "0.11.1"  # tests/clients/js
 # where a client begins: what each run, deployment and look-up asks for, and carries warnings to every version
@@ -25,6 +27,7 @@ _LIBMODAL = frozenset(
     )
 )
 _TRAILERS_SINCE = (1, 6)  # older clients do not read warnings out of a response's trailers
+_PLAIN_ROUTER_SINCE = (1, 5)  # older clients reach the command router by TLS alone
 
 
 @functools.cache
@@ -44,6 +47,23 @@ def reads_trailers(headers: Mapping[str, str]) -> bool:
     """Whether the client shows warnings that come with a response's trailers."""
     version = numbers(python_version(headers))
     return not version or version >= _TRAILERS_SINCE
+
+
+def router_scheme(headers: Mapping[str, str]) -> str:
+    """The scheme of the command router's address; the connection is encrypted for none of them.
+
+    Raises NotServedError for a client that would really encrypt it.
+    """
+    if headers.get("x-modal-client-type", "") in _LIBMODAL:
+        return "https"  # they take no other, and speak plain text to this machine all the same
+    version = python_version(headers)
+    if () < numbers(version) < _PLAIN_ROUTER_SINCE:
+        raise NotServedError(
+            "Homeport does not serve commands in containers (modal container exec, modal shell, "
+            f"Sandbox.exec) to modal {version}, which asks for an encrypted connection to this machine: "
+            "upgrade modal to 1.5 or later."
+        )
+    return "http"
 
 
 def remark(headers: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from modal_proto import api_pb2
 
+from homeport.api import client_versions
 from homeport.api.gateway import Caller
 from homeport.control.access import Access
 from homeport.control.containers import Containers
@@ -18,16 +19,17 @@ class RouterAccess:
         self._access = access
 
     def give(self, task_id: str, caller: Caller) -> api_pb2.CommandRouterAccess:
-        """Raises NotServedError for a caller in a container."""
+        """Raises NotServedError for a caller in a container, and for a client that asks for encryption."""
         if caller.task_id is not None:
             raise NotServedError(
                 "Homeport does not serve commands in containers (Sandbox.exec, a Sandbox's output) to code "
                 "in a container yet, since the client wants an encrypted connection there. Use them from "
                 "outside, such as in a local entrypoint."
             )
+        scheme = client_versions.router_scheme(caller.metadata)
         # as the client named this engine: it may have come through a forwarded port
         return api_pb2.CommandRouterAccess(
-            url=f"http://{caller.metadata[':authority']}", jwt=self._access.issue(task_id)
+            url=f"{scheme}://{caller.metadata[':authority']}", jwt=self._access.issue(task_id)
         )
 
     async def give_live(self, task_id: str, caller: Caller) -> api_pb2.CommandRouterAccess:

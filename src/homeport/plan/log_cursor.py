@@ -18,6 +18,7 @@ from typing import Final
 from homeport.model.errors import InvalidError
 
 APP_FILE: Final = 0  # the number of the app's own file of system lines
+_BEGINNING: Final = "0-0"  # as the JavaScript library writes it
 
 _PLACE = re.compile(r"(\d+):(\d+)(?::([0-9a-f]{0,8})\.([0-9a-f]{0,8}))?")
 
@@ -52,7 +53,9 @@ def encode(cursor: Cursor) -> str:
 
 
 def decode(text: str) -> Cursor:
-    """Raises InvalidError for what `encode` did not write."""
+    """Raises InvalidError for what `encode` did not write, but for a client's own word for the beginning."""
+    if text == _BEGINNING:
+        return Cursor()
     version, _, rest = text.partition(".")
     known, dot, listed = rest.partition(".")
     if version != "v1" or not dot or not known.isdecimal():

@@ -1,6 +1,7 @@
 """Clients of other versions than the engine's own: served, told so in one line, and understood."""
 
 import asyncio
+import json
 import logging
 import re
 import tomllib
@@ -13,6 +14,7 @@ from modal_proto import api_pb2
 from homeport.api import client_versions
 from homeport.api.gateway import Caller, Gateway
 from homeport.api.grpc_server import Request, RpcError, Status
+from homeport.model.errors import NotServedError
 
 ROOT = Path(__file__).resolve().parents[3]
 JAVASCRIPT = {"x-modal-client-type": "8", "x-modal-client-version": "1.0.0"}
@@ -99,6 +101,14 @@ def test_a_javascript_client_s_version_is_not_that_of_the_python_package() -> No
     assert line == "Homeport was not tried with the Go library."
 
 
+def test_the_command_router_s_address_is_one_that_the_client_takes() -> None:
+    schemes = [client_versions.router_scheme({"x-modal-client-version": v}) for v in ("1.5.0", "1.6.4", "")]
+    assert schemes == ["http", "http", "http"]
+    assert client_versions.router_scheme(JAVASCRIPT) == "https"
+    with pytest.raises(NotServedError, match=r"to modal 1\.4\.3, which asks for an encrypted connection"):
+        client_versions.router_scheme({"x-modal-client-version": "1.4.3"})
+
+
 def test_an_rpc_that_the_stubs_lack_is_refused_by_name() -> None:
     with pytest.raises(
         RpcError, match="does not know the RPC FunctionTeleport, which is newer than"
@@ -113,6 +123,9 @@ def test_the_versions_are_those_that_the_tests_run_and_the_readme_names() -> Non
     for version in locks:
         lock = (ROOT / f"tests/clients/python/{version}.lock").read_text()
         assert f"\nmodal=={version} " in lock and "://" not in lock
+    javascript = json.loads((ROOT / "tests/clients/js/package-lock.json").read_text())["packages"]
+    assert javascript["node_modules/modal"]["version"] == client_versions.NEWEST_JAVASCRIPT
+    assert not [name for name, package in javascript.items() if "resolved" in package]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"modal=={client_versions.known()}" in project["dependencies"]
     readme = (ROOT / "README.md").read_text()

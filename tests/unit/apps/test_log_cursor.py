@@ -29,3 +29,7 @@ def test_files_that_a_cursor_does_not_name() -> None:
 def test_a_text_that_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(InvalidError, match="start without one"):
         log_cursor.decode(text)
+
+
+def test_the_javascript_library_s_word_for_the_beginning() -> None:
+    assert log_cursor.decode("0-0") == Cursor()
