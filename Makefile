@@ -60,7 +60,7 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
 
 	@for version in 1.5.5 1.4.3; do \
-		printf 'modal==%s\npython-dotenv\n' $$version | $(BIN)/uv pip compile --quiet --upgrade --universal \
+		printf 'modal==%s\npython-dotenv\nnumpy\n' $$version | $(BIN)/uv pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 			--no-header -o tests/clients/python/$$version.lock -; \
 	done

@@ -41,7 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if version := config.getoption("--client-version"):
-        client.use(version)
+        try:
+            client.use(version)
+        except LookupError as error:
+            raise pytest.UsageError(f"--client-version {version}: {error}") from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -143,7 +146,7 @@ def terminal(engine: Engine, folder: Path) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def open_terminal(*arguments: object, **size: int) -> Terminal:
-        argv = [str(BIN / "modal"), *arguments]
+        argv = [str(client.folder() / "modal"), *arguments]
         opened.append(Terminal(engine.account, argv, folder, engine.client_environment(), **size))
         return opened[-1]
 

@@ -103,7 +103,7 @@ def test_a_denoiser_streams_its_log_and_one_that_needs_cuda_says_so_at_once(app,
     assert len(losses) == 16
 
     said = modal("run", "modal_train.py::modal_train_cuda", fails=True, env={"TRAIN_GPU": "a100-80GB"})
-    assert said.err.splitlines()[-1] == "Error: Torch not compiled with CUDA enabled"
+    assert said.complaint.endswith("Torch not compiled with CUDA enabled")
     assert "AssertionError: Torch not compiled with CUDA enabled" in said.out
     assert "modal_train_cuda needs a GPU, and this machine has none: it was given the CPU." in said.out
 
@@ -134,7 +134,7 @@ def test_a_finetune_in_a_package_spawns_its_steps_with_and_without_wandb(app, mo
     assert "W&B project example-lora." in said.out
     assert "WARNING - __main__ - W&B is off: not installed" in said.out
     assert "adapter saved" in said.lines, "printed in a child process, not flushed"
-    assert "gpu=A100:2 asked for by train" in said.err
+    assert "gpu=A100:2 asked for by train" in said.text
     listed = modal("volume", "ls", "example-runs-vol", f"{run}/lora-out/merged").text
     assert "model.npy" in listed
 
@@ -160,7 +160,7 @@ def test_a_detector_with_two_entrypoints_a_class_and_choices_of_gpu(app, modal):
     assert "detector leaves" in said.lines
     assert re.search(r"blobs-small 3/3: 100%", said.out)
     assert not re.search(r"blobs-[^\n]*/s\][^\n]*blobs-", said.out), "one state of a progress bar a line"
-    assert "gpu=H100 asked for by train" in said.err
+    assert "gpu=H100 asked for by train" in said.text
     assert "accuracy 1.00" in modal("run", "finetune.py::only_train", "--name", "blobs-small").lines
     results = modal("volume", "get", "blob-finetune", "runs/blobs-small/results.csv", "-").content
     assert [line.split(",")[0] for line in results.splitlines()] == ["1", "2", "3", "1"]
