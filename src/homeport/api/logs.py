@@ -24,7 +24,7 @@ class LogServicer:
     async def AppGetLogs(
         self, request: api_pb2.AppGetLogsRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.TaskLogsBatch]:
-        selection = _selection(request, request.file_descriptor)
+        selection = self._selection(request, request.file_descriptor)
         stream = self._logs.stream(request.app_id, selection, request.last_entry_id, request.timeout)
         async with aclosing(stream):
             async for batch in stream:
@@ -36,7 +36,7 @@ class LogServicer:
         since_s, until_s = _range(request)
         lines = await self._logs.fetch(
             request.app_id,
-            _selection(request, request.source),
+            self._selection(request, request.source),
             since_s,
             until_s,
             min(request.limit or _MOST_LINES, _MOST_LINES),
@@ -52,7 +52,7 @@ class LogServicer:
             span_s = until_s - since_s
             raise InvalidError(f"Logs of {span_s:.0f} s cannot be counted in steps of {bucket_s} s.")
         counts = await self._logs.count(
-            request.app_id, _selection(request, request.source), since_s, until_s, bucket_s
+            request.app_id, self._selection(request, request.source), since_s, until_s, bucket_s
         )
         response = api_pb2.AppCountLogsResponse(app_id=request.app_id)
         # empty ones too: the client takes neighbours in the list for neighbours in time
@@ -63,15 +63,17 @@ class LogServicer:
             bucket.bucket_start_at.seconds = start
         return response
 
-
-def _selection(request: Any, file_descriptor: int) -> Selection:
-    """Raises NotServedError for a filter that cannot be honoured."""
-    for name in ("parametrized_function_id", "input_id", "sandbox_id"):
-        if getattr(request, name, ""):
-            raise NotServedError(f"Homeport does not serve logs by {name.replace('_', ' ')} yet.")
-    return Selection(
-        file_descriptor, request.task_id, request.function_id, request.search_text, request.function_call_id
-    )
+    def _selection(self, request: Any, file_descriptor: int) -> Selection:
+        """Raises NotServedError for a filter that cannot be honoured, NotFoundError for a sandbox."""
+        for name in ("parametrized_function_id", "input_id"):
+            if getattr(request, name, ""):
+                raise NotServedError(f"Homeport does not serve logs by {name.replace('_', ' ')} yet.")
+        task_id = request.task_id
+        if request.sandbox_id:
+            task_id = self._logs.task_of_sandbox(request.sandbox_id)
+        return Selection(
+            file_descriptor, task_id, request.function_id, request.search_text, request.function_call_id
+        )
 
 
 def _range(request: Any) -> tuple[float, float]:

@@ -187,6 +187,13 @@ class Logs:
 
         return await asyncio.to_thread(count)
 
+    def task_of_sandbox(self, sandbox_id: str) -> str:
+        """Raises NotFoundError."""
+        row = self._database.one("sandbox_by_id", sandbox_id=sandbox_id)
+        if row is None:
+            raise NotFoundError(f"Sandbox {sandbox_id} does not exist on this engine.")
+        return str(row["task_id"])
+
     def _of_call(
         self, sources: list[Source], spans: Spans, selection: Selection, since_s: float, until_s: float
     ) -> Iterator[Line]:

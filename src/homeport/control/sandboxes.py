@@ -98,7 +98,7 @@ class Sandboxes:
             )
         sandbox_id = new_id(SANDBOX)
         secret_ids = [*sandbox.secret_ids, *self._secret_ids(app.environment, app_id, sources)]
-        definition = self._adopt(sandbox_id, app_id, sandbox, secret_ids)
+        definition = self._adopt(sandbox_id, app_id, sandbox, secret_ids, gpu_required=self._gpu_required)
         self._ended[sandbox_id] = asyncio.Event()
         with self._db.transaction():
             task = self._containers.start_sandbox(definition)
@@ -131,10 +131,16 @@ class Sandboxes:
                 yield self._secrets.create_anonymous(environment, source.env.contents, app_id).secret_id
 
     def _adopt(
-        self, sandbox_id: str, app_id: str, sandbox: api_pb2.Sandbox, secret_ids: list[str]
+        self,
+        sandbox_id: str,
+        app_id: str,
+        sandbox: api_pb2.Sandbox,
+        secret_ids: list[str],
+        *,
+        gpu_required: bool = False,
     ) -> Definition:
         definition = definition_of(
-            sandbox_id, app_id, sandbox, secret_ids, self._machine, gpu_required=self._gpu_required
+            sandbox_id, app_id, sandbox, secret_ids, self._machine, gpu_required=gpu_required
         )
         self._functions.adopt(definition)
         return definition
@@ -273,6 +279,7 @@ class Sandboxes:
             exception=said,
         )
         self._functions.drop(sandbox_id)
+        self._drop_secrets(row)
         for timer in self._timers.pop(sandbox_id, ()):
             timer.cancel()
         self._used.pop(task.task_id, None)
@@ -280,3 +287,12 @@ class Sandboxes:
         self._stdin_index.pop(sandbox_id, None)
         if event := self._ended.pop(sandbox_id, None):
             event.set()
+
+    def _drop_secrets(self, row: sqlite3.Row) -> None:
+        """Those that came with the request: nobody else can name them."""
+        own = set(json.loads(row["secret_ids"])) - set(
+            api_pb2.Sandbox.FromString(row["definition"]).secret_ids
+        )
+        for secret_id in sorted(own):
+            with contextlib.suppress(NotFoundError):
+                self._secrets.delete(secret_id)
