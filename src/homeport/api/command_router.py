@@ -68,6 +68,23 @@ class CommandRouterServicer:
         )
         return router_pb2.TaskExecStdinWriteResponse()
 
+    async def TaskExecStdinWriteStream(
+        self, messages: AsyncIterator[router_pb2.TaskExecStdinWriteStreamRequest], caller: Caller
+    ) -> router_pb2.TaskExecStdinWriteStreamResponse:
+        """Only an explicit end closes the input: a stream that breaks can be taken up again."""
+        start = await anext(messages, None)
+        if start is None or start.WhichOneof("payload") != "start":
+            raise InvalidError("A stream of input has to begin with the command that it is for.")
+        self._check(start.start, caller)
+        task_id, exec_id, offset = start.start.task_id, start.start.exec_id, start.start.offset
+        async for message in messages:
+            is_last = message.WhichOneof("payload") == "end"
+            await self._execs.write(task_id, exec_id, offset, message.data, is_last=is_last)
+            offset += len(message.data)
+            if is_last:
+                break
+        return router_pb2.TaskExecStdinWriteStreamResponse()
+
     async def TaskExecStdinStatus(
         self, request: router_pb2.TaskExecStdinStatusRequest, caller: Caller
     ) -> router_pb2.TaskExecStdinStatusResponse:

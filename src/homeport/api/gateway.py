@@ -137,6 +137,8 @@ class Gateway:
         owner = self.owners.get(path)
         if owner is None:
             return Method(_unimplemented(rpc.name))
+        if rpc.client_streams:
+            return Method(self._collecting(rpc, owner, task_id), sends_many=True)
         if rpc.server_streams:
             return Method(self._streaming(rpc, owner, task_id), streams=True)
         return Method(self._unary(rpc, owner, task_id))
@@ -150,7 +152,7 @@ class Gateway:
             if is_logged:
                 logger.debug("serving %s %s", rpc.name, task_id or "")
             caller = Caller(task_id, incoming.metadata, incoming.peer)
-            request = _decode(rpc, incoming)
+            request = _decode(rpc, incoming.body)
             key = incoming.metadata.get("x-idempotency-key")
             with _refusals(rpc.name):
                 if key and remembers:
@@ -173,7 +175,7 @@ class Gateway:
             if is_logged:
                 logger.debug("serving %s %s", rpc.name, task_id or "")
             caller = Caller(task_id, incoming.metadata, incoming.peer)
-            request = _decode(rpc, incoming)
+            request = _decode(rpc, incoming.body)
             with _refusals(rpc.name):
                 async with contextlib.aclosing(owner(request, caller)) as messages:
                     async for message in messages:
@@ -191,6 +193,24 @@ class Gateway:
             if sentence not in self._remarks:
                 self._remarks.add(sentence)
                 logger.warning("%s", sentence)
+
+    def _collecting(self, rpc: Rpc, owner: Callable[..., Awaitable[Any]], task_id: str | None) -> Unary:
+        """The owner gets the messages as they come, in place of a request."""
+
+        async def serve(incoming: Request) -> bytes:
+            logger.debug("serving %s %s", rpc.name, task_id or "")
+            caller = Caller(task_id, incoming.metadata, incoming.peer)
+
+            async def messages() -> AsyncIterator[Any]:
+                async for body in incoming.messages():
+                    yield _decode(rpc, body)
+
+            with _refusals(rpc.name):
+                answer = await owner(messages(), caller)
+            encoded: bytes = answer.SerializeToString()
+            return encoded
+
+        return serve
 
     def _admit(self, headers: dict[str, str]) -> None:
         """Raises RpcError where the token is missing or another one."""
@@ -285,9 +305,9 @@ def _with_warnings(answer: Any, caller: Caller, incoming: Request) -> Any:
     return own
 
 
-def _decode(rpc: Rpc, incoming: Request) -> Any:
+def _decode(rpc: Rpc, body: bytes) -> Any:
     try:
-        return rpc.request.FromString(incoming.body)
+        return rpc.request.FromString(body)
     except DecodeError:
         raise RpcError(
             Status.INVALID_ARGUMENT, f"The request is no valid {rpc.request.DESCRIPTOR.full_name} message."

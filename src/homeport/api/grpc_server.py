@@ -1,7 +1,7 @@
 """gRPC on http2.py: requests to methods, answers and statuses back, deadlines, cancellation.
 
 A method gets the bytes of one message and answers the bytes of one, or of several as an async generator;
-Modal's service has no method to which a client streams. What the bytes mean is left to gateway.py.
+of the two services one method takes a stream of them. What the bytes mean is left to gateway.py.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from homeport.api.body_parts import Parts
 from homeport.api.http2 import Connection, Exchange, Room, literal
 
 logger = logging.getLogger(__name__)
@@ -66,14 +67,27 @@ class Request:
     metadata: dict[str, str]
     peer: str
     trailing: list[tuple[str, str]] = field(default_factory=list)
+    parts: Parts | None = None
+    longest: int = 0
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """Those of a client that sends many. Raises RpcError."""
+        assert self.parts is not None
+        while prefix := await self.parts.read(_PREFIX_BYTES):
+            size = int.from_bytes(prefix[1:], "big")
+            if size > self.longest:
+                raise RpcError(Status.RESOURCE_EXHAUSTED, f"A message of {size} bytes is too long.")
+            yield _message(prefix + await self.parts.read(size))
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How a path is answered: by one message, or by several."""
+    """How a path is answered: by one message, or by several. Where the client `sends_many`, they are read
+    from the request one by one."""
 
     serve: Callable[[Request], Any]
     streams: bool = False
+    sends_many: bool = False
 
 
 Unary = Callable[[Request], Awaitable[bytes]]
@@ -166,6 +180,10 @@ class GrpcServer:
             exchange.headers = {}
         else:
             connection.welcome()
+            method = self._find(exchange.headers.get(":path", ""))
+            if method is not None and method.sends_many:
+                connection.read_in_parts(exchange)
+                self._request(connection, exchange)
 
     def _request(self, connection: Connection, exchange: Exchange) -> None:
         if isinstance(exchange.refusal, RpcError):
@@ -196,7 +214,10 @@ class GrpcServer:
             method = self._find(headers.get(":path", ""))
             if method is None:
                 raise RpcError(Status.UNIMPLEMENTED, f"This server has no method {headers.get(':path', '')}.")
-            request.body = _message(connection.take_body(exchange))
+            if method.sends_many:
+                request.parts, request.longest = exchange.parts, self._max_body_bytes - _PREFIX_BYTES
+            else:
+                request.body = _message(connection.take_body(exchange))
             if method.streams:
                 await self._stream(method, request, connection, exchange)
             else:

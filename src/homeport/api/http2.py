@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from homeport.api.body_parts import Parts
 from homeport.api.header_decoder import HeaderDecoder, HeaderError
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Exchange:
     has_begun: bool = False  # the answer's head was sent
     refusal: Exception | None = None  # told once the request is complete: clients may trip over it earlier
     task: asyncio.Task[None] | None = None
+    parts: Parts | None = None  # where the body is read while it comes
 
 
 class Connection(asyncio.Protocol):
@@ -283,7 +285,7 @@ class Connection(asyncio.Protocol):
             self.exchanges[stream_id] = exchange
             exchange.is_complete = bool(flags & END_STREAM)
             self._on_headers(self, exchange)
-            if exchange.is_complete and exchange.is_open:
+            if exchange.is_complete and exchange.is_open and exchange.parts is None:
                 self._on_request(self, exchange)
         elif exchange.is_complete:
             raise BrokenProtocolError(STREAM_CLOSED, f"headers on stream {stream_id} after its end")
@@ -308,6 +310,8 @@ class Connection(asyncio.Protocol):
             self._on_oversize(self, exchange)
         elif flags & END_STREAM:
             self._complete(exchange)
+        elif exchange.parts is not None:
+            return  # acknowledged as it is read; padding stays, which no client of ours sends
         elif exchange.unacknowledged >= _STREAM_WINDOW // 2:
             self._say(frame(WINDOW_UPDATE, 0, stream_id, exchange.unacknowledged.to_bytes(4, "big")))
             exchange.unacknowledged = 0
@@ -318,7 +322,9 @@ class Connection(asyncio.Protocol):
             return True
         if len(exchange.body) + len(payload) > self._max_body_bytes or not self._bodies.take(len(payload)):
             return False
-        if not exchange.body:
+        if exchange.parts is not None:
+            exchange.parts.put(payload)
+        elif not exchange.body:
             exchange.body = payload
         else:
             if isinstance(exchange.body, bytes):
@@ -330,6 +336,8 @@ class Connection(asyncio.Protocol):
         """A request's body, of which this keeps nothing."""
         body, exchange.body = exchange.body, b""
         self._bodies.give(len(body))
+        if exchange.parts is not None:
+            self._bodies.give(exchange.parts.drop())
         return body
 
     def _check_begun(self, stream_id: int) -> None:
@@ -339,7 +347,26 @@ class Connection(asyncio.Protocol):
     def _complete(self, exchange: Exchange) -> None:
         if not exchange.is_complete:
             exchange.is_complete = True
-            self._on_request(self, exchange)
+            if exchange.parts is not None:
+                exchange.parts.end()
+            else:
+                self._on_request(self, exchange)
+
+    def read_in_parts(self, exchange: Exchange) -> Parts:
+        """The body of a request that has just begun, as it comes. A client that is ahead of its reader by a
+        stream's window waits."""
+        assert not exchange.body, "its body has begun already"
+
+        def taken(size: int) -> None:
+            self._bodies.give(size)
+            exchange.unacknowledged -= size
+            if exchange.is_open and not exchange.is_complete:
+                self._say(frame(WINDOW_UPDATE, 0, exchange.stream_id, size.to_bytes(4, "big")))
+
+        exchange.parts = Parts(taken)
+        if exchange.is_complete:
+            exchange.parts.end()
+        return exchange.parts
 
     def _take_window(self, stream_id: int, payload: bytes) -> None:
         if len(payload) != 4:

@@ -181,7 +181,8 @@ class Execs:
             offset = max(offset, written.offset)
             if not data or written.is_closed:
                 return
-            await self.change(task_id)
+            if written.is_full:
+                await self.change(task_id)
 
     async def input_status(self, task_id: str, exec_id: str) -> Written:
         """How much input the command was given."""

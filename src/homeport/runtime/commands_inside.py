@@ -4,7 +4,6 @@ Their output does not pass through here: exec_files.py reads it. What is asked i
 inside/execs.py.
 """
 
-import base64
 import os
 import re
 from typing import Final
@@ -15,7 +14,7 @@ from homeport.runtime.launcher import memory_file
 from homeport.runtime.requests import terminal
 from homeport.runtime.supervised import Supervised
 
-_PIECE_BYTES: Final = 32 * 1024  # of input: a message holds 64 KiB of JSON
+PIECE_BYTES: Final = 1024 * 1024  # of input at once
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")  # a folder's name, too
 
 
@@ -55,26 +54,26 @@ async def start(supervised: Supervised, spec: ExecSpec) -> None:
 
 
 async def write(supervised: Supervised, exec_id: str, offset: int, data: bytes, *, is_last: bool) -> Written:
-    position = 0
-    while True:
-        piece = data[position : position + _PIECE_BYTES]
+    memory = os.memfd_create("input", os.MFD_CLOEXEC)
+    try:
+        os.pwrite(memory, data[:PIECE_BYTES], 0)
         answer = await supervised.ask(
             {
                 "op": "write",
                 "id": exec_id,
-                "offset": offset + position,
-                "data": base64.b64encode(piece).decode(),
-                "is_last": is_last and position + len(piece) == len(data),
-            }
+                "offset": offset,
+                "is_last": is_last and len(data) <= PIECE_BYTES,
+            },
+            [memory],
         )
-        if "offset" not in answer:
-            raise NotFoundError(
-                f"Container {supervised.task_id} has no command {exec_id} with an input: {answer['error']}."
-            )
-        if "error" in answer:
-            raise FailedPreconditionError(
-                f"The command in container {supervised.task_id} takes no input: {answer['error']}."
-            )
-        position += len(piece)
-        if answer["offset"] < offset + position or position == len(data):
-            return Written(answer["offset"], answer["is_closed"])
+    finally:
+        os.close(memory)
+    if "offset" not in answer:
+        raise NotFoundError(
+            f"Container {supervised.task_id} has no command {exec_id} with an input: {answer['error']}."
+        )
+    if "error" in answer:
+        raise FailedPreconditionError(
+            f"The command in container {supervised.task_id} takes no input: {answer['error']}."
+        )
+    return Written(answer["offset"], answer["is_closed"], answer["is_full"])

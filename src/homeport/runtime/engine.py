@@ -102,10 +102,12 @@ class ExecEnd:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of input: the offset behind what was taken, and whether nothing more will be."""
+    """What became of input: the offset behind what was taken, and whether nothing more will be, or only once
+    the command has read some of it."""
 
     offset: int
     is_closed: bool
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ class ContainerRuntime(Protocol):
         self, task_id: str, exec_id: str, offset: int, data: bytes, *, is_last: bool
     ) -> Written:
         """Gives a command input, or the container's own process with an empty id; what came before is
-        skipped, what there is no room for is left. Raises NotFoundError, FailedPreconditionError."""
+        skipped, what there is no room for is left, and so may be the rest of much data. Raises NotFoundError,
+        FailedPreconditionError."""
 
     def exec_folder(self, task_id: str, exec_id: str) -> Path:
         """Where exec_files.py finds the command's output and end."""

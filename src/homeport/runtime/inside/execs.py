@@ -7,7 +7,6 @@ end with the container.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -99,12 +98,16 @@ class Execs:
             return {"error": entry.describe(error)}
         return {"done": True}
 
-    def write(self, request: dict[str, Any]) -> dict[str, Any]:
+    def write(self, request: dict[str, Any], memory: int) -> dict[str, Any]:
+        """The data is in a memory file."""
+        with os.fdopen(memory, "rb") as file:
+            file.seek(0)
+            data = file.read()
         stdin = self._stdin(request["id"])
         if stdin is None:
             return {"error": "it is not known"}
-        problem = stdin.write(request["offset"], base64.b64decode(request["data"]), request["is_last"])
-        answer = {"offset": stdin.offset, "is_closed": stdin.is_closed}
+        problem = stdin.write(request["offset"], data, request["is_last"])
+        answer = {"offset": stdin.offset, "is_closed": stdin.is_closed, "is_full": stdin.is_full}
         return dict(answer, error=problem) if problem else dict(answer, done=True)
 
     def take(self, request: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import entry, stdio
+from . import entry, entrypoint, sandbox_files, stdio
 
 _NO_SUCH_FOLDER = "there is no folder {} in the container"
 
@@ -18,6 +18,9 @@ def spawn(spec: dict[str, Any], wanted: dict[str, Any], user_namespace: int) -> 
     """Starts `wanted["command"]`; returns its process id and our ends of its input, output or terminal.
     Raises OSError where it cannot be started."""
     wanted["workdir"] = wanted["workdir"] or spec["workdir"]
+    if wanted["command"][0] == sandbox_files.PROGRAM:
+        ours = [spec["python"], "-I", "-S", "-B", entrypoint.MAIN, "sandbox_files"]
+        wanted["command"] = ours + wanted["command"][1:]
     if not os.path.isdir(wanted["workdir"]):
         raise OSError(0, _NO_SUCH_FOLDER.format(wanted["workdir"]))
     if wanted["terminal"] is not None:

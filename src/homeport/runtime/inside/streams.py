@@ -8,6 +8,7 @@ waits. Who starts and ends processes is execs.py.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import selectors
 from typing import Callable
@@ -17,7 +18,8 @@ from . import kernel
 READ_BYTES = 65536
 AHEAD_BYTES = 64 << 20  # of output that nobody has taken; then the process waits
 KEPT_BYTES = 8 << 20  # of what was taken: a client whose connection broke asks for it again
-PENDING_BYTES = 256 << 10  # of input that the process has not read
+PENDING_BYTES = 1 << 20  # of input that the process has not read
+_SET_PIPE_SIZE = 1031  # Python 3.9 has no name for it
 _END_OF_FILE = b"\x04"  # Ctrl-D
 
 
@@ -133,13 +135,18 @@ class Input:
         self.offset = 0
         self.is_closed = False
         self.on_change: Callable[[], None] = lambda: None
-        self._pending = b""
+        self._pending = bytearray()
+        self.is_full = False  # somebody was told to wait
         self._is_ending = False
         self._is_watched = False
         self._is_terminal = is_terminal
         self._target = target
         self._selector = selector
         os.set_blocking(target, False)
+        try:
+            fcntl.fcntl(target, _SET_PIPE_SIZE, PENDING_BYTES)
+        except OSError:
+            pass  # a terminal, or a user who has many pipes
 
     def write(self, offset: int, data: bytes, is_last: bool) -> str:
         """Takes as much as there is room for; `offset` says how much that was. Returns what is wrong."""
@@ -152,6 +159,7 @@ class Input:
             return "its input was ended before" if new else ""
         accepted = new[: PENDING_BYTES - len(self._pending)]
         self._pending += accepted
+        self.is_full = len(accepted) < len(new)
         self.offset += len(accepted)
         if is_last and len(accepted) == len(new):
             self._is_ending = True
@@ -163,15 +171,14 @@ class Input:
     def close(self) -> None:
         if not self.is_closed:
             self.is_closed = True
-            self._pending = b""
+            self._pending.clear()
             self._watch()
             os.close(self._target)
 
     def _flush(self, _: object = None) -> None:
-        was_full = len(self._pending) >= PENDING_BYTES
         try:
             while self._pending:
-                self._pending = self._pending[os.write(self._target, self._pending) :]
+                del self._pending[: os.write(self._target, self._pending)]
         except BlockingIOError:
             pass
         except OSError:  # it closed its input, or ended
@@ -179,7 +186,8 @@ class Input:
         if self._is_ending and not self._pending and not self._is_terminal:
             self.close()
         self._watch()
-        if was_full and len(self._pending) < PENDING_BYTES:
+        if self.is_full and len(self._pending) <= PENDING_BYTES // 2:
+            self.is_full = False
             self.on_change()
 
     def _watch(self) -> None:

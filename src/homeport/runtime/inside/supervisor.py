@@ -276,7 +276,7 @@ class Supervisor:
         elif request["op"] == "exec":
             messages.send(connection, self.execs.start(request, fds[0]))
         elif request["op"] == "write":
-            messages.send(connection, self.execs.write(request))
+            messages.send(connection, self.execs.write(request, fds[0]))
         elif request["op"] == "take":
             self.execs.take(request)
         elif request["op"] == "hang up":
