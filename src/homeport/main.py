@@ -218,7 +218,7 @@ def build(
     access = Access(token.token_secret.encode())
     router_access = RouterAccess(containers, access)
     command_router = CommandRouterServicer(
-        execs, ExecRequests(secrets), access, SandboxOutput(home, db, execs.change)
+        execs, ExecRequests(secrets), access, SandboxOutput(home, db, execs.change), volumes.mounts
     )
     _connect(apps, calls, containers, schedules, images)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S

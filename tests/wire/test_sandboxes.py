@@ -10,8 +10,8 @@ from modal_proto import task_command_router_pb2 as router_pb2
 from tests.support.grpc_client import send
 
 HEAD = """
+    import io
     import json
-    import time
 
     import modal
 
@@ -126,6 +126,13 @@ def test_how_a_sandbox_ends(run):
     sb = modal.Sandbox.create("sh", "-c", "echo kept > /data/file", app=app, volumes={"/data": volume})
     sb.wait()
     show("volume", b"".join(volume.read_file("file")).decode())
+    sb = modal.Sandbox.create(app=app, volumes={"/data": volume})
+    with volume.batch_upload() as batch:
+        batch.put_file(io.BytesIO(b"newer"), "/late")
+    before = sb.exec("cat", "/data/late").wait()
+    sb.reload_volumes()
+    show("reloaded", [before, sb.exec("cat", "/data/late").stdout.read()])
+    sb.terminate(wait=True)
     modal.Volume.objects.delete("wire-sandboxes")
     for name, options in {
         "block_network": {"block_network": True},
@@ -151,6 +158,7 @@ def test_how_a_sandbox_ends(run):
     assert shown["terminal"].replace("\r", "").endswith("=typed\n")
     assert "/dev/pts/0" in shown["terminal"]
     assert shown["volume"] == "kept\n"
+    assert shown["reloaded"] == [1, "newer"]
     for name, words in {
         "block_network": "block_network=",
         "ports": "tunnels",
@@ -161,6 +169,51 @@ def test_how_a_sandbox_ends(run):
         "connect": "SandboxCreateConnectToken",
     }.items():
         assert words in shown[name] and "does not serve" in shown[name], shown[name]
+
+
+def test_a_sandbox_s_files(run, write):
+    write("local.bin", bytes(range(256)) * 40_000)
+    shown = run(
+        """
+    sb = modal.Sandbox.create(app=app)
+    files = sb.filesystem
+    files.write_text("hello", "/tmp/a/b/text")
+    files.write_bytes(b"", "/tmp/a/empty")
+    show("text", [files.read_text("/tmp/a/b/text"), files.read_bytes("/tmp/a/empty").decode()])
+    files.copy_from_local("local.bin", "/tmp/a/copy")
+    files.copy_to_local("/tmp/a/copy", "back.bin")
+    show("same", open("local.bin", "rb").read() == open("back.bin", "rb").read())
+    files.make_directory("/tmp/a/c/d")
+    sb.exec("ln", "-s", "b/text", "/tmp/a/link").wait()
+    listed = files.list_files("/tmp/a")
+    show("listed", [[each.name, each.type.value, each.size] for each in listed if each.is_file()])
+    link = files.stat("/tmp/a/link")
+    show("link", [link.type.value, link.symlink_target, link.owner])
+    refused("missing", lambda: files.read_text("/tmp/none"))
+    refused("a folder", lambda: files.read_text("/tmp/a"))
+    refused("over a folder", lambda: files.write_text("x", "/tmp/a/b"))
+    refused("below a file", lambda: files.write_text("x" * 5_000_000, "/tmp/a/empty/x"))
+    refused("not empty", lambda: files.remove("/tmp/a"))
+    refused("there already", lambda: files.make_directory("/tmp/a", create_parents=False))
+    files.remove("/tmp/a", recursive=True)
+    refused("gone", lambda: files.list_files("/tmp/a"))
+    sb.terminate()
+    """
+    )
+    assert shown["text"] == ["hello", ""]
+    assert shown["same"] is True
+    assert shown["listed"] == [["copy", "file", 10_240_000], ["empty", "file", 0]]
+    assert shown["link"] == ["symlink", "b/text", "root"]
+    for name, error in {
+        "missing": "NotFound",
+        "a folder": "IsADirectory",
+        "over a folder": "IsADirectory",
+        "below a file": "NotADirectory",
+        "not empty": "DirectoryNotEmpty",
+        "there already": "PathAlreadyExists",
+        "gone": "NotFound",
+    }.items():
+        assert shown[name].startswith(f"SandboxFilesystem{error}Error"), shown[name]
 
 
 def test_who_may_run_commands(engine, run):

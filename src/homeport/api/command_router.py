@@ -15,6 +15,7 @@ from homeport.control.access import Access
 from homeport.control.exec_requests import ExecRequests
 from homeport.control.execs import STDERR, STDOUT, Execs
 from homeport.control.sandbox_output import SandboxOutput
+from homeport.control.volume_mounts import VolumeMounts
 from homeport.model.errors import InvalidError, NotServedError, PermissionDeniedError
 from homeport.runtime.engine import ExecEnd
 
@@ -32,8 +33,14 @@ _SANDBOX_STREAMS = {
 
 class CommandRouterServicer:
     def __init__(
-        self, execs: Execs, requests: ExecRequests, access: Access, sandbox_output: SandboxOutput
+        self,
+        execs: Execs,
+        requests: ExecRequests,
+        access: Access,
+        sandbox_output: SandboxOutput,
+        volumes: VolumeMounts,
     ) -> None:
+        self._volumes = volumes
         self._sandbox_output = sandbox_output
         self._execs = execs
         self._requests = requests
@@ -128,6 +135,13 @@ class CommandRouterServicer:
         self._check(request, caller)
         await self._execs.write(request.task_id, "", request.offset, request.data, is_last=request.eof)
         return router_pb2.SandboxStdinWriteV2Response()
+
+    async def TaskReloadVolumes(
+        self, request: router_pb2.TaskReloadVolumesRequest, caller: Caller
+    ) -> router_pb2.TaskReloadVolumesResponse:
+        self._check(request, caller)
+        await self._volumes.reload_all(request.task_id)
+        return router_pb2.TaskReloadVolumesResponse()
 
     def _check(self, request: Any, caller: Caller) -> None:
         """Raises PermissionDeniedError unless the token shown is for the request's container."""

@@ -7,6 +7,7 @@ clients name.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ _READ_BYTES = 128 * 1024
 _TAKEN_EVERY_BYTES = 1024 * 1024
 _LOOK_AGAIN_S = 1.0  # a word of the supervisor's may be lost
 _EXPECTED_S = 0.3  # for a reader's request that comes right behind that for the end
+_CLOSING_S = 2.0  # for a command that has closed its input, to end
 _STALLED_S = 1.0  # a reader that takes nothing for so long keeps nobody waiting for the command's end
 _ABANDONED_S = 20.0  # the client comes back within 10 s where its connection broke
 _REMEMBERED_S = 60.0  # how a container's commands ended, after its own end
@@ -176,6 +178,8 @@ class Execs:
             except (FailedPreconditionError, NotFoundError):
                 if command is not None and command.ends_with_client:
                     return  # typed while the shell ended
+                if command is not None:
+                    await self._settle_end(command)
                 raise
             data = data[max(0, written.offset - offset) :]
             offset = max(offset, written.offset)
@@ -183,6 +187,14 @@ class Execs:
                 return
             if written.is_full:
                 await self.change(task_id)
+
+    async def _settle_end(self, command: _Command) -> None:
+        """Waits a moment for the end of a command that takes no input: a client that is told so asks for the
+        end next, and takes a command that runs on for a failure of ours."""
+        deadline = time.monotonic() + _CLOSING_S
+        while command.end is None and self._is_live(command) and time.monotonic() < deadline:
+            await self.change(command.task_id)
+            command.look()
 
     async def input_status(self, task_id: str, exec_id: str) -> Written:
         """How much input the command was given."""

@@ -134,6 +134,11 @@ class VolumeMounts:
         for mounted in rows:
             await self._commit(mounted)
 
+    async def reload_all(self, task_id: str) -> None:
+        """As `reload`, for each volume of the task."""
+        for volume_id in dict.fromkeys(mounted.volume_id for mounted in self._of_task(task_id)):
+            await self.reload(task_id, volume_id)
+
     async def reload(self, task_id: str, volume_id: str) -> None:
         """Shows the container the newest committed state; what it wrote is committed first.
 
