@@ -66,11 +66,6 @@ def _definition(request: Any, caller: Caller) -> ImageDefinition:
         raise NotServedError(
             "Homeport does not serve Image.run_commands(volumes=…) yet: use the volume in the function."
         )
-    if image.image_registry_config.secret_id:
-        raise NotServedError(
-            "Homeport does not serve images of private registries yet (registry secrets): use "
-            "Image.debian_slim(python_version=…)."
-        )
     if image.runtime not in ("", "runc"):
         raise NotServedError(
             f"Homeport does not serve the runtime {image.runtime!r}: remove function_runtime from the "
@@ -89,6 +84,7 @@ def _definition(request: Any, caller: Caller) -> ImageDefinition:
         context_mount_id=image.context_mount_id,
         build_args=dict(image.build_args),
         secret_ids=tuple(image.secret_ids),
+        registry_secret_id=image.image_registry_config.secret_id,
         gpu=gpu.gpu_type or ("any" if gpu.count else ""),
         function=_function(request),
         app_id=request.app_id,

@@ -14,10 +14,8 @@ from homeport.model.errors import HomeportError, InvalidError, NotServedError
 from homeport.plan.dockerfile import parse
 from homeport.plan.instructions import From, Instruction
 from homeport.plan.recipe import ImageState
-from homeport.plan.system_packages import check_system_packages, is_client_prelude
-from homeport.runtime.base_image import parse_tag
+from homeport.plan.references import parse_reference
 from homeport.runtime.step_output import Output
-from homeport.runtime.userland import missing_packages
 from homeport.runtime.uv import Log
 
 SERVED_BUILDERS = ("2025.06", "2026.10")
@@ -82,6 +80,7 @@ class ImageDefinition:
     context_mount_id: str = ""
     build_args: Mapping[str, str] = field(default_factory=dict)
     secret_ids: tuple[str, ...] = ()
+    registry_secret_id: str = ""
     gpu: str = ""
     function: BuildFunction | None = None  # instead of commands
     app_id: str = ""
@@ -138,11 +137,10 @@ def check_definition(definition: ImageDefinition) -> list[Instruction]:
     if definition.function is not None:
         return _function_steps(definition, definition.function)
     instructions = parse(definition.commands)
-    if not is_client_prelude(instructions):
-        check_system_packages(instructions, missing_packages)
-    first = next(entry for entry in instructions if isinstance(entry, From))
-    if first.image not in (*definition.base_images, "scratch") and "$" not in first.image:
-        parse_tag(first.image)
+    bases = [entry.image for entry in instructions if isinstance(entry, From)]
+    for name in bases:
+        if "$" not in name:
+            parse_reference(name)
     return instructions
 
 

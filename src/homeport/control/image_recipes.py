@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from homeport.control.contracts import SecretSource
+from homeport.control.image_aliases import ImageAliases
 from homeport.control.image_bases import Bases
 from homeport.control.image_definition import (
     ContextMounts,
@@ -21,11 +22,18 @@ from homeport.control.image_definition import (
     check_definition,
 )
 from homeport.control.image_walk import Walk, Workplace
+from homeport.control.registry_images import Asked, RegistryImages
 from homeport.model.home import Home
+from homeport.plan.instructions import From, Instruction
+from homeport.plan.registry_auth import read_login
+from homeport.plan.system_packages import check_system_packages, is_client_prelude
+from homeport.runtime.base_image import is_local_tag
 from homeport.runtime.context import Context, write_context_files
 from homeport.runtime.file_steps import FileSteps
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
+from homeport.runtime.registry import Registry
+from homeport.runtime.userland import missing_packages
 from homeport.runtime.uv import Log
 from homeport.store.database import Database
 
@@ -42,10 +50,13 @@ class Recipes:
         secret_source: SecretSource,
         functions: Callable[[], FunctionRunner],
     ) -> None:
+        self._db = db
         self._store = store
-        bases = Bases(home, db, store)
-        builder = ImageBuilder(home, store)
-        self._workplace = Workplace(home, db, store, builder, FileSteps(store), bases, functions)
+        files = FileSteps(store)
+        self.registry = Registry(home, store, files)
+        self.aliases = ImageAliases(db)
+        bases = Bases(home, db, store, RegistryImages(home, db, self.registry), self.aliases)
+        self._workplace = Workplace(home, db, store, ImageBuilder(home, store), files, bases, functions)
         self._mounts = mounts
         self._secrets = secret_source
 
@@ -80,11 +91,32 @@ class Recipes:
         """
         return await self._walk(definition, Voice(write, say))
 
-    async def _walk(self, definition: ImageDefinition, voice: Voice | None) -> Result:
+    def check(self, definition: ImageDefinition) -> list[Instruction]:
+        """The definition's instructions. Raises NotServedError by name, InvalidError."""
         instructions = check_definition(definition)
+        if not is_client_prelude(instructions) and self._lies_over_this_machine(definition, instructions):
+            check_system_packages(instructions, missing_packages)
+        return instructions
+
+    def _lies_over_this_machine(self, definition: ImageDefinition, instructions: list[Instruction]) -> bool:
+        """Whether apt would have to write into this machine's userland."""
+        rows = (self._db.one("image_by_id", image_id=each) for each in definition.base_images.values())
+        bases = {entry.image for entry in instructions if isinstance(entry, From)} - set(
+            definition.base_images
+        )
+        return all(row is None or row["host_usr"] for row in rows) and all(map(is_local_tag, bases))
+
+    async def _walk(self, definition: ImageDefinition, voice: Voice | None) -> Result:
+        instructions = self.check(definition)
         values = self._secret_values(definition)
         with self._context(definition) as context:
-            return await Walk(self._workplace, definition, context, values, voice).run(instructions)
+            walk = Walk(self._workplace, definition, context, values, self._asked(definition), voice)
+            return await walk.run(instructions)
+
+    def _asked(self, definition: ImageDefinition) -> Asked:
+        secret_id = definition.registry_secret_id
+        login = read_login(self._secrets.values(secret_id)) if secret_id else None
+        return Asked(login, definition.force_build or definition.ignore_cache)
 
     @contextmanager
     def _context(self, definition: ImageDefinition) -> Iterator[Context]:

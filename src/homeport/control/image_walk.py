@@ -24,6 +24,7 @@ from homeport.control.image_definition import (
     RunFunction,
     Voice,
 )
+from homeport.control.registry_images import Asked
 from homeport.model.home import Home
 from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, User, Workdir
 from homeport.plan.layer_key import layer_key
@@ -67,6 +68,7 @@ class Walk:
         definition: ImageDefinition,
         context: Context,
         secret_values: Mapping[str, str],
+        asked: Asked,
         voice: Voice | None,
     ) -> None:
         self._home = workplace.home
@@ -79,6 +81,7 @@ class Walk:
         self._copies = Copies(context, workplace.contents)
         self._definition = definition
         self._context = context
+        self._asked = asked
         self._voice = voice
         self._forced = definition.force_build or definition.ignore_cache
         self._salt = secrets.token_hex(8)
@@ -90,7 +93,9 @@ class Walk:
     async def run(self, instructions: list[Instruction]) -> Result:
         plan = plan_stages(instructions, self._definition.build_args, architecture())
         if is_client_prelude(instructions):
-            return self._meet_prelude(await self._begin(plan.wanted[-1]), instructions)
+            self._say(f"=> Step 0: FROM {plan.wanted[-1].image}\n")
+            base = await self._bases.local(plan.wanted[-1].image, self._voice)
+            return self._meet_prelude(base, instructions)
         for stage in plan.wanted:
             self._stages[stage.number] = await self._stage(stage, plan)
         result = self._stages[plan.wanted[-1].number]
@@ -128,7 +133,7 @@ class Walk:
     async def _image(self, name: str) -> Result:
         if name in self._definition.base_images:
             return self._bases.derived(self._definition.base_images[name])
-        return await self._bases.find(name, self._voice)
+        return await self._bases.find(name, self._asked, self._voice)
 
     def _meet_prelude(self, result: Result, instructions: list[Instruction]) -> Result:
         """The client's own first steps: this machine's userland and the Python layer have what they want."""
@@ -167,7 +172,7 @@ class Walk:
         return result
 
     async def _run(self, result: Result, step: Run, stage: Stage) -> Result:
-        use = apt_use(step)
+        use = apt_use(step) if result.host_usr else None
         if use is not None:
             result = self._meet_apt(result, use.packages)
             if not use.rest:

@@ -25,7 +25,6 @@ from homeport.control.image_definition import (
     FunctionRunner,
     ImageDefinition,
     Result,
-    check_definition,
 )
 from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, log_path, read_log
@@ -117,6 +116,7 @@ class Images:
         self._store = LayerStore(home)
         self.functions: FunctionRunner | None = None  # serves Image.run_function
         self._recipes = Recipes(home, db, self._store, mounts, secrets, self._function_runner)
+        self.aliases = self._recipes.aliases
         self._builder = ImageBuilder(home, self._store)
         self._builds: dict[str, _Build] = {}  # by image id
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
@@ -137,6 +137,7 @@ class Images:
         """Clears away what an engine that was killed left half made. Once, before anything else."""
         self._db.run("images_interrupted", now=time.time())
         await asyncio.to_thread(self._store.sweep)
+        await asyncio.to_thread(self._recipes.registry.sweep)
 
     async def close(self) -> None:
         """Ends running builds; clients are told to try again."""
@@ -160,7 +161,7 @@ class Images:
         return image
 
     async def _find_or_start(self, definition: ImageDefinition) -> Image:
-        check_definition(definition)
+        self._recipes.check(definition)
         digest = self._recipes.digest(definition)
         is_forced = definition.force_build or definition.ignore_cache
         if not is_forced and digest in self._recipes_running:

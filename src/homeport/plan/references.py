@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from homeport.model.errors import InvalidError
 
+LOCAL_DEBIAN = "debian"  # as an alias's target: this machine's base without a Python of its own
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

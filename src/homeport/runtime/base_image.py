@@ -14,8 +14,11 @@ from homeport.runtime.layers import LayerStore
 from homeport.runtime.pythons import PythonLayer, ensure_python, ready_python
 from homeport.runtime.uv import Log
 
-_TAG = re.compile(r"(?:docker\.io/)?(?:library/)?python:(3\.\d+)(\.\d+\w*)?-slim(?:-(\w+))?")
-_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TAG = re.compile(
+    r"(?:docker\.io/)?(?:library/)?python:(3\.\d+)(\.\d+\w*)?"
+    r"(?:-slim)?(?:-(bookworm|trixie|bullseye|buster|forky))?"
+)
+BASE_ENV = {"PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,7 @@ class BaseImage:
     @property
     def identity(self) -> tuple[str, str, str]:
         """What the image's steps depend on. A newer patch of the same Debian does not count."""
-        userland = describe_userland()
-        release = f"{userland.get('ID', '')} {userland.get('VERSION_ID', '')}"
-        return release, self.python.version, self.python.origin
+        return base_identity(), self.python.version, self.python.origin
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,31 @@ class PythonTag:
     codename: str
 
 
+def is_local_tag(name: str) -> bool:
+    """Whether this machine's base can stand for an image of this name, one of Python's own."""
+    return _TAG.fullmatch(name) is not None
+
+
+def base_identity() -> str:
+    """What steps on a base depend on. A newer patch of the same Debian does not count."""
+    userland = describe_userland()
+    return f"{userland.get('ID', '')} {userland.get('VERSION_ID', '')}"
+
+
+def describe_base() -> str:
+    """The base in a note."""
+    return (
+        f"base image: this machine's userland ({describe_userland().get('PRETTY_NAME', 'Linux')}), read-only"
+    )
+
+
 def parse_tag(tag: str) -> PythonTag:
     """The Python and the Debian that a tag asks for. Raises NotServedError for any other image."""
     found = _TAG.fullmatch(tag)
     if found is None:
         raise NotServedError(
-            f"Homeport does not serve the base image {tag} yet, because it comes from a registry. Use "
-            "Image.debian_slim(python_version=…) or a python:3.X-slim image, and add to it what is needed."
+            f"This machine's base cannot stand for the image {tag}. Use Image.debian_slim(python_version=…) "
+            "or a python:3.X-slim image, and add to it what is needed."
         )
     return PythonTag(found[1], found[2] or "", found[3] or "")
 
@@ -67,7 +86,7 @@ async def ensure_base_image(home: Home, store: LayerStore, tag: str, log: Log) -
 
 
 def _base_image(asked: PythonTag, base: Path, python: PythonLayer) -> BaseImage:
-    env = {"PATH": _PATH, "LANG": "C.UTF-8", "PYTHON_VERSION": python.version}
+    env = {**BASE_ENV, "PYTHON_VERSION": python.version}
     return BaseImage((python.tree, base), python, env, _differences(asked, python))
 
 
@@ -92,9 +111,7 @@ async def ensure_base(home: Home, python_series: str) -> tuple[Path, ...]:
 def _differences(asked: PythonTag, python: PythonLayer) -> tuple[str, ...]:
     userland = describe_userland()
     here = userland.get("PRETTY_NAME", "Linux")
-    notes = [
-        f"base image: this machine's userland ({here}), read-only; Python {python.version}, {python.origin}"
-    ]
+    notes = [f"{describe_base()}; Python {python.version}, {python.origin}"]
     if asked.patch and python.version != asked.series + asked.patch:
         notes.append(f"Python {asked.series}{asked.patch} was asked for, {python.version} is used")
     if asked.codename and asked.codename != userland.get("VERSION_CODENAME"):

@@ -48,6 +48,7 @@ def _fetch(address: str, target: Path, checksum: str | None) -> Path:
                     f"ADD {address} was cut off: {file.tell()} of {wanted} bytes came. Try again."
                 )
     except urllib.error.HTTPError as error:
+        error.close()
         raise FailedPreconditionError(
             f"ADD {address}: the server answered {error.code} {error.reason}."
         ) from None

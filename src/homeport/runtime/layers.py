@@ -132,7 +132,7 @@ class LayerStore:
             is_old = folder.stat().st_ctime < before
         except FileNotFoundError:  # renamed meanwhile
             return False
-        return is_old and folder.is_dir() and self.facts(folder).get("kind") == "step"
+        return is_old and folder.is_dir() and self.facts(folder).get("kind") in ("step", "registry")
 
     def take_out(self, names: list[str]) -> list[Path]:
         """Gives layers temporary names: at once they are there no more, and may be removed."""

@@ -490,8 +490,6 @@ def test_a_log_is_read_on_from_where_a_client_stood(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("commands", "changes", "name"),
     [
-        (("FROM nvidia/cuda:12.4.0",), {}, r"nvidia/cuda:12\.4\.0"),
-        (("FROM python:3.11",), {}, "python:3.11"),
         (
             (*PRELUDE[:1], "RUN apt-get install -y no-such-package"),
             {},

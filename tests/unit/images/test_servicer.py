@@ -45,7 +45,6 @@ def test_everything_is_decoded() -> None:
     [
         ({"build_function_def": "def f(): pass"}, "run_function"),
         ({"volume_mounts": [api_pb2.VolumeMount(volume_id="vo-1")]}, r"volumes="),
-        ({"image_registry_config": api_pb2.ImageRegistryConfig(secret_id="st-1")}, "private registries"),
         ({"runtime": "gvisor"}, "gvisor"),
     ],
 )

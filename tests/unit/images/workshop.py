@@ -129,7 +129,7 @@ class Shop:
             env["PYTHONPATH"] = "/root:/pkg"
         layers = (*overlays, *view.layers)
         spec = CommandSpec(
-            ("/bin/sh", "-c", command), layers, scratch, env, view.workdir or "/", host_usr=True
+            ("/bin/sh", "-c", command), layers, scratch, env, view.workdir or "/", view.host_usr
         )
         await run_command(spec, output.append)
         await asyncio.to_thread(self.images._store.sweep)

@@ -52,3 +52,22 @@ INSERT INTO image_steps (key, result_key, layer, instruction, made_at)
 VALUES (:key, :result_key, :layer, :instruction, :made_at)
 ON CONFLICT (key) DO UPDATE
 SET result_key = excluded.result_key, layer = excluded.layer, made_at = excluded.made_at
+
+-- name: image_reference
+SELECT * FROM image_references WHERE reference = :reference
+
+-- name: set_image_reference
+INSERT INTO image_references (reference, layer, digest, note, at)
+VALUES (:reference, :layer, :digest, :note, :at)
+ON CONFLICT (reference) DO UPDATE
+SET layer = excluded.layer, digest = excluded.digest, note = excluded.note, at = excluded.at
+
+-- name: image_aliases
+SELECT pattern, target FROM image_aliases ORDER BY pattern
+
+-- name: set_image_alias
+INSERT INTO image_aliases (pattern, target, created_at) VALUES (:pattern, :target, :created_at)
+ON CONFLICT (pattern) DO UPDATE SET target = excluded.target
+
+-- name: delete_image_alias
+DELETE FROM image_aliases WHERE pattern = :pattern
