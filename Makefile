@@ -58,9 +58,8 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
-
 	@for version in 1.5.5 1.4.3; do \
-		printf 'modal==%s\npython-dotenv\nnumpy\n' $$version | $(BIN)/uv pip compile --quiet --upgrade --universal \
+		echo "modal==$$version" | $(BIN)/uv pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 			--no-header -o tests/clients/python/$$version.lock -; \
 	done

@@ -1,9 +1,10 @@
 """Sets up clients that tests use beside the newest Python one: older ones, and the JavaScript library.
 
 `python scripts/compat.py 1.5.5` makes `.venv-compat-1.5.5`, which holds exactly that version of `modal`, with
-what `tests/clients/python/1.5.5.lock` names, by hash, and nothing of Homeport. With `--tour` the tour runs
-with each version afterwards: that is `make compat`. `.venv-compat-js` holds what `package-lock.json` of
-`tests/clients/js` names, by hash. Where nothing has to be done this takes a few milliseconds.
+what `tests/clients/python/1.5.5.lock` names, by hash; what apps of the tests import where the client runs,
+such as PyTorch, is found in .venv behind it. With `--tour` the tour runs with each version afterwards: that
+is `make compat`. `.venv-compat-js` holds what `package-lock.json` of `tests/clients/js` names, by hash. Where
+nothing has to be done this takes a few milliseconds.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -39,7 +41,8 @@ def ensure(version: str) -> Path:
     if not lock.is_file():
         raise LookupError(f"there is no {lock.relative_to(ROOT)}; versions are {', '.join(versions())}")
     venv = ROOT / f".venv-compat-{version}"
-    _once(venv, f"{sys.version}\n{lock.read_text(encoding='utf-8')}", lambda: _install(venv, lock))
+    made_of = f"{sys.version} {sysconfig.get_path('purelib')}\n{lock.read_text(encoding='utf-8')}"
+    _once(venv, made_of, lambda: _install(venv, lock))
     return venv / "bin"
 
 
@@ -87,6 +90,8 @@ def _install(venv: Path, lock: Path) -> None:
     _run([uv, "venv", "--quiet", "--clear", "--python", os.path.realpath(sys.executable), venv], ROOT, what)
     into = ["pip", "install", "--quiet", "--python", venv / "bin" / "python"]
     _run([uv, *into, "--require-hashes", "--compile-bytecode", "-r", lock], ROOT, what)
+    (site,) = venv.glob("lib/python3.*/site-packages")
+    (site / "behind.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
 
 
 def _run(command: Sequence[object], cwd: Path, what: str) -> None:
