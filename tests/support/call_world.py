@@ -219,7 +219,6 @@ class CallWorld:
             description="test",
             state=state,
             detached=False,
-            client_version="1.6.4",
             created_at=time.time(),
             heartbeat_at=None,
             tags="{}",

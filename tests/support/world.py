@@ -49,7 +49,7 @@ class World:
         self._build()
 
     def new_app(self, state: int = api_pb2.APP_STATE_EPHEMERAL, environment: str = "") -> str:
-        return self.apps.create("test app", environment, state, {}, "1.6.4")
+        return self.apps.create("test app", environment, state, {})
 
     async def published(self, state: int = api_pb2.APP_STATE_EPHEMERAL, name: str = "") -> str:
         app_id = self.new_app(state if state != api_pb2.APP_STATE_DEPLOYED else 0)

@@ -42,7 +42,6 @@ class AppServicer:
             request.environment_name,
             request.app_state,
             request.tags,
-            caller.client_version,
         )
         url = self._page_url(app_id)
         return api_pb2.AppCreateResponse(app_id=app_id, app_page_url=url, app_logs_url=url)
@@ -53,7 +52,6 @@ class AppServicer:
         row = self._apps.get_or_create(
             request.environment_name,
             request.app_name,
-            caller.client_version,
             create=request.object_creation_type == api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING,
         )
         return api_pb2.AppGetOrCreateResponse(app_id=row["app_id"], handle_metadata=self._metadata(row))

@@ -151,9 +151,7 @@ class Apps:
 
     # What clients do
 
-    def create(
-        self, description: str, environment: str, state: int, tags: Mapping[str, str], client_version: str
-    ) -> str:
+    def create(self, description: str, environment: str, state: int, tags: Mapping[str, str]) -> str:
         """A new app, initializing until it is published; its id. Raises NotFoundError, InvalidError."""
         if state not in (
             api_pb2.APP_STATE_EPHEMERAL,
@@ -168,14 +166,13 @@ class Apps:
             None,
             description,
             api_pb2.APP_STATE_INITIALIZING,
-            client_version,
             is_detached=state == api_pb2.APP_STATE_DETACHED,
             tags=tags,
         )
         self._heartbeats.beat(app_id)
         return app_id
 
-    def get_or_create(self, environment: str, name: str, client_version: str, *, create: bool) -> sqlite3.Row:
+    def get_or_create(self, environment: str, name: str, *, create: bool) -> sqlite3.Row:
         """The deployed app of a name, or the app of an id. Raises NotFoundError."""
         if name.startswith("ap-") and len(name) == 25:
             return self.get(name)
@@ -183,7 +180,7 @@ class Apps:
         row = self._deployed(environment, name)
         if row is not None or not create:
             return row or self.deployed(environment, name)
-        app_id = self._add(environment, name, name, api_pb2.APP_STATE_DEPLOYED, client_version)
+        app_id = self._add(environment, name, name, api_pb2.APP_STATE_DEPLOYED)
         return self.get(app_id)
 
     def heartbeat(self, app_id: str) -> None:
@@ -269,7 +266,6 @@ class Apps:
         name: str | None,
         description: str,
         state: int,
-        client_version: str,
         *,
         is_detached: bool = False,
         tags: Mapping[str, str] | None = None,
@@ -283,7 +279,6 @@ class Apps:
             description=description,
             state=state,
             detached=is_detached,
-            client_version=client_version,
             created_at=self._now(),
             heartbeat_at=None if state == api_pb2.APP_STATE_DEPLOYED else self._now(),
             tags=json.dumps(dict(tags or {})),

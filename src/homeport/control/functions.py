@@ -77,7 +77,6 @@ class AppFacts:
     deployed: bool
     detached: bool
     stopped: bool
-    client_version: str
 
 
 class Functions:
@@ -258,7 +257,6 @@ class Functions:
             deployed=row["state"] == api_pb2.APP_STATE_DEPLOYED,
             detached=bool(row["detached"]),
             stopped=row["state"] in _STOPPED,
-            client_version=row["client_version"],
         )
 
     def update_autoscaler(

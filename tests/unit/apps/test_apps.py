@@ -253,7 +253,7 @@ def test_what_is_refused(world: World) -> None:
         with pytest.raises(NotFoundError, match="modal environment create dev"):
             world.new_app(environment="dev")
         with pytest.raises(InvalidError, match="APP_STATE_STOPPED"):
-            world.apps.create("x", "", STOPPED, {}, "")
+            world.apps.create("x", "", STOPPED, {})
 
     in_loop(story)
 

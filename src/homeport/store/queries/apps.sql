@@ -45,10 +45,8 @@ UPDATE mounts SET environment = :new_name WHERE environment = :name;
 UPDATE stored_objects SET environment = :new_name WHERE environment = :name;
 
 -- name: add_app
-INSERT INTO apps (app_id, environment, name, description, state, detached, client_version, created_at,
-                  heartbeat_at, tags)
-VALUES (:app_id, :environment, :name, :description, :state, :detached, :client_version, :created_at,
-        :heartbeat_at, :tags);
+INSERT INTO apps (app_id, environment, name, description, state, detached, created_at, heartbeat_at, tags)
+VALUES (:app_id, :environment, :name, :description, :state, :detached, :created_at, :heartbeat_at, :tags);
 
 -- name: app_by_id
 SELECT * FROM apps WHERE app_id = :app_id;

@@ -40,7 +40,7 @@ WHERE app_id = :app_id AND base_id IS NULL AND NOT is_build_step;
 
 -- name: function_app
 -- What functions and their containers need to know of their app.
-SELECT app_id, environment, name, description, state, detached, client_version
+SELECT app_id, environment, name, description, state, detached
 FROM apps WHERE app_id = :app_id;
 
 -- name: published_functions

@@ -1,0 +1,2 @@
+-- It goes with the definitions now.
+ALTER TABLE apps DROP COLUMN client_version;
