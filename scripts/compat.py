@@ -103,10 +103,16 @@ def _run(command: Sequence[object], cwd: Path, what: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/compat.py", description="older clients for the tests")
+    parser = argparse.ArgumentParser(
+        prog="scripts/compat.py",
+        description="Older official clients, for the tests.",
+        epilog="Examples: scripts/compat.py 1.4.3; scripts/compat.py --tour -k volume",
+    )
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="all that have a lock file, if none")
-    parser.add_argument("--tour", action="store_true", help="run the tour with each of them")
-    arguments, options = parser.parse_known_args()
+    parser.add_argument(
+        "--tour", nargs=argparse.REMAINDER, metavar="OPTION", help="run the tour with each; options of pytest"
+    )
+    arguments = parser.parse_args()
     failed = []
     for version in arguments.versions or versions():
         try:
@@ -114,9 +120,9 @@ def main() -> int:
         except LookupError as error:
             sys.exit(f"compat: {error}")
         print(f"compat: modal {version} is in {folder}", flush=True)
-        if arguments.tour:
-            tour = ["-m", "pytest", "-n", "2", "tests/tour", "--client-version", version, *options]
-            if subprocess.call([sys.executable, *tour], cwd=ROOT):
+        if arguments.tour is not None:
+            command = [sys.executable, "-m", "pytest", "-n", "2", "tests/tour", "--client-version", version]
+            if subprocess.call([*command, *arguments.tour], cwd=ROOT):
                 failed.append(version)
     if failed:
         print(f"compat: the tour failed with modal {' and '.join(failed)}", file=sys.stderr)
