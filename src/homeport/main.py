@@ -15,10 +15,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from modal_proto import api_pb2
 
@@ -61,6 +62,7 @@ from homeport.control.exec_requests import ExecRequests
 from homeport.control.execs import Execs
 from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
+from homeport.control.image_cache import Removal
 from homeport.control.image_definition import FunctionRunner
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
@@ -90,6 +92,7 @@ from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
+from homeport.store.settings import choose_settings, image_cache_limit, read_settings
 from homeport.store.value_files import ValueFiles
 
 logger = logging.getLogger("homeport.main")  # also when it runs as __main__
@@ -113,7 +116,10 @@ class ImageParts(ImageSource, Protocol):
 
     def app_stopped(self, app_id: str) -> None: ...
 
+    async def prune(self, before: float, *, dry_run: bool) -> Removal: ...
+
     functions: FunctionRunner | None
+    named: Callable[[float], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -224,6 +230,8 @@ def build(
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
     lookups = Lookups(apps)
+    sweep = Sweep(home, db, (images, mounts))
+    images.named = sweep.named
     gateway = Gateway(
         [
             AppServicer(apps, db, warnings=functions.warnings),
@@ -269,7 +277,7 @@ def build(
         volumes=volumes,
         images=images,
         builds=builds,
-        sweep=Sweep(home, db, (images, mounts)),
+        sweep=sweep,
         schedules=schedules,
         stored=stored,
     )
@@ -358,6 +366,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="for Modal's API on 127.0.0.1; 0 takes any")
     parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
     parser.add_argument("--engine", choices=choice.ASKED, help="how containers are kept apart")
+    parser.add_argument("--image-cache", type=int, metavar="BYTES", help="what layers of images may take")
     parser.add_argument(
         "--heartbeat-limit",
         type=float,
@@ -371,6 +380,7 @@ def main() -> None:
         arguments.port,
         gpu=arguments.gpu,
         engine=arguments.engine,
+        chosen={"image_cache_bytes": arguments.image_cache},
         heartbeat_limit_s=arguments.heartbeat_limit,
     )
 
@@ -382,23 +392,25 @@ def run(
     *,
     gpu: str = "auto",
     engine: choice.Asked | None = None,
+    chosen: Mapping[str, Any] = MappingProxyType({}),
     heartbeat_limit_s: float = HEARTBEAT_LIMIT_S,
 ) -> None:
-    """Runs an engine in this process and ends it."""
+    """Runs an engine in this process and ends it. `chosen`: settings, None for that of the last time."""
     try:
         home.create()
         lock = home_files.take_home(home)
         os.chdir(home.root)  # containers' sockets have short paths from here
         _log_to(home.engine_log)
-        chosen = choice.choose(home, engine) if parts is None else choice.Choice(isolation.NAMESPACES)
+        choose_settings(home, **chosen)
+        kept_apart = choice.choose(home, engine) if parts is None else choice.Choice(isolation.NAMESPACES)
         status = asyncio.run(
             serve(
                 home,
                 port,
                 this_machine(),
-                parts or default_parts(chosen.isolation),
+                parts or default_parts(kept_apart.isolation),
                 gpu_required=gpu == "require",
-                note=chosen.note,
+                note=kept_apart.note,
                 heartbeat_limit_s=heartbeat_limit_s,
             )
         )
@@ -418,6 +430,7 @@ def default_parts(chosen: isolation.Isolation) -> Parts:
 
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
     images = Images(home, db, mounts, secrets)
+    images.cache.limit_bytes = image_cache_limit(home, read_settings(home))
     return images, [ImageServicer(images)]
 
 
@@ -527,6 +540,7 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
         engine.volumes,
         engine.apps.environments,
         engine.links,
+        engine.images,
         token_id=engine.token.token_id,
         token_secret=engine.token.token_secret,
     )

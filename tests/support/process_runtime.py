@@ -152,6 +152,12 @@ class FakeImages:
     def env_origins(self, image_id: str) -> dict[str, str]:
         return {}
 
+    async def prune(self, before: float, *, dry_run: bool) -> None:
+        return None
+
+    def named(self, before: float) -> frozenset[str]:
+        return frozenset()
+
     def app_stopped(self, app_id: str) -> None:
         return None
 

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Data": {
         "volume": "Serve folders of this machine as Volumes.",
+        "image": "List, prune and export the images of this home.",
     },
 }
 

@@ -120,7 +120,12 @@ def prepare(home: Home) -> None:
 
 
 def start(
-    home: Home, *, port: int | None = None, gpu: str = "auto", engine: str | None = None
+    home: Home,
+    *,
+    port: int | None = None,
+    gpu: str = "auto",
+    engine: str | None = None,
+    image_cache: int | None = None,
 ) -> tuple[Endpoint, bool]:
     """Starts the engine, or finds the one that is up; returns once it answers, and whether it was started.
 
@@ -132,7 +137,9 @@ def start(
         running = settled(home)
         if running is not None:
             return running, False
-        return _spawn(home, command_line(home, port=port, gpu=gpu, engine=engine)), True
+        return _spawn(
+            home, command_line(home, port=port, gpu=gpu, engine=engine, image_cache=image_cache)
+        ), True
 
 
 def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
@@ -154,13 +161,16 @@ def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
         _wait_for_end(holder, 0.05)  # its end is noticed at once, its being ready within this time
 
 
-def command_line(home: Home, *, port: int | None, gpu: str, engine: str | None = None) -> list[str]:
+def command_line(
+    home: Home, *, port: int | None, gpu: str, engine: str | None = None, image_cache: int | None = None
+) -> list[str]:
     """What starts the engine. Isolated (-I): the shell's PYTHON* variables are not the engine's."""
     chosen = choose_port(home, port)
     return [
         *(sys.executable, "-I", "-m", "homeport.main"),
         *("--home", str(home.root), "--port", str(chosen), "--gpu", gpu),
         *(("--engine", engine) if engine else ()),
+        *(("--image-cache", str(image_cache)) if image_cache is not None else ()),
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from homeport.cli import service
-from homeport.model.errors import FailedPreconditionError, NotServedError
+from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from homeport.model.home import Home, default_home
 
 EPILOG = """\b
@@ -35,8 +35,16 @@ Examples:
     help="What keeps containers apart. auto takes namespaces, or proot where they are closed.  [default: as "
     "at the last start, or auto]",
 )
+@click.option(
+    "--image-cache",
+    metavar="SIZE",
+    help="What layers of images may take, such as 50GB; what was used the longest ago goes first.  "
+    "[default: as at the last start, or a fifth of the disk]",
+)
 @click.option("--foreground", is_flag=True, help="Run in this terminal instead of as a service.")
-def command(port: int | None, gpu: str | None, engine: str | None, foreground: bool) -> None:
+def command(
+    port: int | None, gpu: str | None, engine: str | None, image_cache: str | None, foreground: bool
+) -> None:
     """Start the engine as a background service of this user.
 
     It listens on 127.0.0.1 only, and only who holds its token is served. Its log is engine.log in the home
@@ -44,11 +52,12 @@ def command(port: int | None, gpu: str | None, engine: str | None, foreground: b
     """
     _refuse_process(engine)
     home = default_home()
+    cache = None if image_cache is None else _bytes(image_cache)
     if foreground:
-        _stay(home, port, gpu, engine)
-    endpoint, started = service.start(home, port=port, gpu=gpu or "auto", engine=engine)
+        _stay(home, port, gpu, engine, cache)
+    endpoint, started = service.start(home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache)
     if not started:
-        _refuse_changes(endpoint, port, gpu, engine)
+        _refuse_changes(endpoint, port, gpu, engine, image_cache)
         click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
         return
     from homeport.cli import profile  # after the start: reading TOML takes what the engine could use
@@ -73,7 +82,16 @@ def _refuse_process(engine: str | None) -> None:
         )
 
 
-def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None) -> None:
+def _bytes(text: str) -> int:
+    from homeport.plan.sizes import parse_size
+
+    try:
+        return parse_size(text)
+    except InvalidError as error:
+        raise click.UsageError(f"--image-cache: {error}") from None
+
+
+def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None, cache: int | None) -> None:
     """Becomes the engine. Raises FailedPreconditionError if one is up."""
     service.prepare(home)
     running = service.settled(home)
@@ -81,18 +99,19 @@ def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None) -> 
         raise FailedPreconditionError(
             f"An engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
-    line = service.command_line(home, port=port, gpu=gpu or "auto", engine=engine)
+    line = service.command_line(home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache)
     os.chdir(Path("/"))
     os.execv(line[0], line)
 
 
 def _refuse_changes(
-    endpoint: service.Endpoint, port: int | None, gpu: str | None, engine: str | None
+    endpoint: service.Endpoint, port: int | None, gpu: str | None, engine: str | None, image_cache: str | None
 ) -> None:
     """An option that a running engine cannot take up any more is an error, not ignored."""
     wanted = [f"--port {port}"] if port and port != endpoint.port else []
     wanted += [f"--gpu {gpu}"] if gpu else []
     wanted += [f"--engine {engine}"] if engine not in (None, "auto", endpoint.engine) else []
+    wanted += [f"--image-cache {image_cache}"] if image_cache else []
     if wanted:
         raise FailedPreconditionError(
             f"The engine is already up at {endpoint.server_url}; {' '.join(wanted)} takes effect at a start: "

@@ -115,6 +115,7 @@ class Bases:
             user=row["user"],
         )
         layers = tuple(json.loads(row["layers"]))
+        self._store.touch(*layers)
         notes = tuple(json.loads(row["notes"]))
         return Result(state, layers, row["python_series"], notes, row["metadata"], bool(row["host_usr"]))
 

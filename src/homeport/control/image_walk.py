@@ -301,6 +301,7 @@ class Walk:
         """The result with the step's layer: the known one, or a new one."""
         row = None if self._forced else self._db.one("image_step", key=key)
         if row is not None and (self._home.layers / row["layer"]).is_dir():
+            self._store.touch(row["layer"])
             self._say("(as built before)\n")
             return result.with_layer(row["layer"], row["result_key"])
         if self._voice is None:

@@ -10,7 +10,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -19,6 +19,7 @@ from pathlib import Path
 from modal_proto import api_pb2
 
 from homeport.control.contracts import SecretSource
+from homeport.control.image_cache import ImageCache, Removal
 from homeport.control.image_definition import (
     BuildFailedError,
     ContextMounts,
@@ -36,7 +37,6 @@ from homeport.plan.log_records import Record
 from homeport.runtime.base_tree import base_key
 from homeport.runtime.client_bundle import ensure_client_bundle
 from homeport.runtime.engine import ImageView
-from homeport.runtime.identity import remove_tree
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.pythons import PythonLayer, ensure_python
@@ -121,10 +121,11 @@ class Images:
         self._builds: dict[str, _Build] = {}  # by image id
         self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
         self._views: dict[str, ImageView] = {}
-        self._asked: dict[str, float] = {}  # when an image was last asked for
-        self._resolving = 0
+        self.named: Callable[[float], frozenset[str]] = lambda before: frozenset()  # what functions name
+        self.cache = ImageCache(home, db, self._store, self._forget)
         self._records: dict[str, dict[str, object]] = {}
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
+        self._room: set[asyncio.Task[None]] = set()
         self._base = Path()
         self._base_until = 0.0
 
@@ -141,7 +142,7 @@ class Images:
 
     async def close(self) -> None:
         """Ends running builds; clients are told to try again."""
-        tasks = [build.task for build in self._builds.values()]
+        tasks = [*(build.task for build in self._builds.values()), *self._room]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -152,12 +153,9 @@ class Images:
 
         Raises NotServedError by name, InvalidError, NotFoundError before anything runs.
         """
-        self._resolving += 1
-        try:
+        with self._store.guard():
             image = await self._find_or_start(definition)
-        finally:
-            self._resolving -= 1
-        self._asked[image.image_id] = time.time()
+            self.cache.note_use(image.image_id, definition.app_id)
         return image
 
     async def _find_or_start(self, definition: ImageDefinition) -> Image:
@@ -208,7 +206,7 @@ class Images:
 
     def view(self, image_id: str) -> ImageView:
         """Raises NotFoundError, or FailedPreconditionError while it is not built."""
-        self._asked[image_id] = time.time()
+        self.cache.note_use(image_id)
         view = self._views.get(image_id)
         if view is None:
             view = self._views[image_id] = self._make_view(image_id)
@@ -265,34 +263,29 @@ class Images:
                 build.app_stopped()
 
     async def sweep(self, before: float, named: frozenset[str]) -> int | None:
-        """Removes images that nothing used since `before`, with their logs, and steps' layers that no image
-        has. Returns how many images; None while something is being built."""
-        old_layers = await asyncio.to_thread(self._store.steps_before, before)
-        if self._builds or self._resolving:
-            return None
-        # from here on nothing else runs until rows and folders are gone, whole
-        kept = named | {image_id for image_id, at in self._asked.items() if at >= before}
-        rows = self._db.all("images_unused_since", before=before)
-        unused = [row["image_id"] for row in rows if row["image_id"] not in kept]
-        layers = {row["image_id"]: json.loads(row["layers"]) for row in self._db.all("all_image_layers")}
-        held = {name for image_id in layers.keys() - set(unused) for name in layers[image_id]}
-        doomed = [name for name in old_layers if name not in held]
-        trees = self._store.take_out(doomed)
-        with self._db.transaction():
-            for name in doomed:
-                self._db.run("delete_steps_of_layer", layer=name)
-            for image_id in unused:
-                self._db.run("delete_image", image_id=image_id)
-        for image_id in unused:
-            self._forget(image_id)
-        for tree in trees:
-            await asyncio.to_thread(remove_tree, tree)
-        return len(unused)
+        """Removes images that nothing used since `before`, with their logs and the layers that only they had,
+        and what is too much for the cache. Returns how many images."""
+        removal = await self.cache.remove_unused(before, named)
+        more = await self.cache.enforce(named)
+        return len(removal.image_ids) + len(more.image_ids)
+
+    async def prune(self, before: float, *, dry_run: bool) -> Removal:
+        """As `sweep`, asked for by the user."""
+        return await self.cache.remove_unused(before, self.named(before), dry_run=dry_run)
+
+    def _make_room(self) -> None:
+        """After a build: the cache may be over its limit."""
+
+        async def enforce() -> None:
+            await self.cache.enforce(self.named(time.time()))
+
+        task = asyncio.create_task(enforce(), name="image cache")
+        self._room.add(task)
+        task.add_done_callback(self._room.discard)
 
     def _forget(self, image_id: str) -> None:
         self._views.pop(image_id, None)
         self._records.pop(image_id, None)
-        self._asked.pop(image_id, None)
         for key in [key for key in self._bundles if key[0] == image_id]:
             del self._bundles[key]
         log_path(self._home, image_id).unlink(missing_ok=True)
@@ -315,6 +308,7 @@ class Images:
 
         def ended(_: asyncio.Task[None]) -> None:
             self._builds.pop(image_id, None)
+            self._make_room()
             build.keep()
             if self._recipes_running.get(digest) == image_id:
                 del self._recipes_running[digest]
@@ -326,11 +320,8 @@ class Images:
     async def _run(self, image_id: str, definition: ImageDefinition, log: ImageLog) -> None:
         """A build's whole life; ends by writing how it went into the image's row."""
         try:
-            result = await self._recipes.build(definition, log.write, log.say)
-            python, series = await self._python(result)
-            if series and not definition.base_images:  # a first image: a container of it comes next
-                await self._bundle(series, definition.client_version, definition.builder_version, log.say)
-            await self._finish(image_id, definition, result, python, series)
+            with self._store.guard():
+                await self._build(image_id, definition, log)
         except BuildFailedError as error:
             self._end(image_id, FAILED, str(error), error.status)
         except HomeportError as error:
@@ -345,6 +336,13 @@ class Images:
                 f"Homeport's engine failed ({type(error).__name__}: {error}); engine.log has the details."
             )
             self._end(image_id, FAILED, message, 1)
+
+    async def _build(self, image_id: str, definition: ImageDefinition, log: ImageLog) -> None:
+        result = await self._recipes.build(definition, log.write, log.say)
+        python, series = await self._python(result)
+        if series and not definition.base_images:  # a first image: a container of it comes next
+            await self._bundle(series, definition.client_version, definition.builder_version, log.say)
+        await self._finish(image_id, definition, result, python, series)
 
     def _add(self, definition: ImageDefinition) -> str:
         image_id = new_id(IMAGE)

@@ -71,7 +71,7 @@ class Sweep:
         """One sweep; whether it came to its end."""
         before = now - KEPT_S
         self._db.run("delete_unused_definitions", before=before, kept=KEPT)
-        counts = [await part.sweep(before, self._named(before)) for part in self._parts]
+        counts = [await part.sweep(before, self.named(before)) for part in self._parts]
         live = frozenset(row["id"] for row in self._db.all("ids_with_open_logs", before=before))
         logs = await asyncio.to_thread(_remove_logs, self._home.logs, before, live)
         removed = logs + sum(count or 0 for count in counts)
@@ -79,7 +79,7 @@ class Sweep:
             logger.info("removed %d images, mounts and logs that nothing used for a month", removed)
         return None not in counts
 
-    def _named(self, before: float) -> frozenset[str]:
+    def named(self, before: float) -> frozenset[str]:
         """Ids of images and mounts that definitions name, of apps that are there or were within the month."""
         rows = self._db.all("definitions_in_use", before=before)
         return frozenset(found.decode() for row in rows for found in _IDS.findall(row["definition"]))

@@ -11,10 +11,12 @@ import asyncio
 import hashlib
 import json
 import logging
+import os
 import secrets
 from base64 import b32encode
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +35,18 @@ def layer_name(key: str) -> str:
     return b32encode(digest).decode().lower()[:_NAME_LENGTH]
 
 
+def tree_bytes(tree: Path) -> int:
+    """Disk space that a tree takes; hard links count once each."""
+    total, pending = 0, [str(tree)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+    return total
+
+
 class LayerStore:
     """Layers of one home. Concurrent requests for one key share one build."""
 
@@ -40,6 +54,9 @@ class LayerStore:
         self._root = self.root = home.layers
         self._building: dict[str, asyncio.Task[Path]] = {}
         self._waiting: Counter[asyncio.Task[Path]] = Counter()
+        self._tick = 0
+        self._guards: list[int] = []
+        self._touched: dict[str, int] = {}
 
     def path(self, key: str) -> Path:
         return self._root / layer_name(key)
@@ -64,6 +81,7 @@ class LayerStore:
         The making goes on when a caller gives up, as long as another waits for it.
         """
         final = self.path(key)
+        self.touch(final.name)
         if final.is_dir():
             return final
         task = self._building.get(key)
@@ -113,26 +131,48 @@ class LayerStore:
     def keep(self, tree: Path, final: Path, facts: Mapping[str, Any] | None) -> None:
         """Gives the tree to the containers' root and moves it to its name, facts first."""
         own(tree)
-        if facts:
-            temporary = tree.parent / "facts.json"
-            temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-            temporary.replace(self._facts_file(final))
+        temporary = tree.parent / "facts.json"
+        content = {**(facts or {}), "size_bytes": tree_bytes(tree)}
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        temporary.replace(self._facts_file(final))
         try:
             tree.rename(final)
         except OSError:
             if not final.is_dir():  # else another build of the same key was first: the same content
                 raise
 
-    def steps_before(self, before: float) -> list[str]:
-        """Names of steps' layers that are older than a time in seconds since the epoch. For a thread."""
-        return [folder.name for folder in self._root.iterdir() if self._is_step_before(folder, before)]
+    def step_sizes(self) -> dict[str, int]:
+        """Bytes on disk of each layer that a step made or a registry gave, by its name. For a thread."""
+        sizes = {}
+        for folder in self._root.iterdir():
+            if folder.suffix or folder.name.startswith("tmp-"):
+                continue
+            facts = self.facts(folder)
+            if facts.get("kind") in ("step", "registry"):
+                sizes[folder.name] = int(facts.get("size_bytes") or tree_bytes(folder))
+        return sizes
 
-    def _is_step_before(self, folder: Path, before: float) -> bool:
+    def ages(self) -> dict[str, float]:
+        """When each layer came to be, in seconds since the epoch."""
+        return {entry.name: entry.stat().st_ctime for entry in os.scandir(self._root) if entry.is_dir()}
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """A build: layers that are touched from here on stay until its end."""
+        started = self._tick = self._tick + 1
+        self._guards.append(started)
         try:
-            is_old = folder.stat().st_ctime < before
-        except FileNotFoundError:  # renamed meanwhile
-            return False
-        return is_old and folder.is_dir() and self.facts(folder).get("kind") in ("step", "registry")
+            yield
+        finally:
+            self._guards.remove(started)
+
+    def touch(self, *names: str) -> None:
+        """Layers are part of what is being built."""
+        for name in names:
+            self._touched[name] = self._tick
+
+    def is_guarded(self, name: str) -> bool:
+        return bool(self._guards) and self._touched.get(name, 0) >= min(self._guards)
 
     def take_out(self, names: list[str]) -> list[Path]:
         """Gives layers temporary names: at once they are there no more, and may be removed."""
@@ -155,9 +195,7 @@ class LayerStore:
         for folder in self._root.glob("tmp-*"):
             try:
                 remove_tree(folder)
-            except (
-                OSError
-            ) as error:  # a step of the engine before is dying and still writes: the next one does
+            except OSError as error:  # a step of the engine before is dying, and still writes
                 logger.warning("%s could not be removed: %s", folder, error)
 
     def _facts_file(self, layer: Path) -> Path:

@@ -19,6 +19,21 @@ def apps(database: Path) -> list[sqlite3.Row]:
     return _all(database, "status_apps")
 
 
+def images(database: Path) -> list[sqlite3.Row]:
+    """All images: their columns, `runs` (containers so far) and `last_use`."""
+    return _all(database, "status_images")
+
+
+def image_apps(database: Path) -> list[sqlite3.Row]:
+    """Pairs of image_id and the name of an app that asked for it or ran it."""
+    return _all(database, "status_image_apps")
+
+
+def image_steps(database: Path) -> list[sqlite3.Row]:
+    """layer, instruction."""
+    return _all(database, "status_image_steps")
+
+
 def _all(database: Path, query: str) -> list[sqlite3.Row]:
     """The query's rows; none where the database is missing, older than the tables, or busy."""
     if not database.exists():

@@ -12,6 +12,7 @@ from homeport.control.volume_service import VolumeService
 from homeport.model.errors import HomeportError
 from homeport.web.blobs import blob_routes
 from homeport.web.errors import answer_error
+from homeport.web.images import Prunable, image_routes
 from homeport.web.volumes import volume_routes
 
 
@@ -20,6 +21,7 @@ def build_app(
     volumes: VolumeService,
     environments: Environments,
     links: Links,
+    images: Prunable,
     *,
     token_id: str,
     token_secret: str,
@@ -28,5 +30,6 @@ def build_app(
     routes = [
         *blob_routes(blobs, links),
         *volume_routes(volumes, environments, links, token_id, token_secret),
+        *image_routes(images, token_id, token_secret),
     ]
     return Starlette(routes=routes, exception_handlers={HomeportError: answer_error})

@@ -46,7 +46,7 @@ def volume_routes(
         return file_response(fd, where["start"], where["length"], {})
 
     async def link(request: Request) -> Response:
-        body = await _authorised(request, token_id, token_secret)
+        body = await authorised(request, token_id, token_secret)
         volume = volumes.names.link(
             environments.name(_text(body, "environment")),
             check_object_name(_text(body, "name"), "Volume"),
@@ -56,7 +56,7 @@ def volume_routes(
         return JSONResponse({"volume_id": volume.volume_id, "folder": str(volume.linked_path)})
 
     async def unlink(request: Request) -> Response:
-        body = await _authorised(request, token_id, token_secret)
+        body = await authorised(request, token_id, token_secret)
         volume = volumes.names.unlink(environments.name(_text(body, "environment")), _text(body, "name"))
         return JSONResponse({"volume_id": volume.volume_id, "folder": str(volume.linked_path)})
 
@@ -72,7 +72,7 @@ def volume_routes(
     ]
 
 
-async def _authorised(request: Request, token_id: str, token_secret: str) -> dict[str, Any]:
+async def authorised(request: Request, token_id: str, token_secret: str) -> dict[str, Any]:
     shown = (
         request.headers.get("x-modal-token-id", "").encode(),
         request.headers.get("x-modal-token-secret", "").encode(),

@@ -54,7 +54,7 @@ def engine(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[st
 
     def choose(mode: str) -> None:
         line = [sys.executable, "-c", ENGINE, str(home.root), mode]
-        monkeypatch.setattr(service, "command_line", lambda home, *, port, gpu, engine=None: line)
+        monkeypatch.setattr(service, "command_line", lambda home, **given: line)
 
     choose("well")
     yield choose

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from homeport.model.home import Home
-from homeport.runtime.layers import LayerStore, layer_name
+from homeport.runtime.layers import LayerStore, layer_name, tree_bytes
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_layer_is_made_once_and_keeps_its_facts(home: Home) -> None:
         layer = await store.make("key", fill)
         assert layer == store.path("key")
         assert (layer / "file").read_text() == "x"
-        assert store.facts(layer) == {"kind": "test"}
+        assert store.facts(layer) == {"kind": "test", "size_bytes": tree_bytes(layer)}
 
         async def never(tree: Path) -> None:
             raise AssertionError("made twice")

@@ -57,19 +57,27 @@ def test_bases_pythons_and_clients_stay(workshop: Workshop) -> None:
         left = shop.workshop.layers()
         assert left == {name for name, kind in kinds.items() if kind != "step"} < kinds.keys()
         assert {kinds[name] for name in left} >= {"base", "python", "client"}
-        assert not shop.db.all("all_image_layers")
+        assert not shop.db.all("images_by_use")
 
     workshop.run(use)
 
 
-def test_what_was_asked_for_lately_stays(workshop: Workshop) -> None:
-    async def use(shop: Shop) -> None:
-        image = await shop.derive("RUN echo lately > /opt/lately")
+def test_what_was_asked_for_lately_stays_also_with_another_engine(workshop: Workshop) -> None:
+    ids: list[str] = []
+
+    async def ask(shop: Shop) -> None:
+        ids.append((await shop.derive("RUN echo lately > /opt/lately")).image_id)
         _make_old(shop.db)
-        assert await shop.images.sweep(time.time() - KEPT_S, NOTHING) == 0
-        assert await shop.look(image, "cat /opt/lately") == "lately"
 
-    workshop.run(use)
+    async def again(shop: Shop) -> None:
+        await shop.derive("RUN echo lately > /opt/lately")
+
+    async def sweep(shop: Shop) -> None:
+        await shop.images.sweep(time.time() - KEPT_S, NOTHING)
+        assert shop.images.get(ids[0]).state == BUILT
+
+    for use in (ask, again, sweep):
+        workshop.run(use)
 
 
 def test_what_a_task_had_lately_stays_also_with_another_engine(workshop: Workshop) -> None:
@@ -91,18 +99,62 @@ def test_what_a_task_had_lately_stays_also_with_another_engine(workshop: Worksho
     workshop.run(sweep)
 
 
-def test_nothing_goes_while_something_is_built(workshop: Workshop) -> None:
+def test_what_is_being_built_stays_and_what_it_is_built_on(workshop: Workshop) -> None:
     async def use(shop: Shop) -> None:
-        base = await shop.base()
+        below = await shop.derive("RUN echo below > /opt/below")
+        other = await shop.derive("RUN echo other > /opt/other")
+        layer = shop.images.view(below.image_id).layers[0]
         started = await shop.images.get_or_create(
-            definition("FROM base", "RUN sleep 0.3", base_images={"base": base})
+            definition(
+                "FROM base", "RUN sleep 0.3", "RUN cat /opt/below", base_images={"base": below.image_id}
+            )
         )
-        assert await shop.images.sweep(time.time() + 5, NOTHING) is None
-        assert (await shop.wait(started.image_id)).state == BUILT
-        assert await shop.images.sweep(time.time() + 5, frozenset([started.image_id]))
-        assert shop.images.get(started.image_id).state == BUILT
+        await asyncio.sleep(0.1)
+        assert await shop.images.sweep(time.time() + 5, NOTHING)
+        assert layer.is_dir(), "the build stands on it"
         with pytest.raises(NotFoundError):
-            shop.images.get(base)
+            shop.images.get(other.image_id)
+        assert (await shop.wait(started.image_id)).state == BUILT
+
+    workshop.run(use)
+
+
+def test_a_cache_over_its_limit_gives_up_what_was_used_the_longest_ago(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        await shop.images.sweep(time.time() + 5, NOTHING)
+        make = "RUN head -c 2000000 /dev/zero > /opt/{}"
+        images = [await shop.derive(make.format(name)) for name in ("first", "second", "third")]
+        for age, image in zip((300, 200, 100), images, strict=True):
+            _use(shop.db, image.image_id, time.time() - age)
+        shop.images.cache.limit_bytes = 5_000_000
+        await shop.images.cache.enforce(NOTHING)
+        with pytest.raises(NotFoundError):
+            shop.images.get(images[0].image_id)
+        assert await shop.look(images[1], "wc -c < /opt/second") == "2000000"
+        _use(shop.db, images[1].image_id, time.time() - 200)
+
+        _add_task(shop.db, images[1].image_id, finished_at=None)
+        await shop.derive(make.format("fourth"))  # what is built makes room
+        await asyncio.sleep(0.1)
+        assert shop.images.get(images[1].image_id).state == BUILT, "a container has it"
+        with pytest.raises(NotFoundError):
+            shop.images.get(images[2].image_id)
+
+    workshop.run(use)
+
+
+def test_images_of_a_running_app_stay_though_no_function_names_them_yet(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        app_id = new_id(APP)
+        _add_app(shop.db, app_id, None)
+        image = await shop.derive("RUN echo asked > /opt/asked", app_id=app_id)
+        removal = await shop.images.prune(time.time() + 5, dry_run=True)
+        assert image.image_id not in removal.image_ids
+        shop.db._connection.execute("UPDATE apps SET stopped_at = 1 WHERE app_id = ?", (app_id,))
+        removal = await shop.images.prune(time.time() + 5, dry_run=True)
+        assert image.image_id in removal.image_ids
+        assert removal.freed_bytes > 0
+        assert shop.images.get(image.image_id).state == BUILT, "only said"
 
     workshop.run(use)
 
@@ -187,7 +239,22 @@ def _kind(shop: Shop, name: str) -> str:
 
 def _make_old(db: Database) -> None:
     long_ago = time.time() - 2 * KEPT_S
-    db._connection.execute("UPDATE images SET created_at = ?, finished_at = ?", (long_ago, long_ago))
+    db._connection.execute("UPDATE images SET created_at = ?1, finished_at = ?1, used_at = ?1", (long_ago,))
+
+
+def _use(db: Database, image_id: str, at: float) -> None:
+    db._connection.execute(
+        "UPDATE images SET created_at = ?1, finished_at = ?1, used_at = ?1 WHERE image_id = ?2",
+        (at, image_id),
+    )
+
+
+def _add_app(db: Database, app_id: str, stopped_at: float | None) -> None:
+    db._connection.execute(
+        "INSERT INTO apps (app_id, environment, description, state, created_at, stopped_at)"
+        " VALUES (?, 'main', '', 1, 1, ?)",
+        (app_id, stopped_at),
+    )
 
 
 def _add_task(db: Database, image_id: str, finished_at: float | None) -> str:
@@ -202,11 +269,7 @@ def _add_task(db: Database, image_id: str, finished_at: float | None) -> str:
 
 def _add_function(db: Database, image_id: str, stopped_at: float | None) -> None:
     app_id = new_id(APP)
-    db._connection.execute(
-        "INSERT INTO apps (app_id, environment, description, state, created_at, stopped_at)"
-        " VALUES (?, 'main', '', 1, 1, ?)",
-        (app_id, stopped_at),
-    )
+    _add_app(db, app_id, stopped_at)
     data = api_pb2.FunctionData()
     data.ranked_functions.add().function.image_id = image_id
     function_id, definition_id = new_id(FUNCTION), new_id(DEFINITION)

@@ -29,6 +29,17 @@ SELECT * FROM images WHERE image_id = :image_id
 -- The newest of those that came to the same.
 SELECT * FROM images WHERE key = :key AND state = 1 ORDER BY created_at DESC LIMIT 1
 
+-- name: note_image_use
+UPDATE images SET used_at = :now WHERE image_id = :image_id
+
+-- name: images_by_use
+-- When each image was used last; 1e12 while a container has it.
+SELECT i.image_id, i.app_id, i.state, i.layers,
+    max(i.created_at, COALESCE(i.finished_at, 0), COALESCE(i.used_at, 0), COALESCE(t.used_at, 0)) AS used_at
+FROM images i LEFT JOIN (
+    SELECT image_id, max(COALESCE(finished_at, 1e12)) AS used_at FROM tasks GROUP BY image_id
+) t ON t.image_id = i.image_id
+
 -- name: calls_of_build_steps
 -- Unfinished calls of functions that builds call.
 SELECT DISTINCT c.call_id FROM inputs i

@@ -24,17 +24,8 @@ SELECT task_id AS id FROM tasks WHERE finished_at IS NULL OR finished_at >= :bef
 UNION ALL
 SELECT app_id FROM apps WHERE stopped_at IS NULL OR stopped_at >= :before
 
--- Images that ended as they are before :before, and that no task had since.
--- name: images_unused_since
-SELECT image_id FROM images
-WHERE state != 0 AND created_at < :before AND COALESCE(finished_at, 0) < :before
-    AND image_id NOT IN (SELECT image_id FROM tasks WHERE finished_at IS NULL OR finished_at >= :before)
-
 -- name: delete_image
 DELETE FROM images WHERE image_id = :image_id
-
--- name: all_image_layers
-SELECT image_id, layers FROM images
 
 -- name: delete_steps_of_layer
 DELETE FROM image_steps WHERE layer = :layer

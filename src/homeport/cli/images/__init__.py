@@ -1,0 +1,1 @@
+"""The subcommands of `homeport image`, one a file."""
