@@ -19,6 +19,7 @@ from tests.support import client
 from tests.support.account import BIN, Account, open_account
 from tests.support.commands import Command
 from tests.support.engine import Engine
+from tests.support.excused import skip_excused
 from tests.support.leaks import adopt_orphans, assert_nothing_left, descendants, left_behind
 from tests.support.terminal import Terminal
 
@@ -51,11 +52,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "account" in metafunc.fixturenames:
         once = metafunc.definition.get_closest_marker("once_as")
         modes = MODES if once is None else once.args if os.geteuid() == 0 else ("user",)
-        if metafunc.config.getoption("--closed"):
+        if metafunc.definition.get_closest_marker("closed_only"):
+            modes = CLOSED_MODES
+        elif metafunc.config.getoption("--closed"):
             modes = tuple(f"closed-{mode}" for mode in modes)
         elif metafunc.definition.get_closest_marker("proot_too"):
             modes += CLOSED_MODES
         metafunc.parametrize("account", modes, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip_excused(items)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,11 +22,15 @@ def container_uid() -> int:
     return CONTAINER_UID if has_own_uid() else os.geteuid()
 
 
-@functools.cache
 def has_own_uid() -> bool:
     """Whether containers have a uid of their own: as root, unless in a user namespace that lacks it, where
     root is an ordinary user outside. proot needs the owner of HOMEPORT_HOME."""
-    if os.geteuid() != 0 or isolation.chosen() == isolation.PROOT:
+    return isolation.chosen() != isolation.PROOT and _may_have_own_uid()
+
+
+@functools.cache
+def _may_have_own_uid() -> bool:
+    if os.geteuid() != 0:
         return False
     lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     ranges = [(int(line.split()[0]), int(line.split()[2])) for line in lines]

@@ -34,7 +34,8 @@ _SCOPES = 1 | 2  # abstract sockets of, and signals to, processes outside
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 38, 22, 24
 _SECCOMP_MODE_FILTER = 2
-_RET_ALLOW, _RET_ERRNO = 0x7FFF0000, 0x00050000
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
+_RET_ALLOW, _RET_ERRNO, _RET_ASK = 0x7FFF0000, 0x00050000, 0x7FC00000
 _LOAD_WORD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 
 # calls that take paths and that proot lets pass untranslated: "not known" makes programs use an older one
@@ -44,11 +45,14 @@ _COMMON_CALLS = (
     435,  # clone3, whose flags proot does not read
     *(437, 439, 443, 452, 463, 464, 465, 466, 468, 469),  # openat2, faccessat2, …, file_setattr
 )
-_CALLS = {
-    "x86_64": (0xC000003E, (316, 322, 332)),  # renameat2, execveat, statx
-    "aarch64": (0xC00000B7, (276, 281, 291)),
-    "riscv64": (0xC00000F3, (276, 281, 291)),
+_CALLS = {  # the architecture; renameat2, execveat, statx; mmap
+    "x86_64": (0xC000003E, (316, 322, 332), 9),
+    "aarch64": (0xC00000B7, (276, 281, 291), 222),
+    "riscv64": (0xC00000F3, (276, 281, 291), 222),
 }
+# the call that proot makes of a program's first brk; unlike the C library it fills all 64 bits of the -1
+_HEAP_BYTES = (16 << 20) + os.sysconf("SC_PAGE_SIZE")
+_ALL_BITS, _READ_WRITE, _PRIVATE_ANONYMOUS = 0xFFFFFFFF, 3, 0x22
 
 
 def landlock_version() -> int:
@@ -106,25 +110,37 @@ def _allow(ruleset: int, path: int | str, rights: int) -> None:
         os.close(opened)
 
 
-def hide_unknown_calls() -> None:
-    """System calls that proot does not translate answer "function not implemented"."""
-    architecture, numbers = _CALLS.get(platform.machine(), (0, ()))
-    if not architecture:
-        return
+def filter_calls(*, is_listening: bool = False) -> int | None:
+    """System calls that proot does not translate answer "function not implemented". With `is_listening` the
+    result is a descriptor for heaps.py, which has to answer what is asked there."""
+    if platform.machine() not in _CALLS:
+        return None
+    architecture, numbers, mmap = _CALLS[platform.machine()]
     refused = sorted((*numbers, *_COMMON_CALLS))
-    program = [(_LOAD_WORD, 0, 0, 4), (_JUMP_EQUAL, 0, len(refused) + 1, architecture), (_LOAD_WORD, 0, 0, 0)]
-    for index, number in enumerate(refused):
-        program.append((_JUMP_EQUAL, len(refused) - index, 0, number))
-    program += [(_RETURN, 0, 0, _RET_ALLOW), (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS)]
-    install_filter(program)
+    code = [(_LOAD_WORD, 0, 0, 4), (_JUMP_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _RET_ALLOW)]
+    code.append((_LOAD_WORD, 0, 0, 0))
+    for number in refused:
+        code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS)]
+    if is_listening:
+        wanted = [(24, _HEAP_BYTES), (52, _ALL_BITS), (32, _READ_WRITE), (40, _PRIVATE_ANONYMOUS)]
+        code.append((_JUMP_EQUAL, 0, 2 * len(wanted) + 1, mmap))
+        for index, (place, value) in enumerate(wanted):
+            code += [(_LOAD_WORD, 0, 0, place), (_JUMP_EQUAL, 0, 2 * (len(wanted) - index) - 1, value)]
+        code.append((_RETURN, 0, 0, _RET_ASK))
+    code.append((_RETURN, 0, 0, _RET_ALLOW))
+    return _install(code, is_listening)
 
 
-def install_filter(program: list[tuple[int, int, int, int]]) -> None:
-    """A filter of system calls, in the kernel's classic BPF: (code, jump if true, jump if false, value)."""
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
-    head = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
-    if _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.c_char_p(head), 0, 0) < 0:
-        _fail("seccomp")
+def _install(code: list[tuple[int, int, int, int]], is_listening: bool) -> int | None:
+    """The filter in the kernel's classic BPF: (code, jump if true, jump if false, value)."""
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+    head = ctypes.c_char_p(struct.pack("HxxxxxxP", len(code), ctypes.addressof(program)))
+    if not is_listening:
+        if _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), head, 0, 0) < 0:
+            _fail("seccomp")
+        return None
+    number = {"x86_64": 317}.get(platform.machine(), 277)
+    return _call("seccomp", number, ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(_NEW_LISTENER), head)
 
 
 def _call(name: str, number: int, *arguments: object) -> int:

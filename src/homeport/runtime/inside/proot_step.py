@@ -27,15 +27,16 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
         root = spec["proot"]["root"]
         before = changes.scan(root)
         reader, writer = os.pipe()
+        handover = prooted.Handover()
         proot = os.fork()
         if proot == 0 and spec.get("work"):
             proot_work.become(spec)
         if proot == 0:
             os.dup2(writer, _STATUS)
-            prooted.become(spec, [*_REPORTED, *spec["command"]], [_STATUS], (1, 1))
+            prooted.become(spec, [*_REPORTED, *spec["command"]], [_STATUS], (1, 1), handover)
         os.close(writer)
         os.dup2(os.open("/dev/null", os.O_WRONLY), 1)  # the end of the output is the end of the command
-        started = prooted.Started(proot, channel, proot)
+        started = prooted.Started(proot, channel, proot, handover.take())
         is_given_up = _wait(started, reader, channel)
         status = started.reap()
         if status == 0 and not is_given_up:
@@ -48,12 +49,21 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
 
 def _wait(started: prooted.Started, reader: int, engine: socket.socket) -> bool:
     """Until the command has ended, which its shell reports, or, with True, nobody waits for it any more."""
-    ready, _, _ = select.select([reader, engine.fileno()], [], [])
-    if engine.fileno() in ready:
+    watched = _either(reader, engine.fileno())
+    prooted.await_answering(watched.fileno(), started.heaps)
+    if select.select([engine], [], [], 0)[0]:
         return True
     said = os.read(reader, 16).split()
     if said:  # else there was no shell: proot's own status has to do
         started.user_status = int(said[0]) << 8
     else:
-        select.select([started.end, engine.fileno()], [], [])
+        prooted.await_answering(started.end, started.heaps)
     return False
+
+
+def _either(*numbers: int) -> select.epoll:
+    """Readable when one of them is."""
+    both = select.epoll()
+    for number in numbers:
+        both.register(number, select.EPOLLIN)
+    return both

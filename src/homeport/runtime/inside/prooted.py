@@ -17,6 +17,7 @@ import time
 from typing import Any, Callable
 
 from . import changes, confinement, container, copies, entry, kernel, memory, merge, messages
+from .heaps import Heaps
 from .host import HostPaths
 from .rooted import Root
 
@@ -35,9 +36,10 @@ _LINKS = (
 class Started(container.Started):
     """A container under proot. `pid` is the init inside of it, which passes signals on."""
 
-    def __init__(self, pid: int, channel: socket.socket, proot: int) -> None:
+    def __init__(self, pid: int, channel: socket.socket, proot: int, heaps: Heaps | None) -> None:
         super().__init__(pid, channel)
         self.proot = proot
+        self.heaps = heaps
         self.keep_files: Callable[[], None] = lambda: None
         self.end = os.pidfd_open(pid)
 
@@ -85,6 +87,7 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
         if not volume["bind"]:
             copies.fill(volume)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    handover = Handover()
     request = messages.memory_file(spec)
     root = spec["proot"]["root"]
     before = changes.scan(root) if spec["proot"]["keeps_files"] else {}
@@ -93,20 +96,21 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
         words = os.open(spec["folder"] + "/proot.log", os.O_WRONLY | os.O_CREAT, 0o600)  # its own, if any
         passed = [request, theirs.fileno(), *output]
         init = [spec["python"], "-I", "-S", "-B", MAIN, "init", *map(str, passed)]
-        become(spec, init, passed, (words, words))
+        become(spec, init, passed, (words, words), handover)
     theirs.close()
     os.close(request)
-    started = _await_init(spec, ours, proot)
+    started = _await_init(spec, ours, proot, handover.take())
     if before:
         started.keep_files = lambda: changes.extract(root, before, spec["folder"] + "/upper")
     return started
 
 
-def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int) -> Started:
+def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int, heaps: Heaps | None) -> Started:
     """Gives the init, once it is there, what it cannot open itself and must not close: what proot has made
     for itself, and the folders of volumes' copies, whose places a reload changes."""
+    await_answering(channel, heaps)
     message, _ = messages.receive(channel)
-    started = Started(message["init"] if message else proot, channel, proot)
+    started = Started(message["init"] if message else proot, channel, proot, heaps)
     if message is None:
         status = os.waitstatus_to_exitcode(started.reap())
         with open(spec["folder"] + "/proot.log", encoding="utf-8", errors="replace") as file:
@@ -158,7 +162,48 @@ def _kill(pid: int) -> None:
         pass
 
 
-def become(spec: dict[str, Any], command: list[str], passed: list[int], output: tuple[int, int]) -> None:
+class Handover:
+    """Brings the filter's listener from the process that installed it to the one that answers there."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    @property
+    def number(self) -> int:
+        return self._theirs.fileno()
+
+    def give(self, listener: int | None) -> None:
+        messages.send(self._theirs, {}, [] if listener is None else [listener])
+        self._theirs.close()
+        if listener is not None:
+            os.close(listener)
+
+    def take(self) -> Heaps | None:
+        """None where there is none, or the other process has ended."""
+        self._theirs.close()
+        _, opened = messages.receive(self._ours)
+        self._ours.close()
+        return Heaps(opened[0]) if opened else None
+
+
+def await_answering(channel: socket.socket | int, heaps: Heaps | None) -> None:
+    """Waits until the channel is readable; meanwhile programs may start."""
+    while True:
+        watched = [channel] if heaps is None else [channel, heaps.listener]
+        ready, _, _ = select.select(watched, [], [])
+        if channel in ready:
+            return
+        if heaps is not None:
+            heaps.answer()
+
+
+def become(
+    spec: dict[str, Any],
+    command: list[str],
+    passed: list[int],
+    output: tuple[int, int],
+    handover: Handover,
+) -> None:
     """In a fork: becomes proot, with no more rights than the container is to have."""
     try:
         kernel.die_with_parent()
@@ -167,10 +212,10 @@ def become(spec: dict[str, Any], command: list[str], passed: list[int], output: 
         nothing = os.open("/dev/null", os.O_RDONLY)
         for target, number in enumerate((nothing, *output)):
             os.dup2(number, target)
-        entry.close_all_but(set(passed))
+        entry.close_all_but({*passed, handover.number})
         for kept in passed:
             os.set_inheritable(kept, True)
-        confine(spec)
+        handover.give(confine(spec, is_listening=True))
         view = spec["proot"]
         arguments = [view["binary"], "-v", "-1", "-0", "-r", view["root"], "-w", view["workdir"]]
         for source, place, _ in binds(spec):
@@ -183,18 +228,18 @@ def become(spec: dict[str, Any], command: list[str], passed: list[int], output: 
         os._exit(126)
 
 
-def confine(spec: dict[str, Any]) -> None:
+def confine(spec: dict[str, Any], *, is_listening: bool = False) -> int | None:
     """The outer ring, around proot too: rights, unknown calls, and writing outside of the container. proot
     needs /tmp; init.py closes that for the container's processes."""
     if os.geteuid() == 0:
         confinement.drop_rights()
     confinement.forbid_new_rights()
-    confinement.hide_unknown_calls()
     view = spec["proot"]
     if view["is_confined"]:
         writable = [source for source, _, read_only in binds(spec) if not read_only]
         writable += _volume_folders(spec, read_only=False)
         confinement.restrict_files(["/"], [view["root"], TEMPORARY, *writable])
+    return confinement.filter_calls(is_listening=is_listening)
 
 
 def binds(spec: dict[str, Any]) -> list[tuple[str, str, bool]]:

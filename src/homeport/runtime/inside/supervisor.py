@@ -130,6 +130,9 @@ class Supervisor:
         self.selector.register(self.started.channel, selectors.EVENT_READ, self._hear_pid1)
         if isinstance(self.started, prooted.Started):  # proot itself keeps that channel open
             self.selector.register(self.started.end, selectors.EVENT_READ, self.started.hear_end)
+            if self.started.heaps is not None:
+                heaps = self.started.heaps
+                self.selector.register(heaps.listener, selectors.EVENT_READ, heaps.answer)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self._serve_connection(self.engine)
         self._read_outputs(True)

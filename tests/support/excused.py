@@ -1,0 +1,44 @@
+"""What containers under proot are excused from: the one table. With --closed these are not asked for."""
+
+import pytest
+
+# whole tests, by name
+TESTS = {
+    "test_a_container_looks_like_a_program_of_its_own": "the machine's processes are visible",
+    "test_nothing_of_this_machine_shows": "the host name is this machine's, and there is a /run",
+    "test_this_machines_files_cannot_be_written": "/usr/local of the image can be read only",
+    "test_mounts_need_no_new_warm_parent": "there are no warm parents",
+    "test_containers_outlive_their_warm_parent_and_a_new_one_is_made": "there are no warm parents",
+    "test_few_warm_parents_are_kept_and_none_for_long": "there are no warm parents",
+    "test_orphans_are_reaped_and_end_with_the_container": "it reads every process of the machine",
+    "test_what_the_image_lacks_is_said": "an image without the client is refused at the start",
+    "test_output_and_status": "the host name is this machine's",
+    "test_a_container_writes_to_its_own_layer_of_a_volume": "a volume is a copy, not an overlay",
+    "test_a_read_only_volume_cannot_be_written": "the refusal is EACCES, not EROFS",
+    "test_a_linked_folder_is_bound": "the refusal is EACCES, not EROFS",
+    "test_remount_shows_a_newer_state": "a copy is replaced in its place: test_proot.py",
+    "test_remount_keeps_what_the_container_wrote": "a copy is replaced in its place: test_proot.py",
+    "test_remount_is_refused_while_the_volume_is_in_use": "working folders do not count: test_proot.py",
+    "test_a_remount_that_fails_leaves_the_volume_as_it_was": "a copy is replaced in its place: test_proot.py",
+}
+
+# parts of tests, by a word for them
+PARTS = {
+    "processes": "the machine's processes are visible",
+    "host name": "the host name is this machine's",
+    "shared memory": "/dev/shm has the size of this machine's",
+}
+
+
+def excused(account: object, part: str) -> bool:
+    """Whether this account's containers need not do this."""
+    assert part in PARTS
+    return bool(getattr(account, "is_closed", False))
+
+
+def skip_excused(items: list[pytest.Item]) -> None:
+    for item in items:
+        name = item.name.partition("[")[0]
+        is_proot = "closed-" in item.name or "proot" in item.name.partition("[")[2]
+        if is_proot and name in TESTS:
+            item.add_marker(pytest.mark.skip(reason=f"under proot: {TESTS[name]}"))
