@@ -20,15 +20,17 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
+from modal_proto import task_command_router_pb2 as router_pb2
 
 from benchmarks.support.null_http import start_http
 from homeport.api.grpc_server import GrpcServer, Method, Request
-from homeport.wire.service import CLIENT, Rpc, rpcs
+from homeport.wire.service import CLIENT, COMMAND_ROUTER, Rpc, rpcs
 
 RESULT = pickle.dumps(1, protocol=4)
 BLOCK_BYTES = 8 * 1024 * 1024
 SUCCESS = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
 APP_ID = "ap-" + "n" * 22
+_TOKEN = "e30.eyJleHAiOiA5OTk5OTk5OTk5fQ.null"  # says that it never expires
 FUNCTION_ID = "fu-" + "n" * 22
 
 
@@ -44,6 +46,7 @@ class NullServicer:
     """The RPCs, each answered from memory."""
 
     def __init__(self, http_url: str, file_bytes: int, log_lines: int, log_interval_s: float) -> None:
+        self.server_url = ""
         self._http_url = http_url
         self._file_bytes = file_bytes
         self._log_lines = log_lines
@@ -223,6 +226,20 @@ class NullServicer:
             ]
         )
 
+    async def AuthTokenGet(self, request: Any) -> Any:
+        return api_pb2.AuthTokenGetResponse(token=_TOKEN)
+
+    async def SecretGetOrCreate(self, request: Any) -> Any:
+        return api_pb2.SecretGetOrCreateResponse(secret_id="st-null")
+
+    async def SandboxCreateV2(self, request: Any) -> Any:
+        return api_pb2.SandboxCreateV2Response(
+            sandbox_id="sb-null", task_id="ta-null", metadata=api_pb2.SandboxHandleMetadata(app_id=APP_ID)
+        )
+
+    async def SandboxGetCommandRouterAccess(self, request: Any) -> Any:
+        return api_pb2.SandboxGetCommandRouterAccessResponse(url=self.server_url, jwt=_TOKEN)
+
     async def VolumeGetFile2(self, request: Any) -> Any:
         blocks = -(-self._file_bytes // BLOCK_BYTES)
         return api_pb2.VolumeGetFile2Response(
@@ -231,6 +248,26 @@ class NullServicer:
             start=0,
             len=self._file_bytes,
         )
+
+
+class NullRouter:
+    """The command router: every command is a shell that shows its prompt and ends with the first input."""
+
+    def __init__(self) -> None:
+        self._typed = asyncio.Event()
+
+    async def TaskExecStart(self, request: Any) -> Any:
+        self._typed.clear()
+        return router_pb2.TaskExecStartResponse()
+
+    async def TaskExecStdioRead(self, request: Any) -> AsyncIterator[Any]:
+        if request.file_descriptor == router_pb2.TASK_EXEC_STDIO_FILE_DESCRIPTOR_STDOUT:
+            yield router_pb2.TaskExecStdioReadResponse(data=b"root@modal:~# ")
+        await self._typed.wait()
+
+    async def TaskExecStdinWrite(self, request: Any) -> Any:
+        self._typed.set()
+        return router_pb2.TaskExecStdinWriteResponse()
 
 
 class RelayServicer(NullServicer):
@@ -279,11 +316,12 @@ class RelayServicer(NullServicer):
 def _server(servicer: object) -> GrpcServer:
     """A server for the servicer's methods; other RPCs are unknown to it."""
     methods = {}
-    for name, rpc in rpcs().items():
-        serve: Callable[[Any], Any] | None = getattr(servicer, name, None)
-        if serve is not None:
-            made = _stream(serve, rpc) if rpc.server_streams else _unary(serve, rpc)
-            methods[f"/{CLIENT.full_name}/{name}"] = Method(made, streams=rpc.server_streams)
+    for service, owner in ((CLIENT, servicer), (COMMAND_ROUTER, NullRouter())):
+        for name, rpc in rpcs(service).items():
+            serve: Callable[[Any], Any] | None = getattr(owner, name, None)
+            if serve is not None:
+                made = _stream(serve, rpc) if rpc.server_streams else _unary(serve, rpc)
+                methods[f"/{service.full_name}/{name}"] = Method(made, streams=rpc.server_streams)
     return GrpcServer(methods.get, max_message_bytes=100 * 1024 * 1024)
 
 
@@ -304,7 +342,7 @@ def _stream(serve: Callable[[Any], AsyncIterator[Any]], rpc: Rpc) -> Any:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    servicer: object
+    servicer: NullServicer
     if arguments.unix:
         servicer = RelayServicer()
     else:
@@ -313,6 +351,7 @@ async def _main(arguments: argparse.Namespace) -> None:
         servicer = NullServicer(http_url, size, arguments.log_lines, arguments.log_interval)
     servers = [_server(servicer)]
     addresses = {"server_url": f"http://127.0.0.1:{servers[0].listen('127.0.0.1:0')}"}
+    servicer.server_url = addresses["server_url"]
     if arguments.unix:
         servers.append(_server(servicer))
         servers[1].listen(f"unix:{arguments.unix}")
