@@ -13,6 +13,11 @@ class Parts:
         self._is_ended = False
         self._changed = asyncio.Event()
 
+    @property
+    def size(self) -> int:
+        """How many bytes wait to be read."""
+        return len(self._waiting)
+
     def put(self, data: bytes) -> None:
         self._waiting += data
         self._changed.set()

@@ -66,7 +66,18 @@ class Waiting:
         return b""
 
 
+async def total(request: Request) -> bytes:
+    sizes = [len(body) async for body in request.messages()]
+    return f"{len(sizes)} {sum(sizes)}".encode()
+
+
+async def only_the_first(request: Request) -> bytes:
+    return await anext(request.messages())
+
+
 METHODS = {
+    "/s/Total": Method(total, sends_many=True),
+    "/s/First": Method(only_the_first, sends_many=True),
     "/s/Echo": Method(echo),
     "/s/Refuse": Method(refuse),
     "/s/Warn": Method(warn),
@@ -142,6 +153,56 @@ def test_a_stream_arrives_in_order():
             assert got == list(range(3000))
 
     with_server(test)
+
+
+def test_a_client_sends_many_messages():
+    async def test(port: int) -> None:
+        async def messages(count: int, size: int) -> AsyncIterator[bytes]:
+            for _ in range(count):
+                yield bytes(size)
+
+        async with channel(port) as to:
+            call = to.stream_unary("/s/Total", **RAW)
+            for count, size in ((0, 0), (1, 0), (500, 7), (300, 1_000_000)):
+                assert await call(messages(count, size)) == f"{count} {count * size}".encode()
+            assert await to.stream_unary("/s/First", **RAW)(messages(100, 1000)) == bytes(1000)
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await call(messages(1, LIMIT + 1))
+            assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    with_server(test)
+
+
+def test_a_client_that_is_ahead_of_its_reader_waits():
+    go_on = asyncio.Event()
+    kept = []
+
+    async def slow(request: Request) -> bytes:
+        await go_on.wait()
+        kept.append(request.parts.size if request.parts else 0)
+        return str(sum([len(body) async for body in request.messages()])).encode()
+
+    async def test(port: int) -> None:
+        sent = 0
+
+        async def messages() -> AsyncIterator[bytes]:
+            nonlocal sent
+            for _ in range(100):
+                yield bytes(1_000_000)
+                sent += 1
+
+        async with channel(port) as to:
+            call = asyncio.ensure_future(to.stream_unary("/s/Slow", **RAW)(messages()))
+            before = -1
+            while before != sent or not sent:
+                before = sent
+                await asyncio.sleep(0.1)
+            assert sent < 60
+            go_on.set()
+            assert await call == b"100000000"
+            assert 0 < kept[0] <= 8 * 1024 * 1024
+
+    with_server(test, Slow=Method(slow, sends_many=True))
 
 
 def test_a_status_carries_its_sentence_and_metadata():
