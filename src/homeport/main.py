@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -81,6 +81,7 @@ from homeport.control.starting import Sources, Starter
 from homeport.control.stored_objects import DICTS, EPHEMERAL_S, QUEUES, StoredObjects
 from homeport.control.sweep import Sweep
 from homeport.control.volume_service import VolumeService
+from homeport.control.web_calls import WebCalls
 from homeport.model.errors import EngineUnavailableError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
@@ -94,10 +95,11 @@ from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
 from homeport.store.settings import choose_settings, image_cache_limit, read_settings
 from homeport.store.value_files import ValueFiles
+from homeport.web.endpoints import Endpoints
+from homeport.web.server import start_server
 
 logger = logging.getLogger("homeport.main")  # also when it runs as __main__
 
-_HTTP_GRACE_S = 1.0
 _EXIT_GRACE_S = 8.0  # for exit handlers when the engine is stopped: who stops it waits
 
 
@@ -154,6 +156,7 @@ class Engine:
     builds: BuildFunctions
     sweep: Sweep
     schedules: Schedules
+    endpoints: Endpoints
     stored: "Stored"
 
 
@@ -226,7 +229,10 @@ def build(
     command_router = CommandRouterServicer(
         execs, ExecRequests(secrets), access, SandboxOutput(home, db, execs.change), volumes.mounts
     )
-    _connect(apps, calls, containers, schedules, images)
+    chunks = Chunks(db)
+    web_calls = WebCalls(calls, chunks, blobs.read)
+    endpoints = Endpoints(db, functions, web_calls, (token.token_id, token.token_secret))
+    _connect(apps, calls, containers, schedules, images, endpoints)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
     lookups = Lookups(apps)
@@ -236,7 +242,7 @@ def build(
         [
             AppServicer(apps, db, warnings=functions.warnings),
             BlobServicer(blobs),
-            CallServicer(calls, Chunks(db), containers, CallRecords(db, functions)),
+            CallServicer(calls, chunks, containers, CallRecords(db, functions)),
             ClassServicer(functions, apps, lookups),
             ClientServicer(),
             ContainerServicer(containers),
@@ -279,6 +285,7 @@ def build(
         builds=builds,
         sweep=sweep,
         schedules=schedules,
+        endpoints=endpoints,
         stored=stored,
     )
 
@@ -303,7 +310,7 @@ async def serve(
     engine.links.base_url = f"http://127.0.0.1:{http_socket.getsockname()[1]}"
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(engine.db.close)
-        http = await _serve_http(engine, http_socket)
+        http = _serve_http(engine, http_socket)
         stack.push_async_callback(http)
         await engine.images.open()
         stack.push_async_callback(engine.images.close)
@@ -325,6 +332,8 @@ async def serve(
         stack.push_async_callback(engine.apps.close)
         engine.blobs.open()
         stack.push_async_callback(engine.blobs.close)
+        await engine.endpoints.publish("")
+        stack.push_async_callback(engine.endpoints.close)
         engine.schedules.open()
         stack.callback(engine.schedules.close)
         engine.stored.open()
@@ -450,7 +459,12 @@ def _stored(
 
 
 def _connect(
-    apps: Apps, calls: Calls, containers: Containers, schedules: Schedules, images: ImageParts
+    apps: Apps,
+    calls: Calls,
+    containers: Containers,
+    schedules: Schedules,
+    images: ImageParts,
+    endpoints: Endpoints,
 ) -> None:
     """What happens in one part when something happens in another."""
 
@@ -458,11 +472,13 @@ def _connect(
         schedules.forget(app_id)
         images.app_stopped(app_id)
         calls.stop_app(app_id, f"App {app_id} was stopped.")
+        await endpoints.stop(app_id)
         await containers.stop_app(app_id)
 
     async def publish(app_id: str) -> None:
         containers.prepare_app(app_id)
         schedules.publish(app_id)
+        await endpoints.publish(app_id)
 
     async def disconnect(app_id: str) -> None:
         calls.keep_last(app_id)
@@ -528,10 +544,8 @@ def _http_socket() -> socket.socket:
     return listener
 
 
-async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     """Serves blobs and volume blocks; answers how to end that."""
-    import uvicorn  # after the signal handlers are ours
-
     from homeport.web.app import build_app
     from homeport.web.protocol import TransferProtocol
 
@@ -544,38 +558,7 @@ async def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], A
         token_id=engine.token.token_id,
         token_secret=engine.token.token_secret,
     )
-    config = uvicorn.Config(
-        app,
-        http=TransferProtocol,  # type: ignore[arg-type]  # the stubs know uvicorn's own protocols only
-        log_config=None,
-        date_header=False,
-        server_header=False,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=int(_HTTP_GRACE_S),
-    )
-    stopping = asyncio.Event()
-
-    class Server(uvicorn.Server):
-        """Without uvicorn's tick ten times a second, which an idle engine need not pay for, and without its
-        signal handlers."""
-
-        async def main_loop(self) -> None:
-            await stopping.wait()
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    task = asyncio.create_task(Server(config).serve([listener]), name="http")
-
-    async def close() -> None:
-        stopping.set()
-        await asyncio.gather(task, return_exceptions=True)
-        listener.close()
-
-    return close
+    return start_server(app, listener, http=TransferProtocol)
 
 
 def _log_to(file: Path) -> None:

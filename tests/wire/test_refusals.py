@@ -20,7 +20,9 @@ PYTHON = """
 
     web = modal.Image.debian_slim().pip_install("fastapi")
     REFUSED = {
-        "web endpoint": lambda: app.function(serialized=True)(modal.asgi_app()(serve)),
+        "web endpoint": lambda: app.function(serialized=True)(
+            modal.asgi_app(custom_domains=["cats.example"])(serve)
+        ),
         "class": lambda: app.cls(serialized=True, block_network=True)(Cat),
         "CloudBucketMount": lambda: app.function(
             serialized=True, volumes={"/bucket": modal.CloudBucketMount("bucket")}
@@ -49,7 +51,7 @@ def refusals(python, write):
 
 def test_features_that_are_not_served_are_refused_by_name(refusals):
     said = {
-        "web endpoint": "a web endpoint",
+        "web endpoint": "custom_domains=",
         "class": "block_network=True",
         "CloudBucketMount": "CloudBucketMount",
         "block_network": "block_network=True",

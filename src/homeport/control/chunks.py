@@ -42,6 +42,10 @@ class Chunks:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def forget(self, call_id: str) -> None:
+        """Deletes a call's streams: nobody reads them again."""
+        self._db.run("chunks_delete", call_id=call_id)
+
     async def read(self, call_id: str, direction: int, after: int, timeout_s: float) -> list[bytes]:
         """Serialised chunks behind an index, waiting for the first; empty when the time is over."""
         deadline = time.monotonic() + timeout_s

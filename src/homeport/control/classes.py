@@ -33,6 +33,7 @@ def add_methods(
         described.use_method_name = name
         described.definition_id = handle.definition_id
         described.app_id = handle.app_id
+        described.web_url = method.web_url
         described.function_schema.CopyFrom(method.function_schema)
         described.supported_input_formats.extend(method.supported_input_formats)
         described.supported_output_formats.extend(method.supported_output_formats)

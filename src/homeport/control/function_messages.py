@@ -3,7 +3,7 @@
 Which function a definition belongs to, and what the engine makes of it, is left to functions.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modal_proto import api_pb2
@@ -26,6 +26,8 @@ def judged(tag: str, data: api_pb2.FunctionData) -> list[str]:
     )
     for method in data.method_definitions.values():
         verdicts.append(options.judge(options.METHOD, set_fields(method), "MethodDefinition"))
+    for webhook in web_methods(data).values():
+        verdicts.append(options.judge(options.WEBHOOK, set_fields(webhook), "WebhookConfig"))
     for ranked in data.ranked_functions:
         function = ranked.function
         verdicts.append(options.judge(options.FUNCTION, set_fields(function), "Function"))
@@ -72,6 +74,37 @@ def check_timeouts(tag: str, data: api_pb2.FunctionData) -> None:
                     f"{option}={seconds} of {tag} is over Modal's limit of 24 hours. "
                     f"Give {option}={MAX_TIMEOUT_S} at most."
                 )
+
+
+def web_methods(data: api_pb2.FunctionData) -> dict[str, api_pb2.WebhookConfig]:
+    """What is called by HTTP: the function itself, under "", or methods of its class, by name."""
+    if data.webhook_config.type:
+        return {"": data.webhook_config}
+    return {
+        name: method.webhook_config
+        for name, method in data.method_definitions.items()
+        if method.webhook_config.type
+    }
+
+
+def check_web_methods(tag: str, data: api_pb2.FunctionData) -> None:
+    """Raises NotServedError for what has no address here."""
+    if classes.needs_parameters(data) and web_methods(data):
+        raise NotServedError(
+            f"{tag} has web methods and modal.parameter()s, which come by the query string on Modal's cloud; "
+            "Homeport does not serve that. Take the parameters as arguments of the method."
+        )
+
+
+def set_urls(data: api_pb2.FunctionData, urls: Mapping[str, str]) -> None:
+    """Writes the addresses of what is called by HTTP, as `web_methods` names it, into a definition."""
+    for ranked in data.ranked_functions:
+        for name, url in urls.items():
+            for place in (data, ranked.function):
+                if not name:
+                    place.web_url = url
+                elif name in place.method_definitions:
+                    place.method_definitions[name].web_url = url
 
 
 def schedule_of(message: api_pb2.Schedule) -> Schedule | None:
@@ -156,6 +189,7 @@ def handle_of(data: api_pb2.FunctionData, app_id: str, definition_id: str) -> ap
         supported_input_formats=data.supported_input_formats,
         supported_output_formats=data.supported_output_formats,
         app_id=app_id,
+        web_url=data.web_url,
     )
     handle.function_schema.CopyFrom(data.function_schema)
     handle.class_parameter_info.CopyFrom(data.class_parameter_info)

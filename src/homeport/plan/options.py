@@ -110,7 +110,7 @@ FUNCTION: dict[str, Option] = {
     "untrusted": _refused("restrict_modal_access=True"),
     "schedule": _HONOURED,
     # not served yet
-    "webhook_config": _refused("a web endpoint"),
+    "webhook_config": _HONOURED,  # each of its fields is judged in WEBHOOK
     "custom_domain_info": _refused("custom_domains="),
     "flash_service_urls": _refused("a Flash service"),
     "flash_service_label": _refused("a Flash service"),
@@ -178,6 +178,19 @@ AUTOSCALER: dict[str, Option] = {
     "target_concurrency": _refused("target concurrency of a modal.Server"),
     "target_concurrency_float": _refused("target concurrency of a modal.Server"),
     "scaledown_rate_limit": _refused("a scale-down rate limit"),
+}
+
+WEBHOOK: dict[str, Option] = {
+    "type": _HONOURED,
+    "method": _HONOURED,
+    "async_mode": _INTERNAL,  # its default is what is served: redirects after 150 s
+    "web_server_port": _HONOURED,
+    "web_server_startup_timeout": _HONOURED,
+    "web_endpoint_docs": _HONOURED,
+    "requires_proxy_auth": _HONOURED,
+    "requested_suffix": _warned("label= names no address here: each web function has a port of its own."),
+    "ephemeral_suffix": _INTERNAL,
+    "custom_domains": _refused("custom_domains="),
 }
 
 METHOD: dict[str, Option] = {

@@ -42,5 +42,5 @@ def test_a_field_that_nobody_knows_is_named() -> None:
 
 
 def test_all_refusals_at_once_each_once() -> None:
-    verdict = judge(options.FUNCTION, ["webhook_config", "custom_domain_info"], "Function")
-    assert verdict.refused == ("a web endpoint", "custom_domains=")
+    verdict = judge(options.FUNCTION, ["is_server", "custom_domain_info"], "Function")
+    assert verdict.refused == ("modal.Server", "custom_domains=")

@@ -13,7 +13,7 @@ import sys
 import types
 from typing import Any
 
-from . import entry
+from . import entry, web_server
 
 MAIN = "/__modal/homeport/__main__.py"
 
@@ -53,5 +53,6 @@ def _become_entrypoint() -> None:
         sys.orig_argv = [sys.executable, "-m", entry.ENTRYPOINT]
     sys.modules["__main__"] = types.ModuleType("__main__")
     package = __name__.rpartition(".")[0]
+    web_server.find_on_loopback()
     entry.forget_ourselves(package)
     runpy._run_module_as_main(entry.ENTRYPOINT)  # type: ignore[attr-defined]  # `python -m` calls this

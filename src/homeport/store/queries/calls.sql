@@ -111,6 +111,9 @@ ON CONFLICT (call_id, direction, idx) DO NOTHING;
 SELECT idx, chunk FROM data_chunks
 WHERE call_id = :call_id AND direction = :direction AND idx > :idx ORDER BY idx LIMIT :limit;
 
+-- name: chunks_delete
+DELETE FROM data_chunks WHERE call_id = :call_id;
+
 -- name: sweep_outputs
 -- Results whose caller is done with them, or that nobody fetched in time.
 DELETE FROM outputs WHERE call_id IN (
