@@ -35,6 +35,7 @@ from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
 from homeport.web.app import build_app
 from homeport.web.protocol import TransferProtocol
+from tests.support.process_runtime import FakeImages
 
 TOKEN = ("ak-test", "as-test")
 T = TypeVar("T")
@@ -161,7 +162,13 @@ class Served:
         self.http_url = links.base_url
         self.links = links
         app = build_app(
-            self.blobs, self.volumes, environments, links, token_id=TOKEN[0], token_secret=TOKEN[1]
+            self.blobs,
+            self.volumes,
+            environments,
+            links,
+            FakeImages(),
+            token_id=TOKEN[0],
+            token_secret=TOKEN[1],
         )
         config = uvicorn.Config(
             app, http=TransferProtocol, log_config=None, access_log=False, lifespan="off", ws="none"
