@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from homeport.model.home import Home
 from homeport.runtime.engine import ContainerSpec
+from homeport.runtime.identity import remove_tree
 from homeport.runtime.inside.merge import Merge
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.proot_view import devices, is_confined, view
 
 KIND: Final = "merged"
+_KEPT: Final = 12  # of the trees that no container uses; making one takes seconds
+_USED: Final = "trees"  # in a task's folder: names of what its container sees
 _BOUND_BYTES: Final = 64 << 20  # a folder whose own files are larger is bound, not copied
 _BUNDLE: Final = ("pkg", "__modal")
 _PARTS_OF_BUNDLE: Final = ("pkg", "__modal/deps", "__modal/homeport")
@@ -27,32 +30,59 @@ _SHARED_MEMORY: Final = Path("/dev/shm")
 
 
 class MergedTrees:
-    """Merged copies of layers in one home, made when first needed."""
+    """Merged copies of layers in one home, made when first needed. Few are kept that no container uses."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self._store = LayerStore(home)
 
-    async def get(self, layers: tuple[Path, ...], *, host_usr: bool) -> Path:
-        """The layers (topmost first) as one tree; where this machine's /usr lies below, with their marks."""
-        marks = ("usr",) if host_usr else ()
+    async def get(self, layers: tuple[Path, ...], *, host_usr: bool, task_id: str | None = None) -> Path:
+        """The layers (topmost first) as one tree; where this machine's /usr lies below, with their marks. It
+        stays while the task's folder does."""
 
         async def fill(tree: Path) -> dict[str, Any]:
-            merge = Merge(keeps_marks=marks)
+            merge = Merge(keeps_marks=("usr",) if host_usr else ())
             await asyncio.to_thread(merge.run, [str(layer) for layer in layers], str(tree))
             return {"kind": KIND}
 
         key = "\n".join(("merged 1", str(host_usr), *(str(layer) for layer in layers)))
-        tree = await self._store.make(key, fill)
-        os.utime(self._store.root / f"{tree.name}.json")  # in use: see the clearing of old ones
-        return tree
+        path = self._store.path(key)
+        if task_id is not None:
+            with (self._home.tasks / task_id / _USED).open("a", encoding="utf-8") as file:
+                file.write(f"{path.name}\n")
+        is_new = not path.is_dir()
+        await self._store.make(key, fill)
+        os.utime(self._facts(path.name))
+        if is_new:
+            await asyncio.to_thread(self.clear)
+        return path
+
+    def clear(self, kept: int = _KEPT) -> None:
+        """Removes those that were not used for longest."""
+        used = {
+            name
+            for file in self._home.tasks.glob(f"*/{_USED}")
+            for name in file.read_text(encoding="utf-8").split()
+        }
+        found = [path.stem for path in self._store.root.glob("*.json") if self._is_merged(path.stem)]
+        oldest_first = sorted(found, key=lambda name: self._facts(name).stat().st_mtime)
+        for folder in self._store.take_out([name for name in oldest_first[:-kept] if name not in used]):
+            remove_tree(folder)
+
+    def _is_merged(self, name: str) -> bool:
+        folder = self._store.folder(name)
+        return folder.is_dir() and self._store.facts(folder).get("kind") == KIND
+
+    def _facts(self, name: str) -> Path:
+        return self._store.root / f"{name}.json"
 
 
 async def container_view(home: Home, trees: MergedTrees, spec: ContainerSpec, binary: str) -> dict[str, Any]:
     """The view of one container; merges its image's layers if no container of it was started before."""
     bundle = tuple(tree for tree in spec.overlays if not tree.is_relative_to(home.mounts))
     mounts = [str(tree) for tree in spec.overlays if tree.is_relative_to(home.mounts)]
-    image = await trees.get(spec.image.layers, host_usr=spec.image.host_usr)
-    client = await trees.get(bundle, host_usr=False)
+    image = await trees.get(spec.image.layers, host_usr=spec.image.host_usr, task_id=spec.task_id)
+    client = await trees.get(bundle, host_usr=False, task_id=spec.task_id)
     folder = home.tasks / spec.task_id
     found = view(binary, folder / "root")
     found["host_usr"] = spec.image.host_usr

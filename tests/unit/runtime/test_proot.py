@@ -227,3 +227,45 @@ def test_containers_started_at_once_leave_nothing(place: Place) -> None:
             assert (await box.ended(task)).exit_code == 0
 
     place.run(check)
+
+
+def test_programs_that_are_started_at_once_do_not_share_a_heap(place: Place) -> None:
+    """posix_spawn, as Rust's and make's: proot takes the heaps of what it starts for one."""
+    source = """
+import sys
+code = "import ast; [ast.parse('x = [' + 'f(1), ' * 3000 + ']') for _ in range(8)]; print('fine')"
+for _ in range(3):
+    children = [
+        os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", "-c", code], dict(os.environ))
+        for _ in range(4)
+    ]
+    print([os.waitpid(child, 0)[1] for child in children])
+"""
+
+    async def check(box: Box) -> None:
+        _, output = await box.run(source)
+        lines = output.splitlines()
+        assert lines.count("fine") == 12
+        assert lines.count("[0, 0, 0, 0]") == 3
+
+    place.run(check)
+
+
+def test_few_merged_trees_are_kept_and_those_that_are_used(place: Place) -> None:
+    trees = proot_trees.MergedTrees(place.home)
+    task = place.home.tasks / "ta-1"
+    task.mkdir()
+
+    async def check() -> None:
+        made = []
+        for number in range(5):
+            layer = write_tree(place.home.layers / f"layer{number}", {"x": str(number)})
+            made.append(await trees.get((layer,), host_usr=False, task_id="ta-1" if number == 1 else None))
+            os.utime(place.home.layers / f"{made[-1].name}.json", (number, number))
+        trees.clear(kept=2)
+        assert [tree.is_dir() for tree in made] == [False, True, False, True, True]
+        assert (await trees.get((place.home.layers / "layer0",), host_usr=False)).is_dir()
+
+    asyncio.run(check())
+    (task / "trees").unlink()
+    task.rmdir()
