@@ -13,7 +13,8 @@ from homeport.control import deployments
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
-from homeport.control.functions import Definition, Functions
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
 from homeport.control.starting import Sources, Starter
 from homeport.model.errors import ContainerStartError
 from homeport.model.home import Home

@@ -4,7 +4,8 @@ from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
 from homeport.control.containers import Containers
-from homeport.control.functions import Definition, Functions
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
 from homeport.control.lookups import Lookups
 
 

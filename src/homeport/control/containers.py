@@ -15,7 +15,8 @@ from homeport.control import endings
 from homeport.control.attempts import Claimed
 from homeport.control.calls import Calls
 from homeport.control.contracts import LogSink, VolumeSource
-from homeport.control.functions import Definition, Functions
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
 from homeport.control.lives import Lives
 from homeport.control.placing import Placing
 from homeport.control.queues import Input

@@ -7,7 +7,6 @@ is left to containers.py, what is called of it to calls.py.
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any
 
@@ -15,68 +14,13 @@ from modal_proto import api_pb2
 
 from homeport.control import classes, deployments, variants
 from homeport.control import function_messages as messages
+from homeport.control.definitions import AppFacts, Definition, Projection
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.model.ids import DEFINITION, FUNCTION, new_id
 from homeport.plan import options, resources
-from homeport.plan.retries import RetryPolicy
 from homeport.store.database import Database
 
-_DEFAULT_TIMEOUT_S = 300.0
-_DEFAULT_SCALEDOWN_S = 60.0
 _STOPPED = (api_pb2.APP_STATE_STOPPED, api_pb2.APP_STATE_STOPPING)
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A function as the engine works with it. Times in seconds."""
-
-    function_id: str
-    definition_id: str
-    app_id: str
-    tag: str
-    function: api_pb2.Function
-    data: api_pb2.FunctionData
-    handle: api_pb2.FunctionHandleMetadata
-    grant: resources.Grant
-    policy: RetryPolicy
-    timeout_s: float
-    startup_timeout_s: float
-    target_inputs: int  # how many inputs at once a container should have, of those that it would take
-    min_containers: int
-    max_containers: int
-    buffer_containers: int
-    scaledown_s: float
-    client_version: str  # of the client that described it, which its containers get; '' is the engine's own
-    base_id: str = ""  # of a variant: the function that it was made of
-    params: bytes = b""  # of a variant: the parameters of its class, as they came
-    sandbox: api_pb2.Sandbox | None = None  # its container runs this instead of a function
-
-    @property
-    def is_in_a_version(self) -> bool:
-        """Whether a version of its app has it: steps of builds and sandboxes are made beside them."""
-        return not self.is_build_step and self.sandbox is None
-
-    @property
-    def is_build_step(self) -> bool:
-        """Whether it is called once, by the build of an image (Image.run_function)."""
-        return self.function.is_builder_function
-
-    @property
-    def is_single_use(self) -> bool:
-        """Whether its containers take one input each."""
-        return self.function.single_use_containers or self.function.max_inputs == 1 or self.is_build_step
-
-
-@dataclass(frozen=True)
-class AppFacts:
-    """What functions and containers need to know of their app."""
-
-    app_id: str
-    environment: str
-    name: str
-    deployed: bool
-    detached: bool
-    stopped: bool
 
 
 class Functions:
@@ -85,7 +29,7 @@ class Functions:
     def __init__(self, db: Database, machine: resources.Machine, *, gpu_required: bool = False) -> None:
         self._db = db
         self._machine = machine
-        self._gpu_required = gpu_required
+        self._projection = Projection(machine, gpu_required=gpu_required)
         self._known: dict[str, Definition] = {}
         self.on_defined: list[Callable[[Definition], None]] = []  # containers of it may be wanted soon
         self.web_url: Callable[[str, str], str] = lambda function_id, method: ""  # set by who serves them
@@ -135,7 +79,7 @@ class Functions:
         urls = {name: self.web_url(function_id, name) for name in messages.web_methods(data)}
         messages.set_urls(data, urls)
         handle = messages.handle_of(data, app.app_id, new_id(DEFINITION))
-        definition = self._project(function_id, app.app_id, data, handle, client_version)
+        definition = self._projection.of(function_id, app.app_id, data, handle, client_version)
         if definition.grant.refusal:
             raise FailedPreconditionError(definition.grant.refusal)
         is_published = function_id in deployments.newest_layout(self._db, app.app_id).function_ids.values()
@@ -194,7 +138,7 @@ class Functions:
         if row is None:
             base_row = self._db.one("function_by_id", function_id=base.function_id)
             assert base_row is not None
-            variant = self._project_variant(base_row, "", **made_of)
+            variant = self._projection.of_variant(base_row, "", **made_of)
             messages.check_scaling(base.tag, variant.data.autoscaler_settings)
             if variant.grant.refusal:
                 raise FailedPreconditionError(variant.grant.refusal)
@@ -222,16 +166,7 @@ class Functions:
         row = self._db.one("function_by_id", function_id=function_id)
         if row is None or not row["definition"]:
             raise NotFoundError(f"Function {function_id} does not exist on this engine.")
-        if row["base_id"]:
-            definition = self._project_variant(
-                row, function_id, row["base_id"], row["params"], row["options"], row["autoscaler"]
-            )
-        else:
-            data = api_pb2.FunctionData.FromString(row["definition"])
-            if row["autoscaler"]:
-                data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(row["autoscaler"]))
-            handle = messages.stored_handle(row["handle_metadata"], row["definition_id"])
-            definition = self._project(function_id, row["app_id"], data, handle, row["client_version"])
+        definition = self._projection.of_row(row)
         self._known[function_id] = definition
         return definition
 
@@ -333,28 +268,6 @@ class Functions:
                 created_at=now,
             )
 
-    def _project_variant(
-        self,
-        row: Row,
-        function_id: str,
-        base_id: str,
-        params: bytes,
-        options: bytes,
-        autoscaler: bytes = b"",
-    ) -> Definition:
-        """A variant has the definition of its function, whose `row` or own one tells it."""
-        data = variants.applied(
-            api_pb2.FunctionData.FromString(row["definition"]), api_pb2.FunctionOptions.FromString(options)
-        )
-        messages.check_timeouts(row["tag"], data)
-        data.autoscaler_settings.MergeFrom(api_pb2.AutoscalerSettings.FromString(autoscaler))
-        handle = messages.handle_of(data, row["app_id"], row["definition_id"])
-        handle.base_function_id = base_id
-        plain = self._project(function_id, row["app_id"], data, handle, row["client_version"])
-        return replace(
-            plain, base_id=base_id, params=params, min_containers=data.autoscaler_settings.min_containers
-        )
-
     def _open_app(self, app_id: str) -> AppFacts:
         app = self.app(app_id)
         if app.stopped:
@@ -369,57 +282,6 @@ class Functions:
         if row is None or row["app_id"] != app_id:
             raise NotFoundError(f"Function {function_id} does not exist in app {app_id}.")
         return row
-
-    def _project(
-        self,
-        function_id: str,
-        app_id: str,
-        data: api_pb2.FunctionData,
-        handle: api_pb2.FunctionHandleMetadata,
-        client_version: str,
-    ) -> Definition:
-        ranked = sorted(data.ranked_functions, key=lambda entry: entry.rank)
-        function = ranked[0].function
-        asked = function.resources
-        grant = resources.grant(
-            data.function_name,
-            resources.Request(
-                cpu=asked.milli_cpu / 1000,
-                cpu_limit=asked.milli_cpu_max / 1000,
-                memory_mib=asked.memory_mb,
-                memory_limit_mib=asked.memory_mb_max,
-                gpus=[
-                    (entry.function.resources.gpu_config.gpu_type, entry.function.resources.gpu_config.count)
-                    for entry in ranked
-                ],
-            ),
-            self._machine,
-            gpu_required=self._gpu_required,
-        )
-        settings = data.autoscaler_settings
-        timeout_s = float(function.timeout_secs) or _DEFAULT_TIMEOUT_S
-        return Definition(
-            function_id=function_id,
-            definition_id=handle.definition_id,
-            app_id=app_id,
-            tag=data.function_name,
-            function=function,
-            data=data,
-            handle=handle,
-            grant=grant,
-            policy=messages.policy_of(function.retry_policy),
-            timeout_s=timeout_s,
-            startup_timeout_s=float(function.startup_timeout_secs) or timeout_s,
-            target_inputs=(
-                max(1, function.target_concurrent_inputs or function.max_concurrent_inputs)
-                * max(1, function.batch_max_size)
-            ),
-            min_containers=0 if classes.needs_parameters(data) else settings.min_containers,
-            max_containers=settings.max_containers,
-            buffer_containers=settings.buffer_containers,
-            scaledown_s=float(settings.scaledown_window) or _DEFAULT_SCALEDOWN_S,
-            client_version=client_version,
-        )
 
 
 def _tell(hooks: list[Callable[[Definition], None]], definition: Definition) -> None:

@@ -8,7 +8,8 @@ import asyncio
 import time
 
 from homeport.control.backlog import Backlog
-from homeport.control.functions import Definition, Functions
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
 from homeport.control.lives import Lives
 from homeport.control.tasks import Task
 from homeport.model.errors import ResourceExhaustedError

@@ -5,8 +5,8 @@ What of it can be served is decided here, too. When a sandbox starts and ends is
 
 from modal_proto import api_pb2
 
+from homeport.control.definitions import Definition
 from homeport.control.function_messages import MAX_TIMEOUT_S, not_served, set_fields
-from homeport.control.functions import Definition
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from homeport.plan import options, resources
 from homeport.plan.retries import RetryPolicy

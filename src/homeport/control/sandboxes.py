@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from modal_proto import api_pb2
 
 from homeport.control.containers import Containers
+from homeport.control.definitions import Definition
 from homeport.control.execs import Execs
-from homeport.control.functions import Definition, Functions
+from homeport.control.functions import Functions
 from homeport.control.sandbox_definition import definition_of, judged
 from homeport.control.secrets import Secrets
 from homeport.control.tasks import Task

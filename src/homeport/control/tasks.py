@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from modal_proto import api_pb2
 
-from homeport.control.functions import Definition
+from homeport.control.definitions import Definition
 from homeport.control.queues import Input
 from homeport.plan.resources import DEFAULT_CPU
 from homeport.runtime.engine import ContainerExit

@@ -6,7 +6,7 @@ import pytest
 from modal_proto import api_pb2
 
 from homeport.control import classes, variants
-from homeport.control.functions import Definition
+from homeport.control.definitions import Definition
 from homeport.model.errors import InvalidError, NotServedError
 from tests.support.call_world import APP, FAILURE, CallWorld, Play
 
