@@ -64,6 +64,7 @@ from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
 from homeport.control.image_cache import Removal
 from homeport.control.image_definition import FunctionRunner
+from homeport.control.image_recipes import as_base
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
 from homeport.control.links import Links
@@ -375,6 +376,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="for Modal's API on 127.0.0.1; 0 takes any")
     parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
     parser.add_argument("--engine", choices=choice.ASKED, help="how containers are kept apart")
+    parser.add_argument("--base", choices=("auto", "host", "debian"), help="what lies below images")
     parser.add_argument("--image-cache", type=int, metavar="BYTES", help="what layers of images may take")
     parser.add_argument(
         "--heartbeat-limit",
@@ -389,7 +391,7 @@ def main() -> None:
         arguments.port,
         gpu=arguments.gpu,
         engine=arguments.engine,
-        chosen={"image_cache_bytes": arguments.image_cache},
+        chosen={"image_cache_bytes": arguments.image_cache, "base": arguments.base},
         heartbeat_limit_s=arguments.heartbeat_limit,
     )
 
@@ -438,8 +440,9 @@ def default_parts(chosen: isolation.Isolation) -> Parts:
 
 
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
-    images = Images(home, db, mounts, secrets)
-    images.cache.limit_bytes = image_cache_limit(home, read_settings(home))
+    settings = read_settings(home)
+    images = Images(home, db, mounts, secrets, as_base(settings.base))
+    images.cache.limit_bytes = image_cache_limit(home, settings)
     return images, [ImageServicer(images)]
 
 

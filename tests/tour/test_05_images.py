@@ -138,26 +138,6 @@ def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(moda
     assert "it was built" in modal("run", "app.py").lines
 
 
-def test_an_image_step_that_is_not_served_is_refused_by_name(modal, write):
-    write(
-        "app.py",
-        """
-        import modal
-
-        app = modal.App("tour-not-served", image=modal.Image.debian_slim().apt_install("nethack-console"))
-
-
-        @app.function()
-        def look():
-            print("never")
-        """,
-    )
-    said = modal("run", "app.py", fails=True)
-    assert "apt-get" in said.text
-    assert "nethack-console" in said.text
-    assert "never" not in said.out
-
-
 def test_a_package_that_does_not_exist_fails_the_build_with_its_name(modal, write):
     write(
         "app.py",

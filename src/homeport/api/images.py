@@ -6,7 +6,7 @@ from typing import Any
 from modal_proto import api_pb2
 
 from homeport.api.gateway import Caller
-from homeport.control.image_definition import BuildFunction, ImageDefinition
+from homeport.control.image_definition import ImageDefinition, definition_of
 from homeport.control.images import BUILDING, BUILT, FAILED, Image, Images
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
 from homeport.plan.log_records import STDERR, STDOUT, Record
@@ -73,34 +73,18 @@ def _definition(request: Any, caller: Caller) -> ImageDefinition:
         )
     if not image.dockerfile_commands and not image.HasField("build_function"):
         raise InvalidError("The image's definition holds no commands.")
-    gpu = image.gpu_config
-    return ImageDefinition(
-        commands=tuple(image.dockerfile_commands),
+    function_id = request.build_function_id
+    if image.HasField("build_function") and not function_id:
+        raise InvalidError("An image with a build function came without the function's id.")
+    return definition_of(
+        image,
         builder_version=request.builder_version,
         client_version=caller.client_version,
-        serialized=image.SerializeToString(),
-        base_images={base.docker_tag: base.image_id for base in image.base_images},
-        context_files={file.filename: file.data for file in image.context_files},
-        context_mount_id=image.context_mount_id,
-        build_args=dict(image.build_args),
-        secret_ids=tuple(image.secret_ids),
-        registry_secret_id=image.image_registry_config.secret_id,
-        gpu=gpu.gpu_type or ("any" if gpu.count else ""),
-        function=_function(request),
+        function_id=function_id,
         app_id=request.app_id,
         force_build=request.force_build,
         ignore_cache=request.ignore_cache,
     )
-
-
-def _function(request: Any) -> BuildFunction | None:
-    if not request.image.HasField("build_function"):
-        return None
-    if not request.build_function_id:
-        raise InvalidError("An image with a build function came without the function's id.")
-    given = request.image.build_function
-    argument = given.input.SerializeToString() if given.HasField("input") else b""
-    return BuildFunction(request.build_function_id, given.definition, given.globals, argument)
 
 
 def _offset(entry_id: str) -> int:

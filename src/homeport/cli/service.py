@@ -126,6 +126,7 @@ def start(
     gpu: str = "auto",
     engine: str | None = None,
     image_cache: int | None = None,
+    base: str | None = None,
 ) -> tuple[Endpoint, bool]:
     """Starts the engine, or finds the one that is up; returns once it answers, and whether it was started.
 
@@ -137,9 +138,8 @@ def start(
         running = settled(home)
         if running is not None:
             return running, False
-        return _spawn(
-            home, command_line(home, port=port, gpu=gpu, engine=engine, image_cache=image_cache)
-        ), True
+        line = command_line(home, port=port, gpu=gpu, engine=engine, image_cache=image_cache, base=base)
+        return _spawn(home, line), True
 
 
 def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
@@ -162,7 +162,13 @@ def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
 
 
 def command_line(
-    home: Home, *, port: int | None, gpu: str, engine: str | None = None, image_cache: int | None = None
+    home: Home,
+    *,
+    port: int | None,
+    gpu: str,
+    engine: str | None = None,
+    image_cache: int | None = None,
+    base: str | None = None,
 ) -> list[str]:
     """What starts the engine. Isolated (-I): the shell's PYTHON* variables are not the engine's."""
     chosen = choose_port(home, port)
@@ -171,6 +177,7 @@ def command_line(
         *("--home", str(home.root), "--port", str(chosen), "--gpu", gpu),
         *(("--engine", engine) if engine else ()),
         *(("--image-cache", str(image_cache)) if image_cache is not None else ()),
+        *(("--base", base) if base else ()),
     ]
 
 

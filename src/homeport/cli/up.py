@@ -14,6 +14,7 @@ Examples:
   homeport up                  start it; nothing happens when it is up
   homeport up --gpu require    refuse functions with gpu= where no GPU is free
   homeport up --engine proot   translate paths instead of using namespaces
+  homeport up --base host      images over this machine's own programs only, never a root of their own
   homeport up --foreground     stay in this terminal, until Ctrl-C
 """
 
@@ -41,9 +42,21 @@ Examples:
     help="What layers of images may take, such as 50GB; what was used the longest ago goes first.  "
     "[default: as at the last start, or a fifth of the disk]",
 )
+@click.option(
+    "--base",
+    type=click.Choice(["auto", "host", "debian"]),
+    help="What lies below images: host is this machine's userland, debian a root file system of the user's "
+    "own, auto the second one for images with steps of apt that the first cannot meet.  [default: as at the "
+    "last start, or auto]",
+)
 @click.option("--foreground", is_flag=True, help="Run in this terminal instead of as a service.")
 def command(
-    port: int | None, gpu: str | None, engine: str | None, image_cache: str | None, foreground: bool
+    port: int | None,
+    gpu: str | None,
+    engine: str | None,
+    image_cache: str | None,
+    base: str | None,
+    foreground: bool,
 ) -> None:
     """Start the engine as a background service of this user.
 
@@ -54,10 +67,12 @@ def command(
     home = default_home()
     cache = None if image_cache is None else _bytes(image_cache)
     if foreground:
-        _stay(home, port, gpu, engine, cache)
-    endpoint, started = service.start(home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache)
+        _stay(home, port, gpu, engine, cache, base)
+    endpoint, started = service.start(
+        home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache, base=base
+    )
     if not started:
-        _refuse_changes(endpoint, port, gpu, engine, image_cache)
+        _refuse_changes(endpoint, port, gpu, engine, image_cache, base)
         click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
         return
     from homeport.cli import profile  # after the start: reading TOML takes what the engine could use
@@ -91,7 +106,14 @@ def _bytes(text: str) -> int:
         raise click.UsageError(f"--image-cache: {error}") from None
 
 
-def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None, cache: int | None) -> None:
+def _stay(
+    home: Home,
+    port: int | None,
+    gpu: str | None,
+    engine: str | None,
+    cache: int | None,
+    base: str | None,
+) -> None:
     """Becomes the engine. Raises FailedPreconditionError if one is up."""
     service.prepare(home)
     running = service.settled(home)
@@ -99,19 +121,27 @@ def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None, cac
         raise FailedPreconditionError(
             f"An engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
-    line = service.command_line(home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache)
+    line = service.command_line(
+        home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache, base=base
+    )
     os.chdir(Path("/"))
     os.execv(line[0], line)
 
 
 def _refuse_changes(
-    endpoint: service.Endpoint, port: int | None, gpu: str | None, engine: str | None, image_cache: str | None
+    endpoint: service.Endpoint,
+    port: int | None,
+    gpu: str | None,
+    engine: str | None,
+    image_cache: str | None,
+    base: str | None,
 ) -> None:
     """An option that a running engine cannot take up any more is an error, not ignored."""
     wanted = [f"--port {port}"] if port and port != endpoint.port else []
     wanted += [f"--gpu {gpu}"] if gpu else []
     wanted += [f"--engine {engine}"] if engine not in (None, "auto", endpoint.engine) else []
     wanted += [f"--image-cache {image_cache}"] if image_cache else []
+    wanted += [f"--base {base}"] if base else []
     if wanted:
         raise FailedPreconditionError(
             f"The engine is already up at {endpoint.server_url}; {' '.join(wanted)} takes effect at a start: "

@@ -11,6 +11,7 @@ from homeport.plan.layer_key import layer_key
 from homeport.plan.recipe import ImageState, Variable
 from homeport.plan.references import LOCAL_DEBIAN, Reference, parse_reference
 from homeport.plan.registry_errors import RegistryUnreachableError
+from homeport.runtime.apt import release_here
 from homeport.runtime.base_image import (
     BASE_ENV,
     BaseImage,
@@ -21,6 +22,7 @@ from homeport.runtime.base_image import (
     ready_base_image,
 )
 from homeport.runtime.base_tree import ensure_base_tree
+from homeport.runtime.debian_root import ensure_root, ready_root
 from homeport.runtime.layers import LayerStore
 from homeport.store.database import Database
 
@@ -50,20 +52,20 @@ class Bases:
             return await self._pulled(name, asked, voice)
         pattern, target = alias
         if target == LOCAL_DEBIAN:
-            result = await self._debian(voice)
+            result = await self._debian(asked, voice)
         else:
             result = await self._pulled(target, asked, voice)
         return result.noting(
             f"{name} was asked for, {target} is used: homeport image alias {pattern} {target}"
         )
 
-    async def local(self, tag: str, voice: Voice | None) -> Result:
+    async def local(self, tag: str, asked: Asked, voice: Voice | None) -> Result:
         """This machine's base for a tag such as python:3.11.12-slim-bookworm. Raises NotServedError."""
-        base = await ready_base_image(self._home, self._store, tag)
+        base = await ready_base_image(self._home, self._store, tag, own_root=asked.own_root)
         if base is None:
             if voice is None:
                 raise NotThereError
-            base = await ensure_base_image(self._home, self._store, tag, voice.say)
+            base = await ensure_base_image(self._home, self._store, tag, voice.say, own_root=asked.own_root)
         if voice is not None:
             for note in base.notes:
                 voice.say(f"{note}\n")
@@ -75,7 +77,7 @@ class Bases:
         if isinstance(known, Result):
             return known
         if known is not None and is_local_tag(name) and not self._registries.may_be_had_now(known):
-            return (await self.local(name, voice)).noting(known)
+            return (await self.local(name, asked, voice)).noting(known)
         try:
             return await self._registries.get(reference, asked, voice)
         except RegistryUnreachableError as error:
@@ -88,14 +90,27 @@ class Bases:
             self._registries.note_local(reference, note)
             if voice is not None:
                 voice.say(f"{note}\n")
-            return (await self.local(name, voice)).noting(note)
+            return (await self.local(name, asked, voice)).noting(note)
 
-    async def _debian(self, voice: Voice | None) -> Result:
+    async def _debian(self, asked: Asked, voice: Voice | None) -> Result:
         """This machine's base, without a Python of its own."""
+        if asked.own_root:
+            return await self._root(voice)
         base = await ensure_base_tree(self._store)
         key = layer_key("", "FROM", LOCAL_DEBIAN, base_identity())
         env = {name: Variable(value, f"FROM {LOCAL_DEBIAN}") for name, value in BASE_ENV.items()}
         return Result(ImageState(key, env), (base.name,), "", (describe_base(),))
+
+    async def _root(self, voice: Voice | None) -> Result:
+        """A root file system of this machine's own release."""
+        root = ready_root(self._store, release_here())
+        if root is None:
+            if voice is None:
+                raise NotThereError
+            root = await ensure_root(self._home, self._store, release_here(), voice.say)
+        key = layer_key("", "FROM", LOCAL_DEBIAN, root.tree.name)
+        env = {name: Variable(value, f"FROM {LOCAL_DEBIAN}") for name, value in BASE_ENV.items()}
+        return Result(ImageState(key, env), (root.tree.name,), "", (root.note,), host_usr=False)
 
     def derived(self, image_id: str) -> Result:
         """An image that was built here. Raises NotFoundError, or FailedPreconditionError."""
@@ -140,5 +155,9 @@ def _result(tag: str, base: BaseImage) -> Result:
     env = {name: Variable(value, f"FROM {tag}") for name, value in base.env.items()}
     key = layer_key("", "FROM", tag, base.identity)
     return Result(
-        ImageState(key, env), tuple(layer.name for layer in base.layers), base.python.series, base.notes
+        ImageState(key, env),
+        tuple(layer.name for layer in base.layers),
+        base.python.series,
+        base.notes,
+        host_usr=base.host_usr,
     )

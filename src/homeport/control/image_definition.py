@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from modal_proto import api_pb2
+
 from homeport.model.errors import HomeportError, InvalidError, NotServedError
 from homeport.plan.dockerfile import parse
 from homeport.plan.instructions import From, Instruction
@@ -124,6 +126,45 @@ class BuildFailedError(HomeportError):
 
 class NotThereError(Exception):
     """Something has to be made, and this was only to look."""
+
+
+def definition_of(
+    image: api_pb2.Image,
+    *,
+    builder_version: str,
+    client_version: str = "",
+    function_id: str = "",
+    app_id: str = "",
+    force_build: bool = False,
+    ignore_cache: bool = False,
+) -> ImageDefinition:
+    """What a client's message asks for, or asked for when it was stored."""
+    gpu = image.gpu_config
+    return ImageDefinition(
+        commands=tuple(image.dockerfile_commands),
+        builder_version=builder_version,
+        client_version=client_version,
+        serialized=image.SerializeToString(),
+        base_images={base.docker_tag: base.image_id for base in image.base_images},
+        context_files={file.filename: file.data for file in image.context_files},
+        context_mount_id=image.context_mount_id,
+        build_args=dict(image.build_args),
+        secret_ids=tuple(image.secret_ids),
+        registry_secret_id=image.image_registry_config.secret_id,
+        gpu=gpu.gpu_type or ("any" if gpu.count else ""),
+        function=_function(image, function_id),
+        app_id=app_id,
+        force_build=force_build,
+        ignore_cache=ignore_cache,
+    )
+
+
+def _function(image: api_pb2.Image, function_id: str) -> BuildFunction | None:
+    if not image.HasField("build_function"):
+        return None
+    given = image.build_function
+    argument = given.input.SerializeToString() if given.HasField("input") else b""
+    return BuildFunction(function_id, given.definition, given.globals, argument)
 
 
 def check_definition(definition: ImageDefinition) -> list[Instruction]:

@@ -74,6 +74,8 @@ def describe_image(row: sqlite3.Row, db: Database, store: LayerStore) -> dict[st
 def _made_by(fact: dict[str, Any]) -> str:
     if fact.get("kind") == "registry":
         return f"pulled as {fact['reference']} ({fact['digest'][:19]}…)"
+    if fact.get("kind") == "debian root":
+        return f"the root file system of {fact['userland']}, packages of {fact['made_on']}"
     if fact.get("kind") == "python":
         return f"Python {fact['version']} ({fact['origin']})"
     return f"the base tree for {fact['userland']}" if "userland" in fact else ""

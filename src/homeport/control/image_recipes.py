@@ -8,6 +8,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from typing import Literal
+
+from modal_proto import api_pb2
 
 from homeport.control.contracts import SecretSource
 from homeport.control.image_aliases import ImageAliases
@@ -20,13 +23,14 @@ from homeport.control.image_definition import (
     Result,
     Voice,
     check_definition,
+    definition_of,
 )
 from homeport.control.image_walk import Walk, Workplace
 from homeport.control.registry_images import Asked, RegistryImages
 from homeport.model.home import Home
 from homeport.plan.instructions import From, Instruction
 from homeport.plan.registry_auth import read_login
-from homeport.plan.system_packages import check_system_packages, is_client_prelude
+from homeport.plan.system_packages import check_system_packages, is_client_prelude, needs_own_root
 from homeport.runtime.base_image import is_local_tag
 from homeport.runtime.context import Context, write_context_files
 from homeport.runtime.file_steps import FileSteps
@@ -36,6 +40,14 @@ from homeport.runtime.registry import Registry
 from homeport.runtime.userland import missing_packages
 from homeport.runtime.uv import Log
 from homeport.store.database import Database
+
+# what lies below images: this machine's userland, a root file system of their own, or the one that serves
+Base = Literal["auto", "host", "debian"]
+
+
+def as_base(value: object) -> Base:
+    """A setting that may hold anything; auto for what is none."""
+    return "host" if value == "host" else "debian" if value == "debian" else "auto"
 
 
 class Recipes:
@@ -49,8 +61,10 @@ class Recipes:
         mounts: ContextMounts,
         secret_source: SecretSource,
         functions: Callable[[], FunctionRunner],
+        base: Base = "auto",
     ) -> None:
         self._db = db
+        self._base = base
         self._store = store
         files = FileSteps(store)
         self.registry = Registry(home, store, files)
@@ -94,9 +108,15 @@ class Recipes:
     def check(self, definition: ImageDefinition) -> list[Instruction]:
         """The definition's instructions. Raises NotServedError by name, InvalidError."""
         instructions = check_definition(definition)
-        if not is_client_prelude(instructions) and self._lies_over_this_machine(definition, instructions):
+        is_own = is_client_prelude(instructions) or self._base != "host"
+        if not is_own and self._lies_over_this_machine(definition, instructions):
             check_system_packages(instructions, missing_packages)
         return instructions
+
+    def _wants_own_root(self, instructions: list[Instruction]) -> bool:
+        if self._base == "auto":
+            return needs_own_root(instructions, missing_packages)
+        return self._base == "debian"
 
     def _lies_over_this_machine(self, definition: ImageDefinition, instructions: list[Instruction]) -> bool:
         """Whether apt would have to write into this machine's userland."""
@@ -106,17 +126,35 @@ class Recipes:
         )
         return all(row is None or row["host_usr"] for row in rows) and all(map(is_local_tag, bases))
 
-    async def _walk(self, definition: ImageDefinition, voice: Voice | None) -> Result:
+    async def _walk(
+        self, definition: ImageDefinition, voice: Voice | None, *, own_root: bool = False
+    ) -> Result:
         instructions = self.check(definition)
         values = self._secret_values(definition)
+        asked = self._asked(definition, own_root or self._wants_own_root(instructions))
+
+        async def rebase(image_id: str) -> Result:
+            return await self._rebase(image_id, voice)
+
         with self._context(definition) as context:
-            walk = Walk(self._workplace, definition, context, values, self._asked(definition), voice)
+            walk = Walk(self._workplace, definition, context, values, asked, voice, rebase)
             return await walk.run(instructions)
 
-    def _asked(self, definition: ImageDefinition) -> Asked:
+    async def _rebase(self, image_id: str, voice: Voice | None) -> Result:
+        """An image that lies over this machine's userland, over a root file system of its own: its definition
+        was stored, and so were those of the images below it."""
+        row = self._db.one("image_by_id", image_id=image_id)
+        assert row is not None, "checked when it was derived from"
+        image = api_pb2.Image.FromString(row["definition"])
+        definition = definition_of(
+            image, builder_version=row["builder_version"], function_id=row["build_function_id"]
+        )
+        return await self._walk(definition, voice, own_root=True)
+
+    def _asked(self, definition: ImageDefinition, own_root: bool) -> Asked:
         secret_id = definition.registry_secret_id
         login = read_login(self._secrets.values(secret_id)) if secret_id else None
-        return Asked(login, definition.force_build or definition.ignore_cache)
+        return Asked(login, definition.force_build or definition.ignore_cache, own_root)
 
     @contextmanager
     def _context(self, definition: ImageDefinition) -> Iterator[Context]:

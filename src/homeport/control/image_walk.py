@@ -59,6 +59,10 @@ class Workplace:
     contents: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
 
+# an image over this machine's userland, by its id, made again over a root file system of its own
+Rebase = Callable[[str], Awaitable[Result]]
+
+
 class Walk:
     """One pass over a definition's instructions, with or without permission to make what is missing."""
 
@@ -70,6 +74,7 @@ class Walk:
         secret_values: Mapping[str, str],
         asked: Asked,
         voice: Voice | None,
+        rebase: Rebase,
     ) -> None:
         self._home = workplace.home
         self._db = workplace.db
@@ -83,6 +88,7 @@ class Walk:
         self._context = context
         self._asked = asked
         self._voice = voice
+        self._rebase = rebase
         self._forced = definition.force_build or definition.ignore_cache
         self._salt = secrets.token_hex(8)
         self._secrets = secret_values
@@ -94,7 +100,7 @@ class Walk:
         plan = plan_stages(instructions, self._definition.build_args, architecture())
         if is_client_prelude(instructions):
             self._say(f"=> Step 0: FROM {plan.wanted[-1].image}\n")
-            base = await self._bases.local(plan.wanted[-1].image, self._voice)
+            base = await self._bases.local(plan.wanted[-1].image, self._asked, self._voice)
             return self._meet_prelude(base, instructions)
         for stage in plan.wanted:
             self._stages[stage.number] = await self._stage(stage, plan)
@@ -132,15 +138,22 @@ class Walk:
 
     async def _image(self, name: str) -> Result:
         if name in self._definition.base_images:
-            return self._bases.derived(self._definition.base_images[name])
+            return await self._derived(self._definition.base_images[name])
         return await self._bases.find(name, self._asked, self._voice)
 
+    async def _derived(self, image_id: str) -> Result:
+        result = self._bases.derived(image_id)
+        if not self._asked.own_root or not result.host_usr:
+            return result
+        self._say("(over a root file system of its own, which apt may change)\n")
+        return await self._rebase(image_id)
+
     def _meet_prelude(self, result: Result, instructions: list[Instruction]) -> Result:
-        """The client's own first steps: this machine's userland and the Python layer have what they want."""
-        missing = missing_packages(PRELUDE_PACKAGES)
+        """The client's own first steps: the userland and the Python layer have what they want."""
+        missing = ", ".join(missing_packages(PRELUDE_PACKAGES)) or "nothing"
+        met = f"this machine's userland, missing: {missing}" if result.host_usr else "the root file system"
         lines = [
-            f"apt-get install {' '.join(PRELUDE_PACKAGES)}: met by this machine's userland, missing: "
-            + (", ".join(missing) or "nothing"),
+            f"apt-get install {' '.join(PRELUDE_PACKAGES)}: met by {met}",
             "pip install --upgrade pip wheel uv: met by the Python layer, which holds them",
         ]
         for line in lines:

@@ -29,7 +29,7 @@ from homeport.control.image_definition import (
 )
 from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, log_path, read_log
-from homeport.control.image_recipes import Recipes
+from homeport.control.image_recipes import Base, Recipes
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.model.ids import IMAGE, new_id
@@ -110,12 +110,19 @@ class _Build:
 class Images:
     """Makes, finds and shows images."""
 
-    def __init__(self, home: Home, db: Database, mounts: ContextMounts, secrets: SecretSource) -> None:
+    def __init__(
+        self,
+        home: Home,
+        db: Database,
+        mounts: ContextMounts,
+        secrets: SecretSource,
+        base: Base = "auto",
+    ) -> None:
         self._home = home
         self._db = db
         self._store = LayerStore(home)
         self.functions: FunctionRunner | None = None  # serves Image.run_function
-        self._recipes = Recipes(home, db, self._store, mounts, secrets, self._function_runner)
+        self._recipes = Recipes(home, db, self._store, mounts, secrets, self._function_runner, base)
         self.aliases = self._recipes.aliases
         self._builder = ImageBuilder(home, self._store)
         self._builds: dict[str, _Build] = {}  # by image id
@@ -351,6 +358,7 @@ class Images:
             image_id=image_id,
             definition=definition.serialized,
             builder_version=definition.builder_version,
+            build_function_id=definition.function.function_id if definition.function else "",
             app_id=definition.app_id,
             created_at=time.time(),
         )

@@ -33,6 +33,7 @@ class Asked:
 
     login: Login | AwsKeys | None = None
     is_forced: bool = False
+    own_root: bool = False  # not over this machine's userland
 
 
 class RegistryImages:

@@ -1,9 +1,10 @@
-"""Steps that install this machine's kind of packages: met by this machine's userland, or refused.
+"""Steps that install this machine's kind of packages: met by this machine's userland, or run for real.
 
-Containers see the userland, and no step can write into it. So a step that installs packages is met where
-all of them are on this machine, which is said; else it is refused with the command that installs them here.
-What of a step is apt's is read by apt_commands.py. The client begins every debian_slim image with the same
-steps of this kind, which are known as a whole.
+Images over this machine's userland cannot write into it. So a step that installs packages is met where all
+of them are on this machine, which is said. Else the image needs a root file system of its own, or, where only
+this machine's userland may be a base, it is refused with the command that installs the packages here. What of
+a step is apt's is read by apt_commands.py. The client begins every debian_slim image with the same steps of
+this kind, which are known as a whole.
 """
 
 import shlex
@@ -34,6 +35,16 @@ def apt_use(step: Run) -> AptUse | None:
     return find_apt(step.command if step.argv is None else shlex.join(step.argv))
 
 
+def needs_own_root(
+    instructions: Sequence[Instruction], missing: Callable[[tuple[str, ...]], list[str]]
+) -> bool:
+    """Whether a step wants of apt what this machine's userland cannot meet."""
+    if is_client_prelude(instructions):
+        return False
+    uses = [apt_use(step) for step in instructions if isinstance(step, Run)]
+    return any(use and (not use.is_understood or missing(use.packages)) for use in uses)
+
+
 def check_system_packages(
     instructions: Sequence[Instruction], missing: Callable[[tuple[str, ...]], list[str]]
 ) -> None:
@@ -45,8 +56,9 @@ def check_system_packages(
             continue
         if not use.is_understood:
             raise NotServedError(
-                f"Homeport does not serve this use of apt yet (`{step.text}`). Containers see this machine's "
-                "own programs and libraries: install here what the step wants and remove the step."
+                f"This engine builds over this machine's userland only, which `{step.text}` would change: "
+                "install here what the step wants and remove it, or restart the engine: homeport down; "
+                "homeport up --base auto"
             )
         absent = missing(use.packages)
         if absent:
@@ -60,5 +72,6 @@ def _refusal(step: Instruction, use: AptUse, absent: list[str]) -> str:
     are = "are" if len(absent) > 1 else "is"
     return (
         f"apt_install is met by this machine's own packages, and {missing} {are} not on it{rest}. Install "
-        f"{which} here: sudo apt-get install {' '.join(absent)}. The step was `{step.text}`."
+        f"{which} here: sudo apt-get install {' '.join(absent)}; or let images have a root file system of "
+        f"their own: homeport down; homeport up --base auto. The step was `{step.text}`."
     )

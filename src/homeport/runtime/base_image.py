@@ -1,4 +1,7 @@
-"""The image behind `FROM python:3.X-slim-…`: the base tree and a Python above it, as layers.
+"""The image behind `FROM python:3.X-slim-…`: a userland and a Python above it, as layers.
+
+The userland is this machine's own, shown through the base tree, or a root file system of the user's own, in
+which apt works. Which of them is the caller's to say.
 
 Everything that an image needs before its first instruction; a container needs the client bundle besides.
 """
@@ -10,6 +13,7 @@ from pathlib import Path
 from homeport.model.errors import NotServedError
 from homeport.model.home import Home
 from homeport.runtime.base_tree import describe_userland, ensure_base_tree
+from homeport.runtime.debian_base import DebianBase, ensure_debian_base, ready_debian_base
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.pythons import PythonLayer, ensure_python, ready_python
 from homeport.runtime.uv import Log
@@ -29,11 +33,14 @@ class BaseImage:
     python: PythonLayer
     env: dict[str, str]
     notes: tuple[str, ...] = ()
+    host_usr: bool = True
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What the image's steps depend on. A newer patch of the same Debian does not count."""
-        return base_identity(), self.python.version, self.python.origin
+        """What the image's steps depend on. A newer patch of the same Debian does not count; of a root file
+        system of its own all does, since dpkg notes there what is installed."""
+        userland = base_identity() if self.host_usr else self.layers[-1].name
+        return userland, self.python.version, self.python.origin
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,18 @@ def parse_tag(tag: str) -> PythonTag:
     return PythonTag(found[1], found[2] or "", found[3] or "")
 
 
-async def ensure_base_image(home: Home, store: LayerStore, tag: str, log: Log) -> BaseImage:
-    """The base image for a tag such as python:3.11.12-slim-bookworm, made from this machine's userland.
+async def ensure_base_image(
+    home: Home, store: LayerStore, tag: str, log: Log, *, own_root: bool = False
+) -> BaseImage:
+    """The base image for a tag such as python:3.11.12-slim-bookworm, over this machine's userland or a root
+    file system of its own.
 
     Raises NotServedError for other images, FailedPreconditionError where the Python cannot be had.
     """
     asked = parse_tag(tag)
+    if own_root:
+        own = await ensure_debian_base(home, store, asked.series, asked.codename, log)
+        return _own_base_image(asked, own)
     base = await ensure_base_tree(store)
     python = await ensure_python(home, store, asked.series, log)
     return _base_image(asked, base, python)
@@ -90,12 +103,26 @@ def _base_image(asked: PythonTag, base: Path, python: PythonLayer) -> BaseImage:
     return BaseImage((python.tree, base), python, env, _differences(asked, python))
 
 
-async def ready_base_image(home: Home, store: LayerStore, tag: str) -> BaseImage | None:
+def _own_base_image(asked: PythonTag, base: DebianBase) -> BaseImage:
+    env = {**BASE_ENV, "PYTHON_VERSION": base.python.version}
+    note = f"{base.root.note}; Python {base.python.version}, {base.python.origin}"
+    notes = (note, *_python_differences(asked, base.python))
+    if asked.codename and asked.codename != base.root.release.codename:
+        notes = (*notes, f"Debian {asked.codename} was asked for, {base.root.userland} is used")
+    return BaseImage((base.python.tree, base.root.tree), base.python, env, notes, host_usr=False)
+
+
+async def ready_base_image(
+    home: Home, store: LayerStore, tag: str, *, own_root: bool = False
+) -> BaseImage | None:
     """What `ensure_base_image` would give, if the Python is there: the base tree alone is soon made anew.
 
     Raises NotServedError.
     """
     asked = parse_tag(tag)
+    if own_root:
+        found = await ready_debian_base(home, store, asked.series, asked.codename)
+        return _own_base_image(asked, found) if found else None
     python = await ready_python(home, store, asked.series)
     if python is None:
         return None
@@ -111,9 +138,14 @@ async def ensure_base(home: Home, python_series: str) -> tuple[Path, ...]:
 def _differences(asked: PythonTag, python: PythonLayer) -> tuple[str, ...]:
     userland = describe_userland()
     here = userland.get("PRETTY_NAME", "Linux")
-    notes = [f"{describe_base()}; Python {python.version}, {python.origin}"]
-    if asked.patch and python.version != asked.series + asked.patch:
-        notes.append(f"Python {asked.series}{asked.patch} was asked for, {python.version} is used")
+    note = f"{describe_base()}; Python {python.version}, {python.origin}"
+    notes = [note, *_python_differences(asked, python)]
     if asked.codename and asked.codename != userland.get("VERSION_CODENAME"):
         notes.append(f"Debian {asked.codename} was asked for, {here} is used")
     return tuple(notes)
+
+
+def _python_differences(asked: PythonTag, python: PythonLayer) -> tuple[str, ...]:
+    if asked.patch and python.version != asked.series + asked.patch:
+        return (f"Python {asked.series}{asked.patch} was asked for, {python.version} is used",)
+    return ()

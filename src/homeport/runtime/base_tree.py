@@ -148,8 +148,12 @@ _MARKS = (
 
 def describe_userland() -> dict[str, str]:
     """ID, VERSION_ID, VERSION_CODENAME and the like of this machine, from os-release."""
+    return read_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
+
+
+def read_os_release(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         name, equals, value = line.partition("=")
         if equals:
             found[name] = value.strip().strip('"')

@@ -5,8 +5,6 @@ What the steps are, their keys and what is already there is control/image_recipe
 """
 
 import asyncio
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +13,12 @@ from typing import Any
 from homeport.model.home import Home
 from homeport.plan.pip_steps import shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
+from homeport.runtime.apt import AptCache, find_setup, lent, release_of
 from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree
 from homeport.runtime.host import run_step
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
-from homeport.runtime.package_sources import PackageSources, read_package_sources
+from homeport.runtime.package_sources import PackageSources, is_open, read_package_sources
 from homeport.runtime.step_mounts import StepMounts
 from homeport.runtime.step_output import Output, StepFailedError, StepOutput
 from homeport.runtime.uv import run_uv, uv_binary
@@ -84,8 +83,9 @@ class ImageBuilder:
             **mounts.variables,
         }
         step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts)
+        apt = None if host_usr else await self._apt(layers)
         async with mounts.held():
-            return await self._make(step, log)
+            return await self._make(step, log, apt)
 
     async def uv_folder(self, version: str | None, log: Output) -> Path:
         """A folder with uv and uvx: Homeport's own, or that version of PyPI's."""
@@ -104,29 +104,38 @@ class ImageBuilder:
             await asyncio.to_thread(remove_tree, scratch)
         return b"".join(output).decode("utf-8", "replace") if status == 0 else ""
 
-    async def _make(self, step: Step, log: Output) -> Path:
+    async def _make(self, step: Step, log: Output, apt: AptCache | None) -> Path:
         async def fill(tree: Path) -> dict[str, Any]:
             output = StepOutput(log)
-            spec = CommandSpec(
-                step.argv,
-                step.layers,
-                tree,
-                step.env,
-                step.workdir,
-                step.host_usr,
-                (*step.binds, *step.mounts.binds),
-                views=step.mounts.views,
-                texts=step.mounts.texts,
-                memory_folders=step.mounts.memory_folders,
-            )
-            status = await run_step(spec, output.add)
+            async with lent(apt, tree.parent / "apt") as packages:
+                binds = (*step.binds, *packages)
+                spec = CommandSpec(
+                    step.argv,
+                    step.layers,
+                    tree,
+                    step.env,
+                    step.workdir,
+                    step.host_usr,
+                    (*binds, *step.mounts.binds),
+                    views=step.mounts.views,
+                    texts=step.mounts.texts,
+                    memory_folders=step.mounts.memory_folders,
+                )
+                status = await run_step(spec, output.add)
             output.end()
             if status != 0:
                 raise StepFailedError(status, output.last_lines)
-            forget_machine(tree, [*(bind.target for bind in step.binds), *step.mounts.targets])
+            forget_machine(tree, [*(bind.target for bind in binds), *step.mounts.targets])
             return {"kind": "step"}
 
         return await self._store.make(step.key, fill)
+
+    async def _apt(self, layers: tuple[Path, ...]) -> AptCache | None:
+        """This machine's sources of packages for an image with a /usr of its own; None where they have none
+        for the image's release."""
+        release = await asyncio.to_thread(release_of, layers)
+        setup = release and await find_setup(release)
+        return AptCache(self._home, setup) if setup else None
 
     def _caches(self) -> tuple[Bind, ...]:
         binds = []
@@ -140,8 +149,8 @@ class ImageBuilder:
 
     def _sources(self, sources: PackageSources) -> tuple[Bind, ...]:
         binds = [Bind(uv_binary(), _UV)]
-        binds.extend(Bind(path, str(path)) for path in sources.paths if _is_open(path))
-        if sources.uv_config is not None and _is_open(sources.uv_config):
+        binds.extend(Bind(path, str(path)) for path in sources.paths if is_open(path))
+        if sources.uv_config is not None and is_open(sources.uv_config):
             binds.append(Bind(sources.uv_config, "/etc/uv/uv.toml"))
         return tuple(binds)
 
@@ -165,8 +174,3 @@ def _cache_variables() -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
     }
-
-
-def _is_open(path: Path) -> bool:
-    """Whether a step may read it: an engine run by root hands out only what everybody may read."""
-    return os.geteuid() != 0 or bool(path.stat().st_mode & stat.S_IROTH)

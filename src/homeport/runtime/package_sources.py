@@ -8,6 +8,7 @@ layer and no key. Credentials inside an address reach the step but never a note.
 import configparser
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,11 @@ def read_package_sources(
         None,
     )
     return PackageSources(env, _local_paths(env), uv_config)
+
+
+def is_open(path: Path) -> bool:
+    """Whether a step may read it: an engine run by root hands out only what everybody may read."""
+    return os.geteuid() != 0 or bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _from_pip_files(environ: Mapping[str, str], home: Path) -> dict[str, str]:

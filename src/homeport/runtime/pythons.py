@@ -76,12 +76,15 @@ class PythonLayer:
         return self.tree / self.executable.lstrip("/")
 
 
-async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) -> PythonLayer:
-    """The layer with Python `series` (such as 3.11), made if it is not there.
+async def ensure_python(
+    home: Home, store: LayerStore, series: str, log: Log, *, takes_system: bool = True
+) -> PythonLayer:
+    """The layer with Python `series` (such as 3.11), made if it is not there. `takes_system`: containers see
+    /usr/bin's, so that it needs no copy.
 
     Raises FailedPreconditionError, which names what to install, where no such Python can be had.
     """
-    found = await _find_here(home, series) or await _fetch(home, series, log)
+    found = await _find_here(home, series, takes_system) or await _fetch(home, series, log)
     key = _key(found)
     started = time.monotonic()
     is_new = not store.exists(key)
@@ -97,9 +100,11 @@ async def ensure_python(home: Home, store: LayerStore, series: str, log: Log) ->
     return PythonLayer(tree, found.series, found.version, found.origin)
 
 
-async def ready_python(home: Home, store: LayerStore, series: str) -> PythonLayer | None:
+async def ready_python(
+    home: Home, store: LayerStore, series: str, *, takes_system: bool = True
+) -> PythonLayer | None:
     """The layer that `ensure_python` would give, if it would not have to make it."""
-    found = await _find_here(home, series)
+    found = await _find_here(home, series, takes_system)
     if found is None or not store.exists(_key(found)):
         return None
     return PythonLayer(store.path(_key(found)), found.series, found.version, found.origin)
@@ -112,13 +117,18 @@ def _key(python: Interpreter) -> str:
     return f"python {_REVISION} {python.version} {python.executable} {changed_at}"
 
 
-async def _find_here(home: Home, series: str) -> Interpreter | None:
+async def is_python_here(home: Home, series: str, *, takes_system: bool) -> bool:
+    """Whether `ensure_python` would find one without fetching it."""
+    return await _find_here(home, series, takes_system) is not None
+
+
+async def _find_here(home: Home, series: str, takes_system: bool) -> Interpreter | None:
     """An interpreter of this machine."""
     if not re.fullmatch(r"3\.\d{1,2}", series):
         raise FailedPreconditionError(f"{series!r} is no Python series; ask for one such as 3.11.")
     for candidate in _candidates(home, series):
         found = await _probe(candidate, series)
-        if found is not None:
+        if found is not None and (takes_system or not found.is_system):
             return found
     return None
 

@@ -17,6 +17,7 @@ class Settings:
     """None: what fits this machine."""
 
     image_cache_bytes: int | None = None
+    base: str | None = None  # what lies below images: auto, host or debian
 
 
 def read_settings(home: Home) -> Settings:

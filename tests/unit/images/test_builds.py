@@ -449,6 +449,7 @@ def test_what_a_killed_engine_left_is_swept(workshop: Workshop) -> None:
             image_id="im-killed",
             definition=b"",
             builder_version="2025.06",
+            build_function_id="",
             app_id="",
             created_at=0,
         )
@@ -490,12 +491,6 @@ def test_a_log_is_read_on_from_where_a_client_stood(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("commands", "changes", "name"),
     [
-        (
-            (*PRELUDE[:1], "RUN apt-get install -y no-such-package"),
-            {},
-            "sudo apt-get install no-such-package",
-        ),
-        ((*PRELUDE[:1], "RUN apt-get upgrade"), {}, "apt-get upgrade"),
         ((*PRELUDE[:1], "ONBUILD RUN x"), {}, "ONBUILD"),
         (PRELUDE, {"builder_version": "2023.12"}, "2023.12"),
     ],
@@ -508,6 +503,23 @@ def test_what_is_not_served_is_refused_before_anything_runs(
             await shop.images.get_or_create(definition(*commands, **changes))
 
     workshop.run(use)
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ("RUN apt-get install -y no-such-package", "sudo apt-get install no-such-package"),
+        ("RUN apt-get upgrade", "userland only, which `RUN apt-get upgrade` would change"),
+    ],
+)
+def test_where_only_this_machines_userland_may_be_a_base(
+    workshop: Workshop, step: str, sentence: str
+) -> None:
+    async def use(shop: Shop) -> None:
+        with pytest.raises(NotServedError, match=sentence):
+            await shop.images.get_or_create(definition(PRELUDE[0], step))
+
+    workshop.run(use, base="host")
 
 
 def test_an_unknown_image(workshop: Workshop) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from homeport.model.errors import NotServedError
 from homeport.plan.dockerfile import parse
-from homeport.plan.system_packages import check_system_packages, is_client_prelude
+from homeport.plan.system_packages import check_system_packages, is_client_prelude, needs_own_root
 from homeport.runtime import userland
 
 PRELUDE = [
@@ -41,12 +41,35 @@ def test_the_refusal_names_what_is_missing_and_what_to_do() -> None:
     sentence = r"ffmpeg and sox are not on it \(the others are there\)\. Install them here: sudo apt-get"
     with pytest.raises(NotServedError, match=sentence) as caught:
         check_system_packages(parse(commands), lambda names: [name for name in names if name != "git"])
-    assert "sudo apt-get install ffmpeg sox." in str(caught.value)
+    assert "sudo apt-get install ffmpeg sox; or" in str(caught.value)
+    assert "homeport up --base auto" in str(caught.value)
 
 
 def test_another_use_of_apt_is_refused_by_name() -> None:
-    with pytest.raises(NotServedError, match=r"this use of apt yet \(`RUN apt-get upgrade -y`\)"):
+    with pytest.raises(NotServedError, match=r"which `RUN apt-get upgrade -y` would change: .* --base auto"):
         check_system_packages(parse(["FROM base", "RUN apt-get upgrade -y"]), lambda names: [])
+
+
+@pytest.mark.parametrize(
+    ("step", "needs"),
+    [
+        ("RUN apt-get update", False),
+        ("RUN apt-get install -y git", False),
+        ("RUN apt-get install -y git ffmpeg", True),
+        ("RUN apt-get remove -y git", True),
+        ("RUN dpkg -i x.deb", True),
+        ('RUN ["apt-get", "install", "-y", "ffmpeg"]', True),
+        ("RUN pip install apt", False),
+        ("RUN echo x > /etc/mine", False),
+    ],
+)
+def test_what_needs_a_root_file_system_of_its_own(step: str, needs: bool) -> None:
+    steps = parse(["FROM base", step])
+    assert needs_own_root(steps, lambda names: [name for name in names if name != "git"]) is needs
+
+
+def test_the_clients_prelude_needs_none() -> None:
+    assert not needs_own_root(parse(PRELUDE), lambda names: list(names))
 
 
 def test_a_step_without_a_shell() -> None:

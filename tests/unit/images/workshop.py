@@ -7,12 +7,15 @@ another user.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
+from modal_proto import api_pb2
+
 from homeport.control.image_definition import ImageDefinition
+from homeport.control.image_recipes import Base
 from homeport.control.images import BUILDING, BUILT, Image, Images
 from homeport.model.home import Home
 from homeport.runtime.commands import CommandSpec, run_command
@@ -67,10 +70,10 @@ class Workshop:
         self.mounts = Mounts()
         self.secrets = Secrets()
 
-    def run(self, use: Callable[["Shop"], Awaitable[T]]) -> T:
+    def run(self, use: Callable[["Shop"], Awaitable[T]], base: Base = "auto") -> T:
         async def life() -> T:
             db = Database(self.home.database)
-            images = Images(self.home, db, self.mounts, self.secrets)
+            images = Images(self.home, db, self.mounts, self.secrets, base)
             await images.open()
             try:
                 return await use(Shop(self, images, db))
@@ -128,9 +131,8 @@ class Shop:
         if overlays:
             env["PYTHONPATH"] = "/root:/pkg"
         layers = (*overlays, *view.layers)
-        spec = CommandSpec(
-            ("/bin/sh", "-c", command), layers, scratch, env, view.workdir or "/", view.host_usr
-        )
+        argv = ("/bin/sh", "-c", command)
+        spec = CommandSpec(argv, layers, scratch, env, view.workdir or "/", host_usr=view.host_usr)
         await run_command(spec, output.append)
         await asyncio.to_thread(self.images._store.sweep)
         return b"".join(output).decode().strip()
@@ -143,7 +145,15 @@ def definition(*commands: str, **changes: object) -> ImageDefinition:
         "client_version": metadata.version("modal"),
         "serialized": b"",
     }
-    return ImageDefinition(**{**fields, **changes})  # type: ignore[arg-type]
+    made = ImageDefinition(**{**fields, **changes})  # type: ignore[arg-type]
+    message = api_pb2.Image(
+        dockerfile_commands=made.commands,
+        base_images=[api_pb2.BaseImage(docker_tag=k, image_id=v) for k, v in made.base_images.items()],
+        context_mount_id=made.context_mount_id,
+        build_args=made.build_args,
+        secret_ids=made.secret_ids,
+    )
+    return replace(made, serialized=message.SerializeToString())
 
 
 async def _main(shop: Shop) -> None:

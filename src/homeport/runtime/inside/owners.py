@@ -26,6 +26,8 @@ _IDENTITY = {
     "generic": ((146, 144, 151, 152), (145, 143), (147, 149)),
 }
 _GROUPS = {"x86_64": 116, "generic": 159}  # setgroups
+# fsync, fdatasync, sync, syncfs, sync_file_range: a layer is written to disk as a whole when its step is done
+_SYNC = {"x86_64": (74, 75, 162, 306, 277), "generic": (82, 83, 81, 267, 84)}
 _MKNOD = {"x86_64": {133: 1, 259: 2}, "generic": {33: 2}}  # mknod, mknodat, and where their mode is
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
 
@@ -63,7 +65,8 @@ def _program(machine: str, is_build_step: bool) -> bytes:
     if is_build_step:
         for count, numbers in enumerate(_IDENTITY[kind], 1):
             rules.update(dict.fromkeys(numbers, tuple(range(count))))
-        code += _for_call(_GROUPS[kind], [_instruction(_RETURN, _DONE)])
+        for number in (_GROUPS[kind], *_SYNC[kind]):
+            code += _for_call(number, [_instruction(_RETURN, _DONE)])
         for number, place in _MKNOD[kind].items():
             code += _for_call(number, _unless_device(place))
     for number, places in rules.items():

@@ -2,8 +2,8 @@
 
 -- name: add_image
 -- A build that begins, or an image that is built already (state 1).
-INSERT INTO images (image_id, state, definition, builder_version, app_id, created_at)
-VALUES (:image_id, 0, :definition, :builder_version, :app_id, :created_at)
+INSERT INTO images (image_id, state, definition, builder_version, build_function_id, app_id, created_at)
+VALUES (:image_id, 0, :definition, :builder_version, :build_function_id, :app_id, :created_at)
 
 -- name: image_built
 -- A build that went well; its key is found from now on.
