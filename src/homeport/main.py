@@ -81,6 +81,7 @@ from homeport.control.secrets import Secrets
 from homeport.control.starting import Sources, Starter
 from homeport.control.stored_objects import DICTS, EPHEMERAL_S, QUEUES, StoredObjects
 from homeport.control.sweep import Sweep
+from homeport.control.torch_builds import TorchBuilds
 from homeport.control.volume_service import VolumeService
 from homeport.control.web_calls import WebCalls
 from homeport.model.errors import EngineUnavailableError, HomeportError
@@ -377,6 +378,7 @@ def main() -> None:
     parser.add_argument("--gpu", choices=("auto", "require"), default="auto")
     parser.add_argument("--engine", choices=choice.ASKED, help="how containers are kept apart")
     parser.add_argument("--base", choices=("auto", "host", "debian"), help="what lies below images")
+    parser.add_argument("--torch", choices=("cpu", "exact"), help="which builds of PyTorch images get")
     parser.add_argument("--image-cache", type=int, metavar="BYTES", help="what layers of images may take")
     parser.add_argument(
         "--heartbeat-limit",
@@ -391,7 +393,11 @@ def main() -> None:
         arguments.port,
         gpu=arguments.gpu,
         engine=arguments.engine,
-        chosen={"image_cache_bytes": arguments.image_cache, "base": arguments.base},
+        chosen={
+            "image_cache_bytes": arguments.image_cache,
+            "base": arguments.base,
+            "torch": arguments.torch,
+        },
         heartbeat_limit_s=arguments.heartbeat_limit,
     )
 
@@ -441,7 +447,8 @@ def default_parts(chosen: isolation.Isolation) -> Parts:
 
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
     settings = read_settings(home)
-    images = Images(home, db, mounts, secrets, as_base(settings.base))
+    torch = TorchBuilds(home, has_gpu=bool(this_machine().gpus))
+    images = Images(home, db, mounts, secrets, as_base(settings.base), torch)
     images.cache.limit_bytes = image_cache_limit(home, settings)
     return images, [ImageServicer(images)]
 

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,7 @@ def start(
     port: int | None = None,
     gpu: str = "auto",
     engine: str | None = None,
-    image_cache: int | None = None,
-    base: str | None = None,
+    options: Sequence[str] = (),
 ) -> tuple[Endpoint, bool]:
     """Starts the engine, or finds the one that is up; returns once it answers, and whether it was started.
 
@@ -138,7 +137,7 @@ def start(
         running = settled(home)
         if running is not None:
             return running, False
-        line = command_line(home, port=port, gpu=gpu, engine=engine, image_cache=image_cache, base=base)
+        line = command_line(home, port=port, gpu=gpu, engine=engine, options=options)
         return _spawn(home, line), True
 
 
@@ -162,22 +161,16 @@ def settled(home: Home, timeout_s: float = 15.0) -> Endpoint | None:
 
 
 def command_line(
-    home: Home,
-    *,
-    port: int | None,
-    gpu: str,
-    engine: str | None = None,
-    image_cache: int | None = None,
-    base: str | None = None,
+    home: Home, *, port: int | None, gpu: str, engine: str | None = None, options: Sequence[str] = ()
 ) -> list[str]:
-    """What starts the engine. Isolated (-I): the shell's PYTHON* variables are not the engine's."""
+    """What starts the engine; `options` are more of its own. Isolated (-I): the shell's PYTHON* variables are
+    not the engine's."""
     chosen = choose_port(home, port)
     return [
         *(sys.executable, "-I", "-m", "homeport.main"),
         *("--home", str(home.root), "--port", str(chosen), "--gpu", gpu),
         *(("--engine", engine) if engine else ()),
-        *(("--image-cache", str(image_cache)) if image_cache is not None else ()),
-        *(("--base", base) if base else ()),
+        *options,
     ]
 
 

@@ -49,6 +49,12 @@ Examples:
     "own, auto the second one for images with steps of apt that the first cannot meet.  [default: as at the "
     "last start, or auto]",
 )
+@click.option(
+    "--torch",
+    type=click.Choice(["cpu", "exact"]),
+    help="cpu gives images CPU builds of PyTorch from its own index, exact what the app asks for.  [default: "
+    "as at the last start, or cpu where there is no GPU and that index answers]",
+)
 @click.option("--foreground", is_flag=True, help="Run in this terminal instead of as a service.")
 def command(
     port: int | None,
@@ -56,6 +62,7 @@ def command(
     engine: str | None,
     image_cache: str | None,
     base: str | None,
+    torch: str | None,
     foreground: bool,
 ) -> None:
     """Start the engine as a background service of this user.
@@ -65,14 +72,16 @@ def command(
     """
     _refuse_process(engine)
     home = default_home()
-    cache = None if image_cache is None else _bytes(image_cache)
+    plain = {"--base": base, "--torch": torch}
+    options = [
+        *_image_cache(image_cache),
+        *(word for pair in plain.items() if pair[1] for word in pair if word),
+    ]
     if foreground:
-        _stay(home, port, gpu, engine, cache, base)
-    endpoint, started = service.start(
-        home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache, base=base
-    )
+        _stay(home, port, gpu, engine, options)
+    endpoint, started = service.start(home, port=port, gpu=gpu or "auto", engine=engine, options=options)
     if not started:
-        _refuse_changes(endpoint, port, gpu, engine, image_cache, base)
+        _refuse_changes(endpoint, port, gpu, engine, options)
         click.echo(f"The engine is already up at {endpoint.server_url} (pid {endpoint.pid}).")
         return
     from homeport.cli import profile  # after the start: reading TOML takes what the engine could use
@@ -97,23 +106,18 @@ def _refuse_process(engine: str | None) -> None:
         )
 
 
-def _bytes(text: str) -> int:
+def _image_cache(text: str | None) -> tuple[str, ...]:
     from homeport.plan.sizes import parse_size
 
+    if text is None:
+        return ()
     try:
-        return parse_size(text)
+        return ("--image-cache", str(parse_size(text)))
     except InvalidError as error:
         raise click.UsageError(f"--image-cache: {error}") from None
 
 
-def _stay(
-    home: Home,
-    port: int | None,
-    gpu: str | None,
-    engine: str | None,
-    cache: int | None,
-    base: str | None,
-) -> None:
+def _stay(home: Home, port: int | None, gpu: str | None, engine: str | None, options: list[str]) -> None:
     """Becomes the engine. Raises FailedPreconditionError if one is up."""
     service.prepare(home)
     running = service.settled(home)
@@ -121,27 +125,19 @@ def _stay(
         raise FailedPreconditionError(
             f"An engine is up already, at {running.server_url} (pid {running.pid}). To stop it: homeport down"
         )
-    line = service.command_line(
-        home, port=port, gpu=gpu or "auto", engine=engine, image_cache=cache, base=base
-    )
+    line = service.command_line(home, port=port, gpu=gpu or "auto", engine=engine, options=options)
     os.chdir(Path("/"))
     os.execv(line[0], line)
 
 
 def _refuse_changes(
-    endpoint: service.Endpoint,
-    port: int | None,
-    gpu: str | None,
-    engine: str | None,
-    image_cache: str | None,
-    base: str | None,
+    endpoint: service.Endpoint, port: int | None, gpu: str | None, engine: str | None, options: list[str]
 ) -> None:
     """An option that a running engine cannot take up any more is an error, not ignored."""
     wanted = [f"--port {port}"] if port and port != endpoint.port else []
     wanted += [f"--gpu {gpu}"] if gpu else []
     wanted += [f"--engine {engine}"] if engine not in (None, "auto", endpoint.engine) else []
-    wanted += [f"--image-cache {image_cache}"] if image_cache else []
-    wanted += [f"--base {base}"] if base else []
+    wanted += [" ".join(options)] if options else []
     if wanted:
         raise FailedPreconditionError(
             f"The engine is already up at {endpoint.server_url}; {' '.join(wanted)} takes effect at a start: "

@@ -27,6 +27,7 @@ from homeport.control.image_definition import (
 )
 from homeport.control.image_walk import Walk, Workplace
 from homeport.control.registry_images import Asked, RegistryImages
+from homeport.control.torch_builds import TorchBuilds
 from homeport.model.home import Home
 from homeport.plan.instructions import From, Instruction
 from homeport.plan.registry_auth import read_login
@@ -61,6 +62,7 @@ class Recipes:
         mounts: ContextMounts,
         secret_source: SecretSource,
         functions: Callable[[], FunctionRunner],
+        torch: TorchBuilds,
         base: Base = "auto",
     ) -> None:
         self._db = db
@@ -70,7 +72,9 @@ class Recipes:
         self.registry = Registry(home, store, files)
         self.aliases = ImageAliases(db)
         bases = Bases(home, db, store, RegistryImages(home, db, self.registry), self.aliases)
-        self._workplace = Workplace(home, db, store, ImageBuilder(home, store), files, bases, functions)
+        self._workplace = Workplace(
+            home, db, store, ImageBuilder(home, store), files, bases, functions, torch
+        )
         self._mounts = mounts
         self._secrets = secret_source
 

@@ -25,6 +25,7 @@ from homeport.control.image_definition import (
     Voice,
 )
 from homeport.control.registry_images import Asked
+from homeport.control.torch_builds import TorchBuilds
 from homeport.model.home import Home
 from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, User, Workdir
 from homeport.plan.layer_key import layer_key
@@ -56,6 +57,7 @@ class Workplace:
     files: FileSteps
     bases: Bases
     functions: Callable[[], FunctionRunner]
+    torch: TorchBuilds
     contents: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
 
@@ -81,6 +83,7 @@ class Walk:
         self._store = workplace.store
         self._builder = workplace.builder
         self._functions = workplace.functions
+        self._torch = workplace.torch
         self._files = workplace.files
         self._bases = workplace.bases
         self._copies = Copies(context, workplace.contents)
@@ -192,7 +195,10 @@ class Walk:
                 return result
             step = replace(step, command=use.rest, argv=None)
         state = result.state
-        env = {**state.arguments, **state.plain_env}
+        torch = await self._torch.environment(step.command)
+        env = {**torch, **state.arguments, **state.plain_env}
+        if torch:
+            self._say("(PyTorch, if it is needed, comes as its CPU build: this machine has no GPU)\n")
         if _INSTALLS.search(step.command):
             sources = read_package_sources().note()
             if sources:
@@ -201,6 +207,7 @@ class Walk:
         shown = [self._key_of(mount.image, stage) for mount in step.mounts if mount.image is not None]
         if any(mount.kind == "bind" and mount.image is None for mount in step.mounts):
             shown.append(self._context.checksum)
+        shown.extend(torch.values())
 
         async def make(key: str) -> Path:
             return await self._builder.run(

@@ -30,6 +30,7 @@ from homeport.control.image_definition import (
 from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, log_path, read_log
 from homeport.control.image_recipes import Base, Recipes
+from homeport.control.torch_builds import TorchBuilds
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.model.ids import IMAGE, new_id
@@ -117,12 +118,16 @@ class Images:
         mounts: ContextMounts,
         secrets: SecretSource,
         base: Base = "auto",
+        torch: TorchBuilds | None = None,
     ) -> None:
         self._home = home
         self._db = db
         self._store = LayerStore(home)
         self.functions: FunctionRunner | None = None  # serves Image.run_function
-        self._recipes = Recipes(home, db, self._store, mounts, secrets, self._function_runner, base)
+        self._torch = torch or TorchBuilds(home, has_gpu=True)
+        self._recipes = Recipes(
+            home, db, self._store, mounts, secrets, self._function_runner, self._torch, base
+        )
         self.aliases = self._recipes.aliases
         self._builder = ImageBuilder(home, self._store)
         self._builds: dict[str, _Build] = {}  # by image id
@@ -381,6 +386,8 @@ class Images:
             facts = api_pb2.ImageMetadata.FromString(result.from_base)
         else:
             facts = await image_metadata(ask, layers, python)
+        if note := self._torch.note(facts.python_packages):
+            result = result.noting(note)
         facts.image_builder_version = definition.builder_version
         if state.workdir is not None:
             facts.workdir = state.workdir

@@ -95,12 +95,12 @@ def run_key(
     state: ImageState, step: Run, secret_names: tuple[str, ...], sources: tuple[str, ...] = ()
 ) -> str:
     """The key of a RUN step. Secrets count by the names of their variables, not by their values; `sources`
-    are the keys of what its mounts show."""
+    are the keys of what its mounts show, and what else decides its result."""
     shell = () if step.argv is not None else state.shell
     parts = (step.argv, shell, step.command, state.arguments, secret_names)
     # mounts count only where there are some, so that what was built before them is found again
     mounts = tuple(repr(mount) for mount in step.mounts)
-    return layer_key(state.key, "RUN", *parts, *((mounts, sources) if mounts else ()))
+    return layer_key(state.key, "RUN", *parts, *((mounts, sources) if mounts or sources else ()))
 
 
 def copy_key(state: ImageState, step: Copy, content: str) -> str:

@@ -18,6 +18,8 @@ class Settings:
 
     image_cache_bytes: int | None = None
     base: str | None = None  # what lies below images: auto, host or debian
+    torch: str | None = None  # "cpu" or "exact"
+    torch_index_answered: bool = False  # not chosen, but found out once
 
 
 def read_settings(home: Home) -> Settings:
