@@ -43,7 +43,7 @@ async def ready_debian_base(home: Home, store: LayerStore, series: str, codename
     release = (await _possible(home, series, codename))[0]
     root = ready_root(store, release)
     python = await ready_python(home, store, series, takes_system=_has_python(release, series))
-    return _base(root, python, series) if root and python else None
+    return _base(root, python) if root and python else None
 
 
 async def ensure_debian_base(
@@ -64,7 +64,7 @@ async def _ensure(home: Home, store: LayerStore, series: str, release: Release, 
     root = await ensure_root(home, store, release, log)
     takes_system = _has_python(release, series)
     python = await ensure_python(home, store, series, log, takes_system=takes_system)
-    base = _base(root, python, series)
+    base = _base(root, python)
     if not takes_system:
         await _try_python(store, base)
     return base
@@ -93,9 +93,9 @@ async def _try_python(store: LayerStore, base: DebianBase) -> None:
         )
 
 
-def _base(root: DebianRoot, python: PythonLayer, series: str) -> DebianBase:
-    if _has_python(root.release, series):
-        python = replace(python, origin="Debian's own")
+def _base(root: DebianRoot, python: PythonLayer) -> DebianBase:
+    if python.is_system:
+        python = replace(python, origin="its own")
     return DebianBase(root, python)
 
 

@@ -6,6 +6,7 @@ emulated (inside/owners.py). Which Python lies above it, and when an image gets 
 """
 
 import asyncio
+import errno
 import os
 import re
 import shutil
@@ -115,7 +116,11 @@ _PROGRESS: Final = {
     b"Setting up ": "Configured",
 }
 _EVERY_S: Final = 4.0
-_NO_RELEASE: Final = re.compile(r"E: The repository .* does not have a Release file")
+_ERROR: Final = re.compile(r"E: |W: (?=Failed)|dpkg: error:? ?|Err:\d+ ")
+_FULL: Final = re.compile(r"No space left on device|enough free space")
+_NO_RELEASE: Final = re.compile(
+    r"E: (The repository .* does not have a Release file|Failed to fetch \S+/dists/\S+  404 )"
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,12 @@ async def ensure_root(home: Home, store: LayerStore, release: Release, log: Log)
 
     async def fill(tree: Path) -> dict[str, Any]:
         assert setup is not None
-        return await _Making(home, store, setup, tree, log).run()
+        try:
+            return await _Making(home, store, setup, tree, log).run()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise FailedPreconditionError(_full(home, release)) from None
 
     return _described(store, await store.make(_key(release), fill), release)
 
@@ -197,7 +207,6 @@ class _Making:
         self._setup = setup
         self._tree = tree
         self._log = log
-        self._count = 0
 
     async def run(self) -> dict[str, Any]:
         release = self._setup.release
@@ -214,7 +223,7 @@ class _Making:
             await self._fetch(folder, binds)
         finally:  # what was fetched serves the next try
             await asyncio.to_thread(cache.take_back, folder)
-        await self._install(folder, binds)
+        await self._install(binds)
         await self._finish()
         userland = _userland(self._tree)
         self._log(f"The root file system is ready ({time.monotonic() - started:.0f} s): {userland}.\n")
@@ -234,7 +243,7 @@ class _Making:
         target = Bind(self._tree, _TARGET, read_only=False)
         await self._run("unpacked", _UNPACK, {"TARGET": _TARGET}, (*binds, target), (base,))
 
-    async def _install(self, folder: Path, binds: tuple[Bind, ...]) -> None:
+    async def _install(self, binds: tuple[Bind, ...]) -> None:
         await self._run("configured", _INSTALL, {}, binds, ())
         release = self._setup.release
         if text := _ADDRESSES.get(release.distribution):
@@ -267,7 +276,7 @@ class _Making:
         if not layers:
             forget_machine(self._tree, [bind.target for bind in binds])
         if status != 0:
-            raise FailedPreconditionError(_failure(done, self._home, self._setup, progress.lines))
+            raise _failure(done, self._home, self._setup, progress.lines)
 
 
 class _Progress:
@@ -296,26 +305,33 @@ class _Progress:
             self._log(f"{word} {self._counts[word]} packages …\n")
 
 
-def _failure(done: str, home: Home, setup: AptSetup, lines: Iterable[str]) -> str:
+def _failure(done: str, home: Home, setup: AptSetup, lines: Iterable[str]) -> FailedPreconditionError:
     """One sentence of why, and what helps."""
     told = [line for line in lines if line]
-    full = next((line for line in told if "No space left on device" in line), None)
     release = f"{setup.release.distribution} {setup.release.codename}"
-    start = f"The root file system of {release}, which a step of this image needs, could not be {done}"
+    addresses = ", ".join(setup.addresses)
+    if any(_FULL.search(line) for line in told):
+        return FailedPreconditionError(_full(home, setup.release))
     if done == "fetched" and any(_NO_RELEASE.search(line) for line in told):
-        raise ReleaseNotServedError(f"{', '.join(setup.addresses)} does not have {release}.")
-    if full:
-        return f"{start}: the disk of {home.root} is full. About 1 GB is needed; what was fetched is kept."
-    errors = [
-        re.sub(r"^(E|W|Err):\s*", "", line) for line in told if re.match(r"E:|W: Failed|dpkg: error", line)
-    ]
-    reason = (errors or told or ["nothing was printed"])[0]
-    help = (
-        f"Check this machine's network, its proxy and the sources in /etc/apt ({', '.join(setup.addresses)})."
-        if done == "fetched"
-        else f"The last lines were:\n{chr(10).join(told[-8:])}"
+        return ReleaseNotServedError(f"{addresses} does not have {release}.")
+    errors = [_ERROR.sub("", line) for line in told if _ERROR.match(line)]
+    reason = (errors or told or ["nothing was printed"])[0].rstrip(".")
+    if done == "fetched":
+        help = f"Check this machine's network, its proxy and the sources in /etc/apt ({addresses})."
+    else:
+        help = "The last lines were:\n" + "\n".join(told[-8:])
+    return FailedPreconditionError(
+        f"The root file system of {release}, which a step of this image needs, could not be {done}: "
+        f"{reason}. {help}"
     )
-    return f"{start}: {reason}. {help}"
+
+
+def _full(home: Home, release: Release) -> str:
+    return (
+        f"The root file system of {release.distribution} {release.codename}, which a step of this image "
+        f"needs, takes about 1 GB, and the disk of {home.root} is full. Make room and run the app again; "
+        "what was fetched is kept."
+    )
 
 
 def _proxies() -> dict[str, str]:

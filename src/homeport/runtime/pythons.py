@@ -66,6 +66,7 @@ class PythonLayer:
     series: str
     version: str
     origin: str
+    is_system: bool = False  # a link to /usr/bin's
 
     @property
     def executable(self) -> str:
@@ -97,7 +98,7 @@ async def ensure_python(
     tree = await store.make(key, fill)
     if is_new:
         log(f"Python {found.version} with pip, wheel and uv is ready ({time.monotonic() - started:.1f} s).\n")
-    return PythonLayer(tree, found.series, found.version, found.origin)
+    return PythonLayer(tree, found.series, found.version, found.origin, found.is_system)
 
 
 async def ready_python(
@@ -107,7 +108,7 @@ async def ready_python(
     found = await _find_here(home, series, takes_system)
     if found is None or not store.exists(_key(found)):
         return None
-    return PythonLayer(store.path(_key(found)), found.series, found.version, found.origin)
+    return PythonLayer(store.path(_key(found)), found.series, found.version, found.origin, found.is_system)
 
 
 def _key(python: Interpreter) -> str:
