@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 _FAILURES = (api_pb2.GenericResult.GENERIC_STATUS_FAILURE, api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT)
 
 
+# (task id, its input, again): ends the container, and calls `again` once what it wrote is committed
+EndContainer = Callable[[str, Input, Callable[[], None]], None]
+
+
 @dataclass(frozen=True)
 class Claimed:
     """An input as a container gets it."""
@@ -39,7 +43,7 @@ class Attempts:
         self._rows = rows
         self._backlog = backlog
         self._functions = functions
-        self.on_timeout: list[Callable[[str, Input], None]] = []
+        self.on_timeout: EndContainer = lambda task_id, entry, again: again()
 
     def claim(self, function_id: str, task_id: str, limit: int) -> list[Claimed]:
         """Gives up to `limit` waiting inputs to a task."""
@@ -129,14 +133,16 @@ class Attempts:
             return
         definition = self._functions.get(entry.call.function_id)
         result = results.timed_out(entry.input_id, definition.timeout_s)
-        # the container is ended first: a repetition must not run beside the attempt that it replaces
-        for hook in self.on_timeout:
-            hook(task_id, entry)
         delay = self._retry_delay(entry, result)
         if delay is None:
             self._end([entry], result)
-        else:
-            self._repeat(entry, delay, failed=True, crashed=False)
+            self.on_timeout(task_id, entry, lambda: None)
+            return
+        with self._rows.transaction():
+            self._rows.write_requeue(entry, delay, failed=True, crashed=False)
+        self._backlog.take_back(entry)
+        # a repetition must neither run beside the attempt that it replaces nor miss its last checkpoint
+        self.on_timeout(task_id, entry, lambda: self._backlog.settle((), [entry]))
 
     def _end(self, entries: Sequence[Input], result: api_pb2.GenericResult) -> None:
         with self._rows.transaction():

@@ -117,7 +117,7 @@ class Backlog:
         for entry in finished:
             self._leave_task(entry)
             self._untrack(entry)
-        for entry in repeated:
+        for entry in (entry for entry in repeated if not entry.finished):
             self._leave_task(entry)
             self.queue(entry.call.function_id).add(entry)
         for call in {entry.call.call_id: entry.call for entry in finished}.values():
@@ -131,6 +131,10 @@ class Backlog:
                 self._pending.pop(app_id, None)
                 for hook in self.on_idle:
                     hook(app_id)
+
+    def take_back(self, entry: Input) -> None:
+        """After its row: an input that its container works on no more, not to be handed out yet."""
+        self._leave_task(entry)
 
     # ---- inside
 

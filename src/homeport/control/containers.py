@@ -70,7 +70,7 @@ class Containers:
         self.lives.on_ready = lambda task: self._start_failures.forget(task.function_id)
         self.lives.on_failed_start = self._start_failures.note
         calls.backlog.on_released.append(self._released)
-        calls.attempts.on_timeout.append(self._timed_out)
+        calls.attempts.on_timeout = self._timed_out
         calls.on_cancelled.append(self._cancelled)
         functions.on_defined.append(self._defined)
         functions.on_bound.append(self.settle)
@@ -302,18 +302,20 @@ class Containers:
             if task.is_draining and not task.inputs and not task.ended.is_set():
                 self.lives.limit_drain(task)
 
-    def _timed_out(self, task_id: str, entry: Input) -> None:
+    def _timed_out(self, task_id: str, entry: Input, again: Callable[[], None]) -> None:
         task = self._tasks.get(task_id)
-        if task is not None:
-            self._logs.system(
-                task.app_id,
-                task_id,
-                f"Input {entry.input_id} of {task.definition.tag} ran longer than its timeout of "
-                f"{task.definition.timeout_s:g} s; its container was stopped.",
-            )
-            self.lives.kill(
-                task, f"Input {entry.input_id} hit its timeout of {task.definition.timeout_s:g} s."
-            )
+        if task is None:
+            again()
+            return
+        limit = f"its timeout of {task.definition.timeout_s:g} s"
+        self._logs.system(
+            task.app_id,
+            task_id,
+            f"Input {entry.input_id} of {task.definition.tag} ran longer than {limit}; "
+            "its container was stopped.",
+        )
+        self.lives.kill(task, f"Input {entry.input_id} hit {limit}.")
+        self.lives.after_commit(task, again)
 
     def _explain(self, task: Task, result: api_pb2.GenericResult) -> None:
         if sentence := endings.gpu_sentence(task, result):

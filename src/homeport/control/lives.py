@@ -222,7 +222,6 @@ class Lives:
         for timer in (task.startup_timer, task.kill_timer):
             if timer is not None:
                 timer.cancel()
-        self._settle_inputs(task, end)
         self.spawn(self._clean_up(task, end))
 
     def _settle_inputs(self, task: Task, end: ContainerExit) -> None:
@@ -259,6 +258,8 @@ class Lives:
         except Exception as error:
             logger.exception("volumes of %s", task.task_id)
             self._logs.system(task.app_id, task.task_id, f"The last commit of its volumes failed: {error}")
+        task.committed.set()
+        self._settle_inputs(task, end)  # after the commit: who tries again begins at the last checkpoint
         if task.close_socket is not None:
             await task.close_socket()
         for hook in self.on_ended:
@@ -267,6 +268,15 @@ class Lives:
         self.tasks.pop(task.task_id, None)
         self._logs.task_state(task.task_id, _COMPLETED)
         self.on_changed()
+
+    def after_commit(self, task: Task, then: Callable[[], None]) -> None:
+        """Calls `then` once a container has ended and what it wrote is committed."""
+
+        async def wait() -> None:
+            await task.committed.wait()
+            then()
+
+        self.spawn(wait())
 
     def interrupt(self, task: Task) -> None:
         """Has a container that waits for inputs look again whether it should end."""

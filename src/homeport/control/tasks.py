@@ -41,6 +41,7 @@ class Task:
     close_socket: Callable[[], Awaitable[None]] | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)  # or ended without a start
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    committed: asyncio.Event = field(default_factory=asyncio.Event)  # after its end: what it wrote to volumes
     end: ContainerExit | None = None
     delivered: tuple[str, list[Input]] | None = None  # by the request's idempotency key
 

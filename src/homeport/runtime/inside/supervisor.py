@@ -207,7 +207,13 @@ class Supervisor:
             is_same_line = end == 0 and begun
             self.tails[pipe] = (data[end:], due if is_same_line else time.monotonic() + _TAIL_S)
         if data[:end]:
+            self._record_bars(pipe)
             self._record(self.outputs[pipe], data[:end])
+
+    def _record_bars(self, pipe: int) -> None:
+        """A progress bar that waits on another pipe came before what this one says now, and gets no end."""
+        for other in [other for other, (begun, _) in self.tails.items() if other != pipe and b"\r" in begun]:
+            self._record(self.outputs[other], self.tails.pop(other)[0])
 
     def _record(self, number: int, data: bytes) -> None:
         self._write("{:.6f} {} {}\n".format(time.time(), number, len(data)).encode() + data)
