@@ -106,6 +106,10 @@ class PlayedRuntime:
 
 
 class NoVolumes:
+    """`last_commit`, where a test sets it, is what the last commit of a container waits for."""
+
+    last_commit: asyncio.Event | None = None
+
     def attach(
         self, task_id: str, volume_id: str, path: str, *, read_only: bool, sub_path: str = ""
     ) -> VolumeAttachment:
@@ -118,7 +122,8 @@ class NoVolumes:
         return set()
 
     async def release_task(self, task_id: str) -> None:
-        return None
+        if self.last_commit is not None:
+            await self.last_commit.wait()
 
 
 class SaidLines:
@@ -146,6 +151,7 @@ class CallWorld:
         self.machine = machine or Machine(cpus=4, memory_mib=16000)
         self.runtime = PlayedRuntime()
         self.log = SaidLines()
+        self.volumes = NoVolumes()
         self.db = Database(self.home.database)
         self._build()
 
@@ -163,7 +169,7 @@ class CallWorld:
             images=SimpleNamespace(view=lambda image_id: image, client_bundle=bundle),
             mounts=SimpleNamespace(tree=lambda mount_id: None),
             secrets=SimpleNamespace(values=lambda secret_id: {"KEY": "hunter2"}),
-            volumes=NoVolumes(),
+            volumes=self.volumes,
             apps=SimpleNamespace(
                 layout=lambda app_id: SimpleNamespace(function_ids=layout, class_ids=layout)
             ),
@@ -181,7 +187,7 @@ class CallWorld:
             self.calls,
             starter,
             self.runtime,
-            NoVolumes(),
+            self.volumes,
             self.log,
         )
 

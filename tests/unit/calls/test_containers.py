@@ -9,6 +9,7 @@ from modal_proto import api_pb2
 from homeport.model.errors import InvalidError
 from homeport.plan.resources import Machine
 from tests.support.call_world import APP, FAILURE, MAP, SUCCESS, CallWorld, Play
+from tests.support.world import wait_until
 
 GPU_MACHINE = Machine(cpus=8, memory_mib=16000, gpus=("NVIDIA H100",), gpu_numbers=(3,))
 
@@ -163,6 +164,25 @@ def test_a_filled_memory_limit_is_said_with_the_limit_and_not_tried_again(play: 
         [output] = await world.results(call_id)
         assert "filled its memory limit of 300 MiB" in output.result.exception
         assert "memory=" in output.result.exception
+
+    play(scene)
+
+
+@pytest.mark.parametrize("why", ["crash", "timeout"])
+def test_another_attempt_begins_once_the_last_commit_of_the_one_before_is_done(play: Play, why: str) -> None:
+    async def scene(world: CallWorld) -> None:
+        world.volumes.last_commit = asyncio.Event()
+        retrying = api_pb2.FunctionRetryPolicy(retries=3, backoff_coefficient=1.0)
+        world.call(world.define(timeout_secs=1, retry_policy=retrying).function_id, 1)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        if why == "crash":
+            world.runtime.end(task_id, 137, signal=9)
+        else:
+            await wait_until(lambda: task_id in world.runtime.killed)
+        assert await settled(world) == 0, "its volumes are not committed yet"
+        world.volumes.last_commit.set()
+        assert (await world.take(await world.container()))[0][0] == input_id
 
     play(scene)
 
