@@ -43,6 +43,7 @@ from homeport.runtime.step_output import StepEndedError, StepFailedError
 from homeport.runtime.userland import architecture, missing_packages
 from homeport.store.database import Database
 
+_SECRET_LENGTH = 8  # shorter values are words that a log may well hold
 _INSTALLS = re.compile(r"\b(pip3?|uv)\b")
 
 
@@ -350,7 +351,7 @@ class Walk:
         if error.reason:
             how = f"failed: {step.text} {error.reason}"
         return f"Step {self._number} of the image {how}\n" + (
-            f"The last lines of its output:\n{lines}" if lines else "It printed nothing."
+            f"The last lines of its output:\n{self._hidden(lines)}" if lines else "It printed nothing."
         )
 
     def _paths(self, result: Result) -> tuple[Path, ...]:
@@ -366,7 +367,14 @@ class Walk:
 
     def _write(self, text: str) -> None:
         if self._voice is not None:
-            self._voice.write(text)
+            self._voice.write(self._hidden(text))
+
+    def _hidden(self, text: str) -> str:
+        """The text without values of Secrets, which a step may print by accident, as `set -x` does."""
+        for value in self._secrets.values():
+            if len(value) >= _SECRET_LENGTH:
+                text = text.replace(value, "****")
+        return text
 
 
 async def _ready(source: Source) -> Source:

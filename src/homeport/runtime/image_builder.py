@@ -67,6 +67,8 @@ class ImageBuilder:
         sources = read_package_sources()
         words = argv if argv is not None else (*shell, command)
         installs = translate_pip(command) if argv is None and shell == DEFAULT_SHELL else None
+        if any(name.startswith("PIP_") for name in (*env, *secrets)):
+            installs = None  # the image or a Secret tells pip what uv would not hear
         if installs is not None:
             places = sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split()
             indexes = sources.env.get("UV_INDEX", "").split()
