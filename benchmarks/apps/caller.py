@@ -4,6 +4,7 @@
 {"do": "cold", "count": N}    N calls, each in a new container: when sent, when the function was entered
 {"do": "map", "count": N}     one map over N inputs: wall and CPU seconds
 {"do": "method", "count": N}  as remote, of a class's method
+{"do": "queue", "count": N}   N times one put into a Queue and one get from it: the seconds of each
 {"do": "at_once", "count": N} N inputs of one function, each in a container of its own, all at work together
 """
 
@@ -67,6 +68,19 @@ def at_once(count: int) -> dict:
     return {"calls": calls, "held_s": HELD_S}
 
 
+def queue(count: int) -> dict:
+    shared = modal.Queue.from_name("benchmark", create_if_missing=True)
+    puts, gets = [], []
+    for number in range(count):
+        started = time.perf_counter()
+        shared.put(number)
+        between = time.perf_counter()
+        assert shared.get() == number
+        gets.append(time.perf_counter() - between)
+        puts.append(between - started)
+    return {"puts": puts, "gets": gets}
+
+
 def cold(count: int) -> dict:
     calls = []
     for _ in range(count):
@@ -83,7 +97,14 @@ def map_over(count: int) -> dict:
     return {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
 
 
-DO = {"remote": remote, "cold": cold, "map": map_over, "method": method, "at_once": at_once}
+DO = {
+    "remote": remote,
+    "cold": cold,
+    "map": map_over,
+    "method": method,
+    "queue": queue,
+    "at_once": at_once,
+}
 
 if __name__ == "__main__":
     with app.run():

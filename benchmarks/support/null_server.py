@@ -14,6 +14,7 @@ import asyncio
 import json
 import pickle
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,7 @@ class NullServicer:
         self._log_interval_s = log_interval_s
         self._calls: dict[str, _Call] = {}
         self._metadata: dict[str, api_pb2.FunctionHandleMetadata] = {}
+        self._items: deque[bytes] = deque()  # of the one Queue that there is
         self._done = asyncio.Event()
         self._log_wanted = asyncio.Event()
 
@@ -198,6 +200,16 @@ class NullServicer:
         return api_pb2.FunctionGetOutputsResponse(
             outputs=outputs, idxs=[item.idx for item in outputs], last_entry_id=f"{len(call.outputs)}-0"
         )
+
+    async def QueueGetOrCreate(self, request: Any) -> Any:
+        return api_pb2.QueueGetOrCreateResponse(queue_id="qu-null")
+
+    async def QueuePut(self, request: Any) -> Any:
+        self._items.extend(request.values)
+        return Empty()
+
+    async def QueueGet(self, request: Any) -> Any:
+        return api_pb2.QueueGetResponse(values=[self._items.popleft()])
 
     async def VolumeGetOrCreate(self, request: Any) -> Any:
         return api_pb2.VolumeGetOrCreateResponse(
