@@ -198,9 +198,10 @@ class FakeImages:
 def main() -> None:
     """An engine with this runtime: `python -m tests.support.process_runtime HOME PORT`."""
     from homeport import main as product
+    from homeport.build import Parts
 
     images = FakeImages()
-    parts = product.Parts(runtime=ProcessRuntime, images=lambda *given: (images, [images]))
+    parts = Parts(runtime=ProcessRuntime, images=lambda *given: (images, [images]))
     product.run(Home(Path(sys.argv[1])), int(sys.argv[2]), parts)
 
 
