@@ -9,7 +9,7 @@ PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
 CODE := src seizure deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run seizure test compat lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
+.PHONY: help run seizure test test-proot compat lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ seizure: setup-seizure  ## set up .venv with PyTorch, to train here without cont
 
 test: setup-dev  ## set up, run all tests
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-proot: setup-dev  ## the tour, and the containers' tests, where namespaces are closed: under proot
+	@$(BIN)/python -m pytest -n 2 --closed tests/tour tests/unit/runtime $(ARGS)
 
 compat: setup-dev  ## run the tour with older modal clients too: 1.5.5 and 1.4.3
 	@$(BIN)/python scripts/compat.py --tour $(ARGS)

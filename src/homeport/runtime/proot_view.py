@@ -38,6 +38,7 @@ def lacks() -> tuple[str, ...]:
         files,
         "processes: containers see those of this machine"
         + ("" if signals_are_confined() else ", and may signal those of this user"),
+        "it is isolation against accidents: no untrusted code, in a Sandbox neither",
         "users: root in a container is the user who runs the engine; chown does nothing",
         "/usr and /opt of an image can be read only, while a container runs",
         "/dev/shm has the size of this machine's; the host name is this machine's",
