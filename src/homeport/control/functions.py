@@ -97,7 +97,7 @@ class Functions:
     def warnings(self, function_ids: Iterable[str]) -> list[str]:
         """Which options of these functions are not as asked for, a sentence each. Raises NotFoundError."""
         found: list[str] = []
-        for definition in map(self.get, function_ids):
+        for definition in sorted(map(self.get, function_ids), key=lambda definition: definition.tag):
             tag, data = definition.tag, definition.data
             found += [*messages.judged(tag, data), *definition.grant.warnings]
             if data.autoscaler_settings.min_containers and classes.needs_parameters(data):
