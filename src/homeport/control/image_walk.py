@@ -324,7 +324,7 @@ class Walk:
         if row is not None and (self._home.layers / row["layer"]).is_dir():
             self._store.touch(row["layer"])
             self._say("(as built before)\n")
-            return result.with_layer(row["layer"], row["result_key"])
+            return self._with_layer(result, row["layer"], row["result_key"])
         if self._voice is None:
             raise NotThereError
         result_key = layer_key(key, "forced", self._salt) if self._forced else key
@@ -343,7 +343,14 @@ class Walk:
                 instruction=step.text,
                 made_at=time.time(),
             )
-        return result.with_layer(layer.name, result_key)
+        return self._with_layer(result, layer.name, result_key)
+
+    def _with_layer(self, result: Result, name: str, key: str) -> Result:
+        """Also what was found remarkable when the layer was made."""
+        remarks = self._store.facts(self._store.folder(name)).get("remarks", ())
+        for remark in remarks:
+            result = self._note(result, remark)
+        return result.with_layer(name, key)
 
     def _failure(self, step: Instruction, error: StepFailedError) -> str:
         lines = "\n".join(error.last_lines)

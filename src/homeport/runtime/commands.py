@@ -25,6 +25,7 @@ __all__ = ["Bind", "CommandSpec", "own", "remove_tree", "run_command"]
 
 _READ_BYTES: Final = 65536
 _GRACE_S: Final = 10.0
+_EMULATED: Final = "chown to other users was emulated: all files are the image's root's"
 
 
 @dataclass(frozen=True)
@@ -68,23 +69,27 @@ class CommandSpec:
     work: Mapping[str, Any] | None = None  # of inside/files.py, in place of the command
 
 
-async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+async def run_command(
+    command: CommandSpec, on_output: Callable[[bytes], None], remarks: set[str] | None = None
+) -> int:
     """Runs the command and returns its exit status, 128 + n when signal n ended it.
 
-    Output (stdout and stderr as one) goes to `on_output` as it comes. Nothing is left running, also when the
-    awaiting task is cancelled. Raises ContainerStartError where the container cannot be put together.
+    Output (stdout and stderr as one) goes to `on_output` as it comes; `remarks` gets what an image should say
+    of it. Nothing is left running, also when the awaiting task is cancelled. Raises ContainerStartError where
+    the container cannot be put together.
     """
+    remarks = set() if remarks is None else remarks
     if isolation.chosen() == isolation.PROOT:
-        return await _run_prooted(command, on_output)
+        return await _run_prooted(command, on_output, remarks)
     parts = _UpperParts(command.upper, command.host_usr)
     parts.create()
     try:
-        return await _launch(_request(command, parts), on_output)
+        return await _launch(_request(command, parts), on_output, remarks)
     finally:
         await asyncio.to_thread(parts.merge)
 
 
-async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None], remarks: set[str]) -> int:
     """In a copy of the layers, which is compared with them afterwards: see inside/proot_step.py."""
     binary = proot_view.find_proot()
     if binary is None:
@@ -123,7 +128,7 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None])
             "command": list(command.argv),
             "upper": str(command.upper),
         }
-        return await _launch({"mode": "command", "spec": spec}, on_output)
+        return await _launch({"mode": "command", "spec": spec}, on_output, remarks)
     finally:
         kept.remove()
         for folder in (
@@ -245,7 +250,7 @@ def _volume(path: str, lowers: list[str]) -> dict[str, Any]:
     return {"path": path, "read_only": True, "lowers": lowers}
 
 
-async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None]) -> int:
+async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None], remarks: set[str]) -> int:
     """Hands the request to a launcher, passes its output on, and waits until it is gone."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
@@ -258,7 +263,7 @@ async def _launch(request: dict[str, Any], on_output: Callable[[bytes], None]) -
             await process.wait()
         finally:
             await asyncio.shield(_end(spawning, ours, theirs))
-        return _status(ours.recv(_READ_BYTES), process.returncode)
+        return _status(ours.recv(_READ_BYTES), process.returncode, remarks)
 
 
 async def _end(
@@ -281,11 +286,13 @@ async def _wait_or_kill(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _status(answer: bytes, returncode: int | None) -> int:
+def _status(answer: bytes, returncode: int | None, remarks: set[str]) -> int:
     if not answer:
         raise ContainerStartError(f"the container's launcher ended with status {returncode} and said nothing")
     message = json.loads(answer)
     if "error" in message:
         raise ContainerStartError(f"the container could not be put together: {message['error']}")
+    if message.get("emulated"):
+        remarks.add(_EMULATED)
     code = os.waitstatus_to_exitcode(message["ended"])
     return code if code >= 0 else 128 - code

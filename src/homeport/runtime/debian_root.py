@@ -99,6 +99,7 @@ END
 cd "$FOLDER/archives"
 sed "s/^'[^']*' \([^ ]*\) .*/\1/" ../all.txt | xargs dpkg --force-depends --install
 echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections
+echo 'APT::Sandbox::User "root";' > /etc/apt/apt.conf.d/98homeport
 """
 _FINISH: Final = r"""
 set -e

@@ -71,10 +71,12 @@ def find_gpus() -> tuple[int, ...]:
     return tuple(sorted(int(name[1]) for name in names if name))
 
 
-async def run_step(spec: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+async def run_step(
+    spec: CommandSpec, on_output: Callable[[bytes], None], remarks: set[str] | None = None
+) -> int:
     """run_command, with what cures the machine in its error."""
     try:
-        return await run_command(spec, on_output)
+        return await run_command(spec, on_output, remarks)
     except ContainerStartError as error:
         raise ContainerStartError(f"{error}. {cure(str(error))}".rstrip()) from None
 

@@ -109,6 +109,7 @@ class ImageBuilder:
     async def _make(self, step: Step, log: Output, apt: AptCache | None) -> Path:
         async def fill(tree: Path) -> dict[str, Any]:
             output = StepOutput(log)
+            remarks: set[str] = set()
             async with lent(apt, tree.parent / "apt") as packages:
                 binds = (*step.binds, *packages)
                 spec = CommandSpec(
@@ -123,12 +124,12 @@ class ImageBuilder:
                     texts=step.mounts.texts,
                     memory_folders=step.mounts.memory_folders,
                 )
-                status = await run_step(spec, output.add)
+                status = await run_step(spec, output.add, remarks)
             output.end()
             if status != 0:
                 raise StepFailedError(status, output.last_lines)
             forget_machine(tree, [*(bind.target for bind in binds), *step.mounts.targets])
-            return {"kind": "step"}
+            return {"kind": "step", "remarks": sorted(remarks)}
 
         return await self._store.make(step.key, fill)
 

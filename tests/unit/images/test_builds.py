@@ -522,6 +522,20 @@ def test_where_only_this_machines_userland_may_be_a_base(
     workshop.run(use, base="host")
 
 
+def test_that_owners_were_emulated_is_noted_once(workshop: Workshop) -> None:
+    """Also of a layer that was made for another image."""
+
+    async def use(shop: Shop) -> None:
+        steps = ("RUN touch /given; chown 7:7 /given", "RUN chown 8 /given")
+        for image in (await shop.derive(*steps), await shop.derive(*steps, "ENV A=1")):
+            notes = [note for note in shop.images.notes(image.image_id) if "chown" in note]
+            assert notes == ["chown to other users was emulated: all files are the image's root's"]
+        untouched = await shop.derive("RUN touch /mine; chown root:root /mine")
+        assert not any("chown" in note for note in shop.images.notes(untouched.image_id))
+
+    workshop.run(use)
+
+
 def test_an_unknown_image(workshop: Workshop) -> None:
     async def use(shop: Shop) -> None:
         with pytest.raises(NotFoundError, match="im-none"):

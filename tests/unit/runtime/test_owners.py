@@ -43,15 +43,23 @@ print(sorted(os.listdir(".")))
 """
 
 
-def run(place: Place, source: str) -> tuple[int, str]:
+def run(place: Place, source: str, remarks: set[str] | None = None) -> tuple[int, str]:
     argv = (place.image.python, "-c", source)
     spec = CommandSpec(argv, place.image.layers, place.home.layers / "new", ENV, "/root", host_usr=True)
     output: list[bytes] = []
-    return asyncio.run(run_command(spec, output.append)), b"".join(output).decode()
+    return asyncio.run(run_command(spec, output.append, remarks)), b"".join(output).decode()
 
 
 def test_a_build_step_gives_files_away(place: Place) -> None:
     assert run(place, GIVE_AWAY) == (0, "0 0\nFileNotFoundError\nPermissionError\n")
+
+
+def test_a_build_step_in_which_files_were_given_away_is_known(place: Place) -> None:
+    remarks: set[str] = set()
+    run(place, "import os; open('f', 'w').close(); os.chown('f', 0, 0); os.chown('f', -1, -1)", remarks)
+    assert remarks == set()
+    run(place, "import os; open('f', 'w').close(); [os.chown('f', 7, 7) for _ in range(1000)]", remarks)
+    assert remarks == {"chown to other users was emulated: all files are the image's root's"}
 
 
 def test_a_build_step_becomes_another_user_and_makes_devices(place: Place) -> None:

@@ -21,6 +21,7 @@ class Started:
         self.is_ready = False  # the user's process is about to run
         self.error = ""  # why the container could not be put together
         self.user_status: int | None = None  # wait status of the user's process, once it ended
+        self.emulated = False  # whether owners.py answered a chown
         self.ends: dict[str, int] = {}  # of the user's process: its input's or terminal's, where it has one
         self.on_spawned_end: Callable[[int, int], None] = lambda pid, status: None
 
@@ -54,6 +55,7 @@ class Started:
         elif "busy" not in message:
             self.error = message.get("error", self.error)
             self.user_status = message.get("ended", self.user_status)
+            self.emulated = message.get("emulated", self.emulated)
         return message
 
     def wait_or_kill(self, engine: socket.socket) -> int:

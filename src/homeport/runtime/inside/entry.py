@@ -11,6 +11,7 @@ import fcntl
 import os
 import resource
 import signal
+import socket
 import sys
 import termios
 import time
@@ -19,6 +20,7 @@ from typing import Any
 from . import host, kernel, owners
 
 ENTRYPOINT = "modal._container_entrypoint"
+LISTENER = b"\0"  # what comes with the descriptor of a filter's questions
 
 
 def describe(error: BaseException) -> str:
@@ -81,7 +83,7 @@ def _leave_session(has_terminal: bool, terminal: int) -> None:
 
 def _settle(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) -> None:
     if "proot" not in spec:
-        _emulate_owners(spec)
+        _emulate_owners(spec, kept)
     for target, number in enumerate(stdio):
         os.dup2(number, target)
     close_all_but({kept})
@@ -95,11 +97,16 @@ def _settle(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) -> Non
     time.tzset()
 
 
-def _emulate_owners(spec: dict[str, Any]) -> None:
+def _emulate_owners(spec: dict[str, Any], parent: int) -> None:
+    """In a build step `parent` is a socket to PID 1, which answers what the filter asks."""
     try:
-        owners.emulate(is_build_step=spec["kind"] == "build step")
+        listener = owners.emulate(is_build_step=spec["kind"] == "build step")
     except OSError:
-        pass  # a kernel without system call filters: chown to another user then fails, as ever
+        return  # a kernel without system call filters: chown to another user then fails, as ever
+    if listener >= 0:
+        with socket.socket(fileno=os.dup(parent)) as channel:
+            socket.send_fds(channel, [LISTENER], [listener])
+        os.close(listener)
 
 
 def reset_signals() -> None:

@@ -52,6 +52,7 @@ _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}.get(platform.machi
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _SYS_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277}.get(platform.machine(), 317)
 _SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
 # numbers above 424 are the same on every architecture
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
@@ -240,12 +241,14 @@ def leave_session_keyring() -> None:
     _call("keyctl", _SYS_KEYCTL, ctypes.c_ulong(_KEYCTL_JOIN_SESSION_KEYRING), None)
 
 
-def set_system_call_filter(program: ctypes.Structure) -> None:
-    """Installs a seccomp filter (a struct sock_fprog) for this process and its children."""
-    _call(
+def set_system_call_filter(program: ctypes.Structure, *, has_listener: bool = False) -> int:
+    """Installs a seccomp filter (a struct sock_fprog) for this process and its children. Returns a descriptor
+    on which the filter's questions arrive, with `has_listener`."""
+    flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER if has_listener else 0
+    return _call(
         "seccomp",
         _SYS_SECCOMP,
         ctypes.c_uint(_SECCOMP_SET_MODE_FILTER),
-        ctypes.c_uint(0),
+        ctypes.c_uint(flags),
         ctypes.byref(program),
     )

@@ -56,7 +56,8 @@ def _run_command(spec: dict[str, Any], paths: host.HostPaths, channel: socket.so
         return
     os.dup2(os.open("/dev/null", os.O_WRONLY), 1)  # the end of the output is the end of the container's
     status = started.wait_or_kill(channel)
-    messages.send(channel, {"error": started.error} if started.error else {"ended": status})
+    ended = {"ended": status, "emulated": started.emulated}
+    messages.send(channel, {"error": started.error} if started.error else ended)
 
 
 def _start_container(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:

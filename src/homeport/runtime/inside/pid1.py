@@ -13,7 +13,7 @@ import signal
 import socket
 from typing import Any
 
-from . import entry, kernel, messages, root, spawn, stdio
+from . import entry, kernel, messages, owners, root, spawn, stdio
 from .host import HostPaths
 
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -41,7 +41,7 @@ def main(
 
 def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int]) -> None:
     """Starts the user's process and stays with it. Returns only in the user's process; raises OSError."""
-    user, wakeups, ends = _start_user(spec, output)
+    user, wakeups, ends, listener = _start_user(spec, output)
     if user == 0:
         return
     try:
@@ -50,7 +50,7 @@ def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int])
         entry.point_output_nowhere()
         messages.send(channel, {"started": True, "ends": list(ends)}, list(ends.values()))
         stdio.close_all(tuple(ends.values()))
-        Init(spec, user, wakeups, channel).serve()
+        Init(spec, user, wakeups, channel).serve(listener)
     finally:  # not reached: without PID 1 there is no container
         os._exit(1)
 
@@ -61,29 +61,42 @@ def _join_groups(spec: dict[str, Any]) -> None:
         os.write(number, b"0")
 
 
-def _start_user(spec: dict[str, Any], output: tuple[int, int]) -> tuple[int, socket.socket, dict[str, int]]:
+def _start_user(
+    spec: dict[str, Any], output: tuple[int, int]
+) -> tuple[int, socket.socket, dict[str, int], int]:
     """Forks the user's process, and returns its id (0 in it) when it is ready to run the user's code, with
-    our ends of its input or terminal."""
+    our ends of its input or terminal, and the descriptor of what owners.py asks, or -1."""
     wakeups = _watch_signals()
     theirs, ends = _user_stdio(spec, output)
-    reader, writer = os.pipe()
+    ours, its = socket.socketpair()
     user = os.fork()
     if user == 0:
         try:
-            entry.become_user(spec, theirs, writer)
+            entry.become_user(spec, theirs, its.fileno())
         except BaseException as error:
-            os.write(writer, entry.describe(error).encode())
+            its.send(entry.describe(error).encode())
             os._exit(1)
-        os.close(writer)
-        return 0, wakeups, {}
+        its.close()
+        ours.detach()  # closed with all others
+        return 0, wakeups, {}, -1
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     stdio.close_all(tuple(set(theirs) - set(output)))
-    os.close(writer)
-    problem = os.read(reader, 4096)
-    os.close(reader)
+    its.close()
+    with ours:
+        listener, problem = _hear_user(ours)
     if problem:
         raise OSError(0, problem.decode(errors="replace"))
-    return user, wakeups, ends
+    return user, wakeups, ends, listener
+
+
+def _hear_user(channel: socket.socket) -> tuple[int, bytes]:
+    """The filter's descriptor that the user's process sends before it runs the user's code, or -1, and what
+    went wrong."""
+    said, fds, _, _ = socket.recv_fds(channel, 4096, 1)
+    problem = said.lstrip(entry.LISTENER)
+    while data := channel.recv(4096):
+        problem += data
+    return (fds[0] if fds else -1), problem
 
 
 def _user_stdio(spec: dict[str, Any], output: tuple[int, int]) -> tuple[tuple[int, int, int], dict[str, int]]:
@@ -122,10 +135,17 @@ class Init:
         if "proot" not in spec:
             self.namespace = os.open("/proc/{}/ns/user".format(user), os.O_RDONLY | os.O_CLOEXEC)
         self.spawned: set[int] = set()
+        self.emulated = False  # a chown that the kernel would have refused
 
-    def serve(self) -> None:
+    def serve(self, listener: int = -1) -> None:
+        """`listener`: where owners.py asks."""
+        watched: list[Any] = [self.wakeups, self.channel]
+        if listener >= 0:
+            watched.append(listener)
         while True:
-            ready, _, _ = select.select([self.wakeups, self.channel], [], [])
+            ready, _, _ = select.select(watched, [], [])
+            if listener in ready:
+                self.emulated |= owners.answer(listener)
             if self.wakeups in ready:
                 for number in self.wakeups.recv(4096):
                     if number == signal.SIGCHLD:
@@ -145,7 +165,7 @@ class Init:
             if pid == 0:
                 return
             if pid == self.user:
-                messages.send(self.channel, {"ended": status})
+                messages.send(self.channel, {"ended": status, "emulated": self.emulated})
                 os._exit(0)
             if pid in self.spawned:
                 self.spawned.remove(pid)
