@@ -145,6 +145,7 @@ class ReleaseNotServedError(FailedPreconditionError):
 def ready_root(store: LayerStore, release: Release) -> DebianRoot | None:
     """The root file system, if it is there."""
     tree = store.path(_key(release))
+    store.touch(tree.name)
     return _described(store, tree, release) if tree.is_dir() else None
 
 

@@ -142,13 +142,13 @@ class LayerStore:
                 raise
 
     def step_sizes(self) -> dict[str, int]:
-        """Bytes on disk of each layer that a step made or a registry gave, by its name. For a thread."""
+        """Bytes on disk of each layer that images may give up, by its name. For a thread."""
         sizes = {}
         for folder in self._root.iterdir():
             if folder.suffix or folder.name.startswith("tmp-"):
                 continue
             facts = self.facts(folder)
-            if facts.get("kind") in ("step", "registry"):
+            if facts.get("kind") in ("step", "registry", "debian root"):
                 sizes[folder.name] = int(facts.get("size_bytes") or tree_bytes(folder))
         return sizes
 

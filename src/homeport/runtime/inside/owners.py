@@ -60,7 +60,7 @@ def emulate(is_build_step: bool) -> int:
             return kernel.set_system_call_filter(_filter(machine, is_build_step, _ASK), has_listener=True)
         except OSError:
             pass  # one listener is the most that there may be, and somebody else has it
-    kernel.set_system_call_filter(_filter(machine, is_build_step, _DONE))
+    kernel.set_system_call_filter(_filter(machine, is_build_step, _DONE) if is_build_step else _OF_CONTAINERS)
     return -1
 
 
@@ -138,3 +138,7 @@ def _unless_device(place: int) -> list[bytes]:
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, if_true, if_false, value)
+
+
+# made once in a warm parent, not in each of its forks
+_OF_CONTAINERS = _filter(platform.machine(), False, _DONE)
