@@ -16,7 +16,7 @@ from benchmarks.support.processes import User
 
 # The order matters: what needs a fresh machine first, what fills caches last.
 _CALLS = ("hello", "start", "at_once", "remote", "method", "map", "queue")
-NAMES = ("up", "idle", *_CALLS, "shell", "logs", "volume", "torch_start", "root_file_system")
+NAMES = ("up", "idle", *_CALLS, "shell", "logs", "rebuild", "volume", "torch_start", "root_file_system")
 
 
 def main() -> int:

@@ -42,16 +42,34 @@ async def find_python(
     return (f"{_BASE_FOLDER}/python{series}", series) if series else ("", "")
 
 
-async def image_metadata(ask: Ask, layers: tuple[Path, ...], python: str) -> api_pb2.ImageMetadata:
-    """What the client is told of the image."""
+async def image_metadata(
+    ask: Ask, layers: tuple[Path, ...], python: str, known: dict[tuple[str, ...], str]
+) -> api_pb2.ImageMetadata:
+    """What the client is told of the image. `known` keeps what interpreters said, since to ask one takes as
+    long as a small step."""
     if not python:
         return api_pb2.ImageMetadata()
-    version, _, libc = (await ask((python, "-c", _PRINT_VERSIONS))).partition("\n")
+    who = _who_answers(layers, python)
+    if who not in known:
+        known[who] = await ask((python, "-c", _PRINT_VERSIONS))
+    version, _, libc = known[who].partition("\n")
     return api_pb2.ImageMetadata(
         python_version_info=version,
         python_packages=_packages(layers, python),
         libc_version_info=libc.strip(),
     )
+
+
+def _who_answers(layers: tuple[Path, ...], python: str) -> tuple[str, ...]:
+    """The interpreter's path and the layers that hold it, what it may be a link to, or the C library."""
+    names = {python, f"/usr/bin/{Path(python).name}", str(Path(python).parent.parent / "pyvenv.cfg")}
+    holders = [
+        layer.name
+        for layer in layers
+        if any(os.path.lexists(f"{layer}{name}") for name in names)
+        or any(True for _ in layer.glob("usr/lib/*/libc.so.6"))
+    ]
+    return (python, *holders, layers[-1].name)
 
 
 def describe_image(row: sqlite3.Row, db: Database, store: LayerStore) -> dict[str, object]:

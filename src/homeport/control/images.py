@@ -137,6 +137,7 @@ class Images:
         self.cache = ImageCache(home, db, self._store, self._forget)
         self._records: dict[str, dict[str, object]] = {}
         self._bundles: dict[tuple[str, str], tuple[Path, ...]] = {}
+        self._interpreters: dict[tuple[str, ...], str] = {}
         self._room: set[asyncio.Task[None]] = set()
         self._base = Path()
         self._base_until = 0.0
@@ -385,7 +386,7 @@ class Images:
         if result.from_base is not None:
             facts = api_pb2.ImageMetadata.FromString(result.from_base)
         else:
-            facts = await image_metadata(ask, layers, python)
+            facts = await image_metadata(ask, layers, python, self._interpreters)
         if note := self._torch.note(facts.python_packages):
             result = result.noting(note)
         facts.image_builder_version = definition.builder_version
