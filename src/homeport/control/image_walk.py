@@ -31,7 +31,7 @@ from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, Use
 from homeport.plan.layer_key import layer_key
 from homeport.plan.recipe import ROOT, advance, copy_key, run_key, unused_build_args
 from homeport.plan.stages import Stage, StagePlan, plan_stages
-from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, is_client_prelude
+from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, closed_usr, is_client_prelude
 from homeport.runtime.commands import remove_tree
 from homeport.runtime.context import Context
 from homeport.runtime.file_steps import FileSteps, Ground, Source
@@ -332,7 +332,8 @@ class Walk:
         try:
             layer = await make(result_key)
         except StepFailedError as error:
-            raise BuildFailedError(self._failure(step, error), error.status) from None
+            said = self._failure(step, error) + (closed_usr(error.last_lines) if result.host_usr else "")
+            raise BuildFailedError(said, error.status) from None
         self._say(f"({time.monotonic() - started:.1f} s)\n")
         if not self._definition.ignore_cache:
             self._db.run(

@@ -7,6 +7,7 @@ a step is apt's is read by apt_commands.py. The client begins every debian_slim 
 this kind, which are known as a whole.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,22 @@ _PRELUDE = (
     "RUN echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections",
     'CMD ["sleep", "172800"]',
 )
+
+
+_CLOSED = re.compile(
+    r"/(usr/(?!local/)|s?bin/|lib\w*/)\S.*"
+    r"(Permission denied|Operation not permitted|Read-only file system|Value too large for defined data type)"
+)
+
+
+def closed_usr(last_lines: Sequence[str]) -> str:
+    """What to say of a step that failed as those do which change files of this machine; else nothing."""
+    if not any(_CLOSED.search(line) for line in last_lines):
+        return ""
+    return (
+        "\nThe image lies over this machine's own /usr, whose files a step cannot change. To give images a "
+        "root file system of their own: homeport down; homeport up --base debian"
+    )
 
 
 def is_client_prelude(instructions: Sequence[Instruction]) -> bool:

@@ -6,7 +6,12 @@ import pytest
 
 from homeport.model.errors import NotServedError
 from homeport.plan.dockerfile import parse
-from homeport.plan.system_packages import check_system_packages, is_client_prelude, needs_own_root
+from homeport.plan.system_packages import (
+    check_system_packages,
+    closed_usr,
+    is_client_prelude,
+    needs_own_root,
+)
 from homeport.runtime import userland
 
 PRELUDE = [
@@ -70,6 +75,21 @@ def test_what_needs_a_root_file_system_of_its_own(step: str, needs: bool) -> Non
 
 def test_the_clients_prelude_needs_none() -> None:
     assert not needs_own_root(parse(PRELUDE), lambda names: list(names))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_told"),
+    [
+        ("/bin/sh: 1: cannot create /usr/share/perl5/Log.pm: Permission denied", True),
+        ("mv: cannot move '/usr/bin/a' to '/usr/bin/b': Value too large for defined data type", True),
+        ("chmod: changing permissions of '/bin/perl': Operation not permitted", True),
+        ("cat: /root/secret: Permission denied", False),
+        ("cannot import /usr/lib/x.so", False),
+        ("/usr/local/bin/tool: Permission denied", False),
+    ],
+)
+def test_a_step_that_this_machines_files_stopped_is_told_of_another_base(line: str, is_told: bool) -> None:
+    assert ("homeport up --base debian" in closed_usr(["before", line])) is is_told
 
 
 def test_a_step_without_a_shell() -> None:
