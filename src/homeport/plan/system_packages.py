@@ -26,7 +26,7 @@ _PRELUDE = (
 
 
 _CLOSED = re.compile(
-    r"/(usr/(?!local/)|s?bin/|lib\w*/)\S.*"
+    r"(?:^|[^\w/.-])/(usr/(?!local/)|s?bin/|lib\w*/)\S.*"
     r"(Permission denied|Operation not permitted|Read-only file system|Value too large for defined data type)"
 )
 
