@@ -22,6 +22,7 @@ from homeport.api.dicts import DictServicer
 from homeport.api.environments import EnvironmentServicer
 from homeport.api.functions import FunctionServicer
 from homeport.api.gateway import Gateway, Router
+from homeport.api.image_names import ImageNameServicer
 from homeport.api.images import ImageServicer
 from homeport.api.logs import LogServicer
 from homeport.api.mounts import MountServicer
@@ -50,6 +51,7 @@ from homeport.control.expiry import Expiry
 from homeport.control.functions import Functions
 from homeport.control.image_cache import Removal
 from homeport.control.image_definition import FunctionRunner
+from homeport.control.image_names import ImageNames
 from homeport.control.image_recipes import as_base
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
@@ -282,7 +284,8 @@ def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple
     torch = TorchBuilds(home, has_gpu=bool(this_machine().gpus))
     images = Images(home, db, mounts, secrets, as_base(settings.base), torch)
     images.cache.limit_bytes = image_cache_limit(home, settings)
-    return images, [ImageServicer(images)]
+    names = ImageNames(db, Environments(db), images)
+    return images, [ImageServicer(images), ImageNameServicer(names, images)]
 
 
 def _stored(

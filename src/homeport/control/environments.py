@@ -77,7 +77,15 @@ class Environments:
                 f"Environment '{name}' cannot be renamed while its apps run; stop {', '.join(running)} first."
             )
         with self._database.transaction():
-            for table in ("environments", "apps", "volumes", "secrets", "mounts", "stored_objects"):
+            for table in (
+                "environments",
+                "apps",
+                "volumes",
+                "secrets",
+                "mounts",
+                "stored_objects",
+                "image_names",
+            ):
                 self._database.run(f"rename_environment_of_{table}", name=name, new_name=new_name)
         return self.get(new_name)
 

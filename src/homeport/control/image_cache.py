@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from modal_proto import api_pb2
 
+from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.eviction import Cached, evict, freed
 from homeport.runtime.identity import remove_tree
@@ -62,6 +63,17 @@ class ImageCache:
         given_up = [entry for entry in entries if not entry.is_held and entry.used_at < before]
         return await self._remove(entries, given_up, sizes, dry_run=dry_run)
 
+    async def delete(self, image_id: str, named: frozenset[str]) -> None:
+        """Removes one image. Raises FailedPreconditionError where something uses it."""
+        sizes = await asyncio.to_thread(self._store.step_sizes)
+        entries = self._entries(named, sizes)
+        entry = next(entry for entry in entries if entry.image_id == image_id)
+        if entry.is_held:
+            raise FailedPreconditionError(
+                f"Image {image_id} is in use: a container, an app that runs or is deployed, or a name has it."
+            )
+        await self._remove(entries, [entry], sizes)
+
     async def enforce(self, named: frozenset[str]) -> Removal:
         """Gives up what was used the longest ago, until the steps' layers take the limit at most."""
         if self.limit_bytes is None:
@@ -83,6 +95,7 @@ class ImageCache:
         live = {row["app_id"] for row in apps if row["state"] != api_pb2.APP_STATE_DEPLOYED}
         deployed = {row["app_id"] for row in apps} - live
         lately = time.time() - _DEPLOYING_S
+        named = named | {row["image_id"] for row in self._db.all("published_images")}
         entries: list[Cached] = []
         owned: set[str] = set()
         for row in self._db.all("images_by_use"):

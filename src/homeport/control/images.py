@@ -286,6 +286,11 @@ class Images:
         """As `sweep`, asked for by the user."""
         return await self.cache.remove_unused(before, self.named(before), dry_run=dry_run)
 
+    async def delete(self, image_id: str) -> None:
+        """Raises NotFoundError, or FailedPreconditionError where something uses it."""
+        self.get(image_id)
+        await self.cache.delete(image_id, self.named(time.time()))
+
     def _make_room(self) -> None:
         """After a build: the cache may be over its limit."""
 

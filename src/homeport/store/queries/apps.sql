@@ -12,7 +12,8 @@ VALUES (:name, :environment_id, :created_at) ON CONFLICT (name) DO NOTHING;
 -- name: set_environment_builder
 UPDATE environments SET image_builder_version = :image_builder_version WHERE name = :name;
 
--- What keeps an environment from being deleted: running apps, and what has a name: volumes, secrets, Dicts, Queues.
+-- What keeps an environment from being deleted: running apps, and what has a name: volumes, secrets, Dicts, Queues,
+-- images.
 -- name: environment_contents
 SELECT 'app' AS kind, app_id AS name FROM apps WHERE environment = :environment AND stopped_at IS NULL
 UNION ALL
@@ -20,7 +21,9 @@ SELECT 'volume', name FROM volumes WHERE environment = :environment AND name IS 
 UNION ALL
 SELECT 'secret', name FROM secrets WHERE environment = :environment AND name IS NOT NULL
 UNION ALL
-SELECT kind, name FROM stored_objects WHERE environment = :environment AND name IS NOT NULL;
+SELECT kind, name FROM stored_objects WHERE environment = :environment AND name IS NOT NULL
+UNION ALL
+SELECT DISTINCT 'image', name FROM image_names WHERE environment = :environment;
 
 -- name: remove_environment
 DELETE FROM environments WHERE name = :name;
@@ -31,6 +34,9 @@ UPDATE environments SET name = :new_name WHERE name = :name;
 
 -- name: rename_environment_of_apps
 UPDATE apps SET environment = :new_name WHERE environment = :name;
+
+-- name: rename_environment_of_image_names
+UPDATE image_names SET environment = :new_name WHERE environment = :name;
 
 -- name: rename_environment_of_volumes
 UPDATE volumes SET environment = :new_name WHERE environment = :name;
