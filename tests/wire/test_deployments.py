@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support.waiting import wait_until
 
 SHOP = """
@@ -35,6 +37,7 @@ ASK = """
     """
 
 
+@pytest.mark.usefixtures("once")
 def test_a_version_is_rolled_back_rolled_over_and_kept_by_a_deployment_that_fails(modal, python, write):
     name = "wire-versions"
     write("ask.py", ASK)

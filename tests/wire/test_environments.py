@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.usefixtures("once_as_root")
 def test_an_environment_has_apps_and_objects_of_its_own(modal, homeport, python, write):
     write(
         "app.py",

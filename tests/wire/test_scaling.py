@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.usefixtures("once_as_root")
 def test_settings_of_the_autoscaler_are_shown_overridden_and_put_back_by_a_deployment(modal, python, write):
     write(
         "app.py",
@@ -14,7 +17,7 @@ def test_settings_of_the_autoscaler_are_shown_overridden_and_put_back_by_a_deplo
         app = modal.App("wire-autoscaler")
 
 
-        @app.function(max_containers=3, scaledown_window=3)
+        @app.function(max_containers=3, scaledown_window=2)
         def work():
             return 1
 
@@ -59,7 +62,7 @@ def test_settings_of_the_autoscaler_are_shown_overridden_and_put_back_by_a_deplo
     modal("deploy", "app.py")
     said = dict(line.split(" ", 1) if " " in line else (line, "") for line in python("tune.py").lines)
     assert "min_containers=0, max_containers=3" in said["first"].replace("None", "0")
-    assert "min_containers=2, max_containers=3, scaledown_window=3, buffer_containers=1" in said["after"]
+    assert "min_containers=2, max_containers=3, scaledown_window=2, buffer_containers=1" in said["after"]
     assert "min_containers=2 of work is greater than its max_containers=1" in said["refused"]
     assert "max_containers=None" in said["back"]
     assert "min_containers=1, max_containers=2" in said["old"]
@@ -120,6 +123,7 @@ def test_a_container_for_each_input_and_inputs_that_nobody_waits_for(modal, writ
     modal("queue", "delete", "wire-single-use", "--yes")
 
 
+@pytest.mark.usefixtures("once")
 def test_a_gpu_that_there_is_not_is_named_with_those_that_there_are(modal, write):
     text = """
         import modal
