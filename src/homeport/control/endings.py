@@ -23,10 +23,15 @@ def start_sentence(task: Task, end: ContainerExit) -> str:
     """A container died, or could not be made, before it was ready."""
     if end.reason and not end.out_of_memory and end.signal is None:
         return f"Container {task.task_id} of {task.definition.tag} could not start: {end.reason}"
-    return (
+    sentence = (
         f"Container {task.task_id} of {task.definition.tag} {_how(task, end)} before it was ready; "
         f"`modal container logs {task.task_id}` shows what it printed."
     )
+    if end.exit_code == 0 and end.signal is None:
+        sentence += (
+            ' If its image has an ENTRYPOINT, that has to end in `exec "$@"`, or .entrypoint([]) undoes it.'
+        )
+    return sentence
 
 
 def gpu_sentence(task: Task, result: api_pb2.GenericResult) -> str:

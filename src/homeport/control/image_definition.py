@@ -32,6 +32,8 @@ class ContextMounts(Protocol):
 
     def checksum(self, mount_id: str) -> str: ...
 
+    def standalone_python(self, mount_id: str) -> str: ...
+
 
 @dataclass(frozen=True)
 class BuildFunction:

@@ -163,6 +163,12 @@ class Recipes:
     @contextmanager
     def _context(self, definition: ImageDefinition) -> Iterator[Context]:
         tree, checksum = None, ""
+        python = (
+            self._mounts.standalone_python(definition.context_mount_id) if definition.context_mount_id else ""
+        )
+        if python:
+            yield Context(python=python)
+            return
         if definition.context_mount_id:
             tree = self._mounts.tree(definition.context_mount_id)
             checksum = self._mounts.checksum(definition.context_mount_id)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from homeport.control.added_python import AddedPython
 from homeport.control.image_bases import Bases
 from homeport.control.image_copies import Copies, Origin, copying
 from homeport.control.image_definition import (
@@ -34,7 +35,7 @@ from homeport.plan.stages import Stage, StagePlan, plan_stages
 from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, closed_usr, is_client_prelude
 from homeport.runtime.commands import remove_tree
 from homeport.runtime.context import Context
-from homeport.runtime.file_steps import FileSteps, Ground, Source
+from homeport.runtime.file_steps import Copying, FileSteps, Ground, Source
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import read_package_sources
@@ -248,6 +249,8 @@ class Walk:
         return replace(result, state=replace(result.state, key=key))
 
     async def _copy(self, result: Result, step: Copy, stage: Stage) -> Result:
+        if self._context.python and step.image is None:
+            return await self._add_python(result, step)
         origin = None if step.image is None else self._origin(step.image, stage)
         content = await self._copies.content(result.state, step, origin)
 
@@ -264,6 +267,29 @@ class Walk:
         if step.owner not in (None, *ROOT):
             return self._note(result, f"--chown={step.owner} is emulated: the files are the image's root's")
         return result
+
+    async def _add_python(self, result: Result, step: Copy) -> Result:
+        """The client's `COPY /python/. /usr/local`: a Python of this machine that needs nothing of it."""
+        added = AddedPython(self._home, self._store, self._builder, self._context.python)
+        added.check(step, self._paths(result))
+
+        async def make(key: str) -> Path:
+            python = await added.python(
+                self._paths(result), result.state.plain_env, result.host_usr, self._say
+            )
+            source = Source(python.tree / "usr/local", ("/",), "the added Python")
+            return await self._files.copy(
+                key,
+                self._ground(result),
+                [source],
+                Copying("/usr/local/", excludes=added.left_out),
+                self._write,
+            )
+
+        key = copy_key(result.state, step, f"python {added.series}")
+        result = await self._step(result, step, key, make)
+        # which Python the image has is to be asked now: this one, or another that PATH finds first
+        return self._note(replace(result, python_series=""), await added.note())
 
     def _origin(self, name: str, stage: Stage) -> Origin:
         """The image that a COPY --from takes from. uv's is PyPI's same program here."""

@@ -135,9 +135,17 @@ class Mounts:
         if mount.name.startswith(CLIENT_MOUNT_PREFIX):
             return None
         raise NotServedError(
-            f"The files of Modal's global mount {mount.name} (a Python of add_python=…) are not on this "
-            "machine; use Image.debian_slim(python_version=…)."
+            f"The files of Modal's global mount {mount.name} (a Python of add_python=…) are in no container: "
+            "they are for images."
         )
+
+    def standalone_python(self, mount_id: str) -> str:
+        """The release and version of the Python that a global mount holds (add_python), such as
+        20230826.3.11.5; else empty."""
+        name = self.get(mount_id).name
+        if not name.startswith(PYTHON_MOUNT_PREFIX):
+            return ""
+        return name.removeprefix(PYTHON_MOUNT_PREFIX).rpartition("-")[0]
 
     def checksum(self, mount_id: str) -> str:
         """A hash of the mount's files, their places and modes: a part of the keys of image layers."""

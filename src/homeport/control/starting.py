@@ -22,6 +22,7 @@ from homeport.runtime.engine import ContainerSpec, ImageView
 
 _API_SOCKET_INSIDE = "/__modal/run/api.sock"
 _ARGUMENTS_INSIDE = "/__modal/run/arguments.pb"
+_MAIN_INSIDE = "/__modal/homeport/__main__.py"
 _DEFAULT_WORKDIR = "/root"
 _SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
@@ -126,7 +127,11 @@ class Starter:
         )
         if definition.sandbox is not None:
             return of_sandbox(spec, definition.sandbox)
-        return replace(spec, container_arguments=self._arguments(definition, task_id).SerializeToString())
+        return replace(
+            spec,
+            container_arguments=self._arguments(definition, task_id).SerializeToString(),
+            command=_by_entrypoint(ground.image),
+        )
 
     def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:
         app = self._functions.app(definition.app_id)
@@ -186,6 +191,12 @@ class Starter:
             "MODAL_CONTAINER_ARGUMENTS_PATH": _ARGUMENTS_INSIDE,
             "MODAL_IS_REMOTE": "1",
         }
+
+
+def _by_entrypoint(image: ImageView) -> tuple[str, ...] | None:
+    """A function's process as arguments of its image's ENTRYPOINT, which has to exec them, as on Modal; None
+    without one."""
+    return (*image.entrypoint, image.python, _MAIN_INSIDE, "entrypoint") if image.entrypoint else None
 
 
 def of_sandbox(spec: ContainerSpec, sandbox: api_pb2.Sandbox) -> ContainerSpec:

@@ -23,6 +23,7 @@ class Context:
     checksum: str = ""
     contents: Mapping[str, bytes] = field(default_factory=dict)
     files: Path | None = None
+    python: str = ""  # in place of files: release and version of what add_python brings
 
     def find(self, sources: tuple[str, ...], verb: str = "COPY") -> list[tuple[Path, bool]]:
         """What the sources name: paths outside the container, and whether each is a folder whose content is

@@ -18,13 +18,19 @@ from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree
 from homeport.runtime.host import run_step
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
-from homeport.runtime.package_sources import PackageSources, is_open, read_package_sources
+from homeport.runtime.package_sources import (
+    PackageSources,
+    certificates_elsewhere,
+    is_open,
+    read_package_sources,
+)
 from homeport.runtime.step_mounts import StepMounts
 from homeport.runtime.step_output import Output, StepFailedError, StepOutput
 from homeport.runtime.uv import run_uv, uv_binary
 
 _MACHINE = "/run/homeport"  # where a step finds what is bound in; /run is no part of an image
 _UV = f"{_MACHINE}/uv"
+_CERTIFICATES = f"{_MACHINE}/certificates"
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,14 @@ class ImageBuilder:
             indexes = sources.env.get("UV_INDEX", "").split()
             words = (*DEFAULT_SHELL, shell_script(installs, command, _UV, places, indexes))
             log("(installed by uv, with this machine's package cache)\n")
-        binds = (*self._caches(), *self._sources(sources))
+        machine, files = (sources.env, {}) if host_usr else certificates_elsewhere(sources.env, _CERTIFICATES)
+        certificates = (Bind(path, place) for path, place in files.items() if is_open(path))
+        binds = (*self._caches(), *self._sources(sources), *certificates)
         # what the image or a Secret says wins over what this machine says
         complete = {
             "HOME": "/root",
             **_cache_variables(),
-            **sources.env,
+            **machine,
             **env,
             **secrets,
             **mounts.variables,

@@ -106,6 +106,18 @@ class PackageSources:
         return ", ".join(parts)
 
 
+def certificates_elsewhere(env: Mapping[str, str], folder: str) -> tuple[dict[str, str], dict[Path, str]]:
+    """The variables for an image that does not have this machine's certificates at their places, and where
+    the files have to be shown to it, below `folder`."""
+    moved = {name: value for name, value in env.items() if name != "SSL_CERT_DIR"}  # of links into /usr
+    places: dict[Path, str] = {}
+    for name in _FILES:
+        path = Path(moved.get(name, ""))
+        if path.is_file():
+            moved[name] = places.setdefault(path, f"{folder}/{len(places)}.crt")
+    return moved, places
+
+
 def read_package_sources(
     environ: Mapping[str, str] | None = None, home: Path | None = None
 ) -> PackageSources:

@@ -22,16 +22,17 @@ from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.model.people import home_folder
 from homeport.runtime.layers import LayerStore
+from homeport.runtime.python_libraries import bring_libraries, with_library_path
 from homeport.runtime.uv import Log, run_tool, run_uv
 
-_REVISION = 1  # part of the key: raise it when what this file makes changes
+_REVISION = 2  # part of the key: raise it when what this file makes changes
 _PROBE = (
     "import json, sys, sysconfig; import ctypes, ssl, sqlite3, zlib, encodings.idna; "
     "print(json.dumps([sys.version.split()[0], sys.base_prefix, sys.implementation.name, "
     "sysconfig.get_config_var('Py_ENABLE_SHARED') or 0, sysconfig.get_config_var('Py_GIL_DISABLED') or 0]))"
 )
 _probed: dict[tuple[Path, int], str] = {}  # by path and time of change: a Python's start takes 20 ms
-_NOT_COPIED = {"test", "tests", "idle_test", "site-packages", "turtledemo"}
+_NOT_COPIED = {"test", "tests", "idle_test", "site-packages", "turtledemo", "EXTERNALLY-MANAGED"}
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,7 @@ async def _fill(home: Home, tree: Path, python: Interpreter) -> None:
         await asyncio.to_thread(_link_system, prefix, python)
     else:
         await asyncio.to_thread(_copy_prefix, prefix, python)
+        await bring_libraries(prefix / f"lib/python{python.series}/lib-dynload", python.prefix)
     _name_executables(prefix / "bin", python.series)
     outside = str(prefix / f"bin/python{python.series}")
     # Docker's Python images before 3.12 hold this setuptools: packages of that time import pkg_resources
@@ -324,11 +326,7 @@ def _with_relative_library_path(binary: bytes, prefix: Path) -> bytes | None:
     relative = b"$ORIGIN/../lib"
     if relative in binary:
         return binary
-    old = str(prefix).encode() + b"/lib"
-    if len(old) < len(relative) or binary.count(b"\0" + old + b"\0") != 1:
-        return None
-    padded = relative + b"\0" * (len(old) - len(relative))
-    return binary.replace(b"\0" + old + b"\0", b"\0" + padded + b"\0")
+    return with_library_path(binary, prefix, relative)
 
 
 def _name_executables(folder: Path, series: str) -> None:

@@ -67,6 +67,8 @@ class Sandbox:
             self._adopt(spec_file.parent.name)
 
     async def warm(self, image: ImageView, overlays: tuple[Path, ...], env: dict[str, str]) -> None:
+        if image.entrypoint:
+            return  # it starts the function's process itself
         key = requests.parent_key(self._home, image, overlays, env)
         request = requests.parent_request(self._home, image, overlays, env)
         with suppress(OSError):

@@ -4,10 +4,12 @@ import asyncio
 import json
 import tarfile
 from collections.abc import Iterator
+from importlib import metadata
 
 import pytest
 
-from homeport.control.images import Image
+from homeport.model.errors import FailedPreconditionError
+from homeport.runtime import pythons
 from homeport.runtime.userland import architecture
 from tests.support.registries import (
     Entry,
@@ -18,9 +20,12 @@ from tests.support.registries import (
     link,
     make_image,
     make_index,
+    need,
     real_registry,
 )
 from tests.unit.images.workshop import PRELUDE, EndedError, Shop, Workshop
+
+CLIENT = metadata.version("modal")
 
 
 @pytest.fixture(scope="module")
@@ -185,13 +190,37 @@ def test_user_and_entrypoint_are_kept(workshop: Workshop, registry: RealRegistry
     workshop.run(use)
 
 
-def test_python_of_an_image(workshop: Workshop, registry: RealRegistry) -> None:
-    """A C library and a shell are enough for the Python that add_python brings; tested with the real mount in
-    the tour."""
+def _other_python(shop: Shop) -> str:
+    """A series of which this machine has a Python besides its own."""
+    for series in ("3.10", "3.11", "3.12", "3.13"):
+        for candidate in pythons._candidates(shop.workshop.home, series):
+            if candidate.is_file() and str(candidate)[:5] != "/usr/":
+                return series
+    pytest.skip("there is no Python on this machine but its own")
+
+
+def test_add_python(workshop: Workshop, registry: RealRegistry) -> None:
+    """A C library and a shell are all that the image has."""
+    need("ldd")
     name = registry.push(make_image(busybox_layer(), c_library_layer()), "test/plain:1")
+    alpine = registry.push(make_image([*busybox_layer(), Entry("lib/ld-musl-x86_64.so.1")]), "test/alpine:1")
 
     async def use(shop: Shop) -> None:
-        image: Image = await shop.build(f"FROM {name}", "RUN ls /lib64 > /out")
-        assert "ld-linux" in await shop.look(image, "cat /out")
+        series = _other_python(shop)
+        shop.workshop.mounts.pythons["mo-python"] = f"20250101.{series}.99"
+        steps = ("COPY /python/. /usr/local", "ENV TERMINFO_DIRS=/etc/terminfo")
+        image = await shop.build(f"FROM {name}", *steps, context_mount_id="mo-python")
+        view = shop.images.view(image.image_id)
+        assert view.python == "/usr/local/bin/python"
+        assert f"Python {series}.99 was asked for" in "\n".join(shop.images.notes(image.image_id))
+        script = "python -c 'import sqlite3, ssl, lzma, sys; print(ssl.OPENSSL_VERSION, sys.prefix)'"
+        script += "; pip --version"
+        assert "OpenSSL" in (answer := await shop.look(image, script))
+        assert "/usr/local" in answer and "pip " in answer
+        with pytest.raises(EndedError, match=r"add_python needs .* GNU C library, .* musl \(Alpine\)"):
+            await shop.build(f"FROM {alpine}", *steps, context_mount_id="mo-python")
+        plain = await shop.build(f"FROM {name}")
+        with pytest.raises(FailedPreconditionError, match=r"no `python` on its PATH, .* add_python="):
+            await shop.images.client_bundle(plain.image_id, CLIENT)
 
     workshop.run(use)

@@ -38,9 +38,13 @@ class Mounts:
     """Mounts of a test: trees by their id."""
 
     trees: dict[str, Path] = field(default_factory=dict)
+    pythons: dict[str, str] = field(default_factory=dict)  # versions of what add_python brings
 
     def tree(self, mount_id: str) -> Path | None:
         return self.trees[mount_id]
+
+    def standalone_python(self, mount_id: str) -> str:
+        return self.pythons.get(mount_id, "")
 
     def checksum(self, mount_id: str) -> str:
         files = sorted(path for path in self.trees[mount_id].rglob("*") if path.is_file())

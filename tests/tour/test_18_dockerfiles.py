@@ -1,0 +1,123 @@
+"""Images that others made: a Dockerfile of several stages, and an image of a registry."""
+
+import sys
+
+import pytest
+
+from tests.support.registries import Entry, busybox_layer, c_library_layer, make_image, need, real_registry
+
+SERIES = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def test_a_dockerfile_of_several_stages(modal, write):
+    write("data/cats.txt", "Tom\n")
+    write("data/secret.txt", "not for the image\n")
+    write(".dockerignore", "**/secret.txt\n")
+    write(
+        "Dockerfile",
+        f"""
+        # syntax=docker/dockerfile:1
+        ARG PYTHON={SERIES}
+        FROM python:${{PYTHON}}-slim AS build
+        ARG GREETING=nobody
+        WORKDIR /src
+        COPY data /src/data
+        RUN --mount=type=cache,target=/cache <<EOF
+        echo "hello $GREETING" > greeting
+        ls data > listing
+        EOF
+
+        FROM python:${{PYTHON}}-slim
+        LABEL of=cats
+        SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+        COPY --from=build /src/greeting /src/listing /app/
+        COPY <<-'EOF' /entry.sh
+        #!/bin/sh
+        export FROM_ENTRYPOINT="started with $#"
+        exec "$@"
+        EOF
+        RUN chmod +x /entry.sh && [[ -x /entry.sh ]]
+        WORKDIR /app
+        USER nobody
+        ENTRYPOINT ["/entry.sh"]
+        """,
+    )
+    write(
+        "app.py",
+        """
+        import modal
+
+        image = modal.Image.from_dockerfile("Dockerfile", build_args={"GREETING": "cats"})
+        app = modal.App("tour-dockerfile", image=image)
+
+
+        @app.function()
+        def look():
+            import os
+            from pathlib import Path
+
+            print("found", Path("greeting").read_text().strip(), Path("listing").read_text().split())
+            print("who", os.getuid(), os.environ["FROM_ENTRYPOINT"], os.getcwd())
+        """,
+    )
+    said = modal("run", "app.py")
+    assert "found hello cats ['cats.txt']" in said.lines
+    assert "who 0 started with 3 /app" in said.lines
+
+    write("Dockerfile", f"FROM python:{SERIES}-slim\nRUN true\n\nRUNN true\n")
+    said = modal("run", "app.py", fails=True)
+    assert "Line 4: 'RUNN' is no Dockerfile instruction" in said.text
+
+
+def test_an_image_of_a_registry(modal, write, tmp_path):
+    """A C library and a shell, and the Python that add_python brings."""
+    need("ldd")
+    tmp_path.chmod(0o755)
+    image = make_image(
+        [*busybox_layer(), Entry("etc/motto", b"who sits, fits\n")],
+        c_library_layer(),
+        config={"Env": ["PATH=/usr/local/bin:/bin", "MOTTO=/etc/motto"], "WorkingDir": "/srv"},
+    )
+    with real_registry(tmp_path) as registry:
+        name = registry.push(image, "cats/base:1")
+        write(
+            "app.py",
+            f"""
+            import modal
+
+            image = (
+                modal.Image.from_registry("{name}", add_python="{SERIES}")
+                .pip_install("six==1.17.0")
+                .run_commands("cat $MOTTO > /made")
+            )
+            app = modal.App("tour-registry", image=image)
+
+
+            @app.function()
+            def look():
+                import os
+                import ssl
+                import sys
+                from pathlib import Path
+
+                import six
+
+                print("made", Path("/made").read_text().strip(), six.__version__, os.getcwd())
+                print("python", sys.prefix, ssl.OPENSSL_VERSION.split()[0], sys.version_info[:2])
+
+
+            @app.function(image=modal.Image.from_registry("{name}"))
+            def without():
+                pass
+            """,
+        )
+        try:
+            said = modal("run", "app.py::look")
+        except AssertionError as error:
+            if "runs in any image, and there is none of" in str(error):
+                pytest.skip("this account has no Python but Debian's, and cannot fetch one")
+            raise
+        assert "made who sits, fits 1.17.0 /srv" in said.lines
+        assert f"python /usr/local OpenSSL {sys.version_info[:2]}" in said.lines
+        said = modal("run", "app.py::without", fails=True)
+        assert "has no `python` on its PATH" in said.text and "add_python=" in said.text
