@@ -41,6 +41,13 @@ def system_python() -> str:
     return os.path.realpath(found)
 
 
+def make_sandbox(home: Home, **parents: Any) -> Sandbox:
+    """The runtime of the isolation that was chosen."""
+    if isolation.chosen() == isolation.PROOT:
+        return ProotSandbox(home)
+    return Sandbox(home, WarmParents(**parents))
+
+
 @dataclass(frozen=True)
 class Place:
     """A home with one image."""
@@ -53,9 +60,7 @@ class Place:
         """Runs the check with an open runtime, then ends everything and forgets every task."""
 
         async def whole() -> None:
-            is_proot = isolation.chosen() == isolation.PROOT
-            sandbox = ProotSandbox(self.home) if is_proot else Sandbox(self.home, WarmParents(**parents))
-            box = Box(self, sandbox)
+            box = Box(self, make_sandbox(self.home, **parents))
             await box.sandbox.open(ContainerEvents(box.grown.append, box.note_exit))
             try:
                 await check(box)

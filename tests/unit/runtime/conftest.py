@@ -42,7 +42,6 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 def _open() -> Iterator[Place]:
     adopt_orphans()
-    leftovers = _left_by_proot()
     others = _processes()  # such as an engine that tests of other folders share
     # proot itself, and so a build step, may write below /tmp
     parent = "/var/tmp" if isolation.chosen() == PROOT else None
@@ -50,11 +49,12 @@ def _open() -> Iterator[Place]:
         tempfile.mkdtemp(prefix="hp-", dir=parent)
     )  # short, and not pytest's, which only root could enter
     try:
-        yield make_place(folder / "home")
+        made = make_place(folder / "home")
+        yield made
         wait_until(lambda: _processes() <= others, timeout_s=10, what="everything that was started has ended")
         assert str(folder) not in Path("/proc/self/mountinfo").read_text()
         assert [path.name for path in (folder / "home/t").iterdir()] == []
-        wait_until(lambda: _left_by_proot() <= leftovers, timeout_s=10, what="what proot made is gone")
+        wait_until(lambda: not _left_by_proot(made), timeout_s=10, what="what proot made is gone")
     finally:
         remove_tree(folder)
 
@@ -64,5 +64,12 @@ def _processes() -> set[int]:
     return {process.pid for process in descendants(os.getpid())}
 
 
-def _left_by_proot() -> set[Path]:
-    return {*Path("/dev/shm").glob("homeport-*"), *Path("/tmp").glob("proot*-*-*")}
+def _left_by_proot(place: Place) -> list[Path]:
+    """Of its containers' shared memory, and of instances of proot that have ended."""
+    shared = [Path(f"/dev/shm/homeport-{log.stem}") for log in place.home.logs.glob("ta-*.log")]
+    own = [
+        path
+        for path in Path("/tmp").glob("proot*-*-*")
+        if not Path("/proc", path.name.split("-")[1]).exists()
+    ]
+    return [path for path in (*shared, *own) if path.exists()]

@@ -15,6 +15,7 @@ import pytest
 from homeport.control import execs as control_execs
 from homeport.control.execs import Execs
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
+from homeport.runtime import isolation
 from homeport.runtime.engine import ExecEnd, ExecSpec, Terminal
 from homeport.runtime.exec_files import ExecOutput, read_end
 from tests.unit.runtime.box import Box, Place
@@ -235,13 +236,14 @@ def test_a_client_that_is_gone_hangs_up(place: Place) -> None:
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
+from homeport.runtime import isolation
 from homeport.runtime.engine import ContainerEvents, ExecSpec
-from homeport.runtime.sandbox import Sandbox
-from tests.unit.runtime.box import Box, existing_place
+from tests.unit.runtime.box import Box, existing_place, make_sandbox
 
 async def main():
+    isolation.choose(sys.argv[3])
     box = Box(existing_place(Path(sys.argv[1])), None)
-    box.sandbox = Sandbox(box.place.home)
+    box.sandbox = make_sandbox(box.place.home)
     await box.sandbox.open(ContainerEvents())
     task_id = await box.start(sys.argv[2])
     await box.sandbox.exec(task_id, ExecSpec("e-1", ("sh", "-c", "echo so far; read line; echo got $line")))
@@ -255,7 +257,7 @@ asyncio.run(main())
 
 def test_it_goes_on_without_its_engine(place: Place) -> None:
     engine = subprocess.Popen(
-        [sys.executable, "-c", ENGINE, str(place.home.root), SLEEP],
+        [sys.executable, "-c", ENGINE, str(place.home.root), SLEEP, isolation.chosen()],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,

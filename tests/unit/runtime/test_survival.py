@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from homeport.runtime import requests
+from homeport.runtime import isolation, requests
 from homeport.runtime.engine import ContainerEvents
-from homeport.runtime.sandbox import Sandbox
 from tests.support.waiting import wait_until
-from tests.unit.runtime.box import Box, Place, make_place
+from tests.unit.runtime.box import Box, Place, make_place, make_sandbox
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COUNT = """
@@ -27,17 +26,15 @@ raise SystemExit(4)
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from homeport.model.home import Home
-import pytest
 
-from homeport.runtime import requests
+from homeport.runtime import isolation
 from homeport.runtime.engine import ContainerEvents
-from homeport.runtime.sandbox import Sandbox
-from tests.unit.runtime.box import Box, existing_place
+from tests.unit.runtime.box import Box, existing_place, make_sandbox
 
 async def main():
+    isolation.choose(sys.argv[3])
     box = Box(existing_place(Path(sys.argv[1])), None)
-    box.sandbox = Sandbox(box.place.home)
+    box.sandbox = make_sandbox(box.place.home)
     await box.sandbox.open(ContainerEvents(on_exit=box.note_exit))
     print(await box.start(sys.argv[2]), flush=True)
     await asyncio.sleep(60)
@@ -49,7 +46,7 @@ asyncio.run(main())
 def killed_engine(place: Place, source: str, seen: str) -> str:
     """Starts a container in an engine of its own, kills that engine when `seen` was printed."""
     engine = subprocess.Popen(
-        [sys.executable, "-c", ENGINE, str(place.home.root), source],
+        [sys.executable, "-c", ENGINE, str(place.home.root), source, isolation.chosen()],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -173,12 +170,12 @@ def test_fifty_starts_at_once_leave_no_zombie(place: Place) -> None:
 
 def test_closing_leaves_containers_unless_told(place: Place) -> None:
     async def whole() -> None:
-        box = Box(place, Sandbox(place.home))
+        box = Box(place, make_sandbox(place.home))
         await box.sandbox.open(ContainerEvents())
         task_id = await box.start("import time; print('up', flush=True); time.sleep(60)")
         await box.sandbox.close(kill_containers=False)
 
-        again = Box(place, Sandbox(place.home))
+        again = Box(place, make_sandbox(place.home))
         await again.sandbox.open(ContainerEvents(on_exit=again.note_exit))
         assert again.sandbox.running() == {task_id}
         await again.said(task_id, "up")

@@ -25,9 +25,12 @@ Staged = "list[list[str]]"
 class HostPaths:
     """Translates absolute paths of this machine to paths below the working folder."""
 
-    def __init__(self, staged: list[str]) -> None:
-        numbered = [(path.rstrip("/"), "{}/{}".format(STAGE, index)) for index, path in enumerate(staged)]
-        self._staged = sorted(numbered, key=lambda pair: -len(pair[0]))
+    def __init__(self, staged: list[str] | dict[str, str]) -> None:
+        if isinstance(staged, dict):  # a path's place
+            places = list(staged.items())
+        else:
+            places = [(path.rstrip("/"), "{}/{}".format(STAGE, index)) for index, path in enumerate(staged)]
+        self._staged = sorted(places, key=lambda pair: -len(pair[0]))
 
     def __call__(self, path: str) -> str:
         for prefix, place in self._staged:

@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any
 
-from . import container, entry, entrypoint, host, kernel, messages, proot_step, root, supervisor
+from . import container, entry, entrypoint, host, kernel, messages, proot_step, prooted, root, supervisor
 
 
 def main(arguments: list[str]) -> None:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     if "proot" in request["spec"]:
         os.chdir("/")
         modes = {"command": proot_step.run, "container": _start_container}
-        modes[request["mode"]](request["spec"], host.HostPaths([]), channel)
+        modes[request["mode"]](request["spec"], prooted.paths(request["spec"]), channel)
         return
     try:
         host.enter_namespaces(request["staged"], request["container_uid"])

@@ -23,6 +23,7 @@ from .rooted import Root
 
 MAIN = "/__modal/homeport/__main__.py"
 TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
+_LONG = 60  # bytes: with a task's name and ctl.sock, an address holds 107
 _END_S = 1.0  # proot ends by itself when all is gone that it traces
 _PROOT_SAW_A_SIGNAL = 255 << 8  # its own wait status when a signal ended what it started
 _LINKS = (
@@ -103,6 +104,15 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
     if before:
         started.keep_files = lambda: changes.extract(root, before, spec["folder"] + "/upper")
     return started
+
+
+def paths(spec: dict[str, Any]) -> HostPaths:
+    """This machine's own, but short in the folder of tasks, where sockets lie."""
+    tasks = os.path.dirname(spec.get("folder", "/"))
+    if len(tasks) < _LONG:
+        return HostPaths([])
+    opened = os.open(tasks, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return HostPaths({tasks: "proc/self/fd/{}".format(opened)})
 
 
 def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int, heaps: Heaps | None) -> Started:
