@@ -61,7 +61,7 @@ def passed(node, write, topic):
 
 
 def test_functions_classes_queues_storage_and_sandboxes_from_javascript(javascript, write, deployed):
-    tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7, "sandboxes": 3}
+    tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7, "sandboxes": 4}
     assert {topic: passed(javascript, write, topic) for topic in tests} == tests
 
 

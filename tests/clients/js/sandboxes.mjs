@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ModalClient, NotFoundError } from "modal";
+import { ModalClient, NotFoundError, SandboxFilesystemNotFoundError } from "modal";
 
 const modal = new ModalClient();
 const app = await modal.apps.fromName("js-sandboxes", { createIfMissing: true });
@@ -35,6 +35,16 @@ test("commands beside it, with secrets, env and a volume", async () => {
   assert.equal(await sandbox.terminate({ wait: true }), 137);
   assert.equal(await sandbox.poll(), 137);
   volume.closeEphemeral();
+});
+
+test("files", async () => {
+  const sandbox = await modal.sandboxes.create(app, image);
+  await sandbox.filesystem.writeText("hello", "/root/made/a.txt");
+  assert.equal(await sandbox.filesystem.readText("/root/made/a.txt"), "hello");
+  assert.deepEqual((await sandbox.filesystem.listFiles("/root/made")).map(({ name }) => name), ["a.txt"]);
+  await assert.rejects(sandbox.filesystem.readText("/root/none"), SandboxFilesystemNotFoundError);
+  await assert.rejects(sandbox.tunnels(), /does not serve the RPC SandboxGetTunnels/);
+  await sandbox.terminate({ wait: true });
 });
 
 test("found by id, name and tags, and not found", async () => {
