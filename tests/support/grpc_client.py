@@ -16,7 +16,6 @@ def send(
     token: tuple[str, str] | None = None,
     timeout_s: float = 10,
     key: str = "",
-    version: str = "1.6.4",
     jwt: str | None = None,
 ) -> bytes:
     """The answer's bytes. Raises grpc.RpcError. `token` None shows the engine's own; `key` is the idempotency
@@ -24,7 +23,7 @@ def send(
     environment = engine.client_environment()
     token_id, token_secret = token or (environment["MODAL_TOKEN_ID"], environment["MODAL_TOKEN_SECRET"])
     metadata = [
-        ("x-modal-client-version", version),
+        ("x-modal-client-version", "1.6.4"),
         ("x-modal-client-type", "1"),
         ("x-modal-token-id", token_id),
         ("x-modal-token-secret", token_secret),

@@ -53,9 +53,15 @@ def test_what_the_stubs_do_not_know_is_kept_and_named(engine):
     plain = api_pb2.FunctionCreateRequest(app_id=app.app_id, function=function).SerializeToString()
     inner = function.SerializeToString()
     sent = plain.replace(bytes([len(inner)]) + inner, bytes([len(inner) + len(unknown)]) + inner + unknown)
-    # of a version that reads warnings in the answer itself
-    answer = api_pb2.FunctionCreateResponse.FromString(send(engine, "FunctionCreate", sent, version="1.5.0"))
-    (warning,) = answer.server_warnings
+    answer = api_pb2.FunctionCreateResponse.FromString(send(engine, "FunctionCreate", sent))
+    publish = api_pb2.AppPublishRequest(
+        app_id=app.app_id,
+        app_state=api_pb2.APP_STATE_EPHEMERAL,
+        function_ids={"f": answer.function_id},
+        definition_ids={answer.function_id: answer.handle_metadata.definition_id},
+    )
+    published = send(engine, "AppPublish", publish.SerializeToString())
+    (warning,) = api_pb2.AppPublishResponse.FromString(published).server_warnings
     assert warning.message.startswith(
         "f: This client sets Function.field_16383, which this Homeport does not"
     )
