@@ -1,12 +1,18 @@
 """Builds of images, and what may happen: Ctrl-C, killed engines, clients side by side, strange output."""
 
 import os
+import random
 import signal
+import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.account import BIN
+from tests.support.commands import Command
+from tests.support.engine import Engine
 from tests.support.leaks import descendants
 from tests.support.waiting import wait_until
 
@@ -174,3 +180,80 @@ def test_strange_output_of_a_step_arrives(modal, write, step, seen):
     said = modal("run", "app.py")
     assert seen in said.out
     assert "BUILT" in said.lines
+
+
+STEPS = """
+    import modal
+
+
+    def sixth():
+        import time
+
+        time.sleep(0.3)
+        open("/srv/6", "w").write("6")
+
+
+    image = modal.Image.debian_slim()
+    for number in range(1, 6):
+        earlier = number - 1
+        step = f"sleep 0.2; test $(ls /srv | wc -l) = {earlier} && echo {number} > /srv/{number}"
+        image = image.run_commands(step)
+    app = modal.App("wire-killed-often", image=image.run_function(sixth))
+
+
+    @app.function()
+    def look():
+        print("BUILT", *[open(f"/srv/{number}").read().strip() for number in range(1, 7)])
+    """
+
+
+def test_a_build_may_be_killed_at_any_moment(modal, write, engine):
+    """Each time the build goes on where it was, on layers that are whole."""
+    chance = random.Random(20261126)
+    write("app.py", STEPS)
+    for number in (1, 3, 5, 6):
+        running = modal.start("run", "app.py")
+        running.wait_for(rf"> /srv/{number}" if number < 6 else r"run_function\(sixth")
+        moment = time.monotonic() + chance.uniform(0.0, 0.35)
+        wait_until(lambda moment=moment: time.monotonic() > moment, 5)
+        engine.kill()
+        running.end()
+        engine.start()
+        wait_until(lambda: not temporary(engine.home), 10, what="the end of half layers")
+    said = modal("run", "app.py")
+    assert "BUILT 1 2 3 4 5 6" in said.lines
+    wait_until(lambda: not temporary(engine.home), 10, what="the end of half layers")
+    assert not temporary(engine.home)
+
+
+def test_a_disk_that_fills_up_ends_the_step_and_leaves_nothing(account, folder, write):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    small = account.make_folder(account.base / "small")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m,mode=755", "tmpfs", small], check=True)
+    engine = Engine(account, account.make_folder(small / "hp"))
+    try:
+        account.own(small)
+        engine.start()
+        modal = Command(account, folder, [str(BIN / "modal")], engine.client_environment)
+        app = """
+            import modal
+
+            image = modal.Image.debian_slim().run_commands("{step}")
+            app = modal.App("wire-full", image=image)
+
+
+            @app.function()
+            def look():
+                print("BUILT")
+            """
+        write("app.py", app.format(step="head -c 900000000 /dev/zero > /opt/big"))
+        said = modal("run", "app.py", fails=True)
+        assert "No space left on device" in said.text
+        assert "homeport image prune" in said.text
+        assert not temporary(engine.home)
+        write("app.py", app.format(step="echo small > /opt/small"))
+        assert "BUILT" in modal("run", "app.py").lines
+    finally:
+        engine.stop()
+        subprocess.run(["umount", small], check=True)

@@ -5,6 +5,7 @@ it, is an offset in bytes.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,8 @@ class ImageLog:
     def _write(self, fd: int, text: str) -> None:
         if self._file.closed:  # its build ended; the step goes on for another that waits for it
             return
-        self._file.write(encode(time.time(), fd, text.encode("utf-8", "replace")))
+        with contextlib.suppress(OSError):  # a full disk: the build itself will say so, if it needs room
+            self._file.write(encode(time.time(), fd, text.encode("utf-8", "replace")))
         self.wake()
 
     def wake(self) -> None:

@@ -384,9 +384,14 @@ class Walk:
         how = f"ended with exit status {error.status}: {step.text}"
         if error.reason:
             how = f"failed: {step.text} {error.reason}"
-        return f"Step {self._number} of the image {how}\n" + (
-            f"The last lines of its output:\n{self._hidden(lines)}" if lines else "It printed nothing."
-        )
+        said = f"The last lines of its output:\n{self._hidden(lines)}" if lines else "It printed nothing."
+        cure = ""
+        if "No space left on device" in lines:
+            cure = (
+                f"\nThe disk of {self._home.root} was full, and nothing of the step was kept. To get room: "
+                "homeport image prune"
+            )
+        return f"Step {self._number} of the image {how}\n{said}{cure}"
 
     def _paths(self, result: Result) -> tuple[Path, ...]:
         return tuple(self._home.layers / name for name in result.layers)

@@ -208,6 +208,8 @@ class Images:
                 while shows_log and (records := list(read_log(self._home, image_id, offset))):
                     offset = records[-1].end
                     yield records
+                if image.state == BUILDING and image_id not in self._builds:
+                    image = self._lost(image_id)
                 if image.state != BUILDING:
                     yield image
                     return
@@ -216,6 +218,15 @@ class Images:
                     return
                 if self.get(image_id).state == BUILDING:
                     await build.log.wait(remaining)
+
+    def _lost(self, image_id: str) -> Image:
+        """A build that ended, and whose end could not be written down; unless it was, a moment ago."""
+        image = self.get(image_id)
+        if image.state != BUILDING:
+            return image
+        return replace(
+            image, state=INTERRUPTED, error="How it ended could not be written down: is the disk full?"
+        )
 
     def view(self, image_id: str) -> ImageView:
         """Raises NotFoundError, or FailedPreconditionError while it is not built."""
