@@ -289,3 +289,17 @@ def test_sandboxes_and_their_commands_survive_a_killed_engine(engine, run):
     )
     assert shown["exec"] == ["before\nafter it\n", 0]
     assert shown["own"] == ["got line\n", 0]
+
+
+def test_a_shell_goes_on_after_a_killed_engine(engine, terminal):
+    """The client comes back by itself, and is told from where it stopped."""
+    shell = terminal("shell", rows=33, columns=101)
+    shell.wait_for(r"root@modal:[^\n]*# ", timeout_s=60)
+    shell.type("for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.3; done; echo en''d\n")
+    shell.wait_for("line 2")
+    engine.kill()
+    engine.start()
+    shell.wait_for(r"line 3\s+line 4\s+line 5\s+line 6\s+line 7\s+line 8\s+end")
+    shell.type("exit\n")
+    assert shell.wait() == 0
+    assert shell.is_restored()

@@ -21,6 +21,14 @@ _END_S: Final = 5.0
 _TAIL_BYTES: Final = 4096
 MESSAGE_BYTES: Final = 65536
 
+_bytecode = ["-B"]
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Has launchers compile what they import once and not each: that takes three times as long as to start
+    one. The package's own folder may be closed to this user, or be somebody's checkout."""
+    _bytecode[:] = ["-X", f"pycache_prefix={folder}"]
+
 
 def memory_file(content: dict[str, Any]) -> int:
     """A descriptor of a file in memory: a request may hold secrets, and must not be on disk or in a list of
@@ -43,7 +51,7 @@ async def spawn_launcher(
     memory = memory_file({**request, "channel": channel.fileno()})
     try:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-B", str(INSIDE), "launch", str(memory)),
+            *(sys.executable, "-I", "-S", *_bytecode, str(INSIDE), "launch", str(memory)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

@@ -29,7 +29,14 @@ from homeport.runtime.engine import (
 )
 from homeport.runtime.host import cure
 from homeport.runtime.identity import has_own_uid, own, remove_tree
-from homeport.runtime.launcher import WarmParents, channel_pair, receive, spawn_launcher, uninterrupted
+from homeport.runtime.launcher import (
+    WarmParents,
+    channel_pair,
+    keep_bytecode,
+    receive,
+    spawn_launcher,
+    uninterrupted,
+)
 from homeport.runtime.linked import LinkedFolders
 from homeport.runtime.notices import Notices
 from homeport.runtime.supervised import Supervised, connect, give_up, short_address
@@ -53,6 +60,7 @@ class Sandbox:
         self._notices: Notices | None = None
         self._tasks_folder = -1
         self._linked = LinkedFolders()
+        keep_bytecode(home.cache / "bytecode")
 
     async def open(self, events: ContainerEvents) -> None:
         self._events = events

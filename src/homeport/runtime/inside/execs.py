@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from selectors import BaseSelector
@@ -217,6 +216,8 @@ class Execs:
         self._started.ask({"op": "signal", "pid": each.pid, "signal": number})
 
     def _forget_old(self) -> None:
+        import shutil  # with its codecs it takes as long as a fork
+
         now = time.monotonic()
         for exec_id, each in list(self._all.items()):
             if each.ended_at is not None and now - each.ended_at > _FORGOTTEN_S:

@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any
 
-from . import container, entry, entrypoint, host, kernel, messages, proot_step, prooted, root, supervisor
+from . import container, entry, entrypoint, host, kernel, messages, root, supervisor
 
 
 def main(arguments: list[str]) -> None:
@@ -22,6 +22,8 @@ def main(arguments: list[str]) -> None:
         _hold_namespace(channel)
         return
     if "proot" in request["spec"]:
+        from . import proot_step, prooted  # not in the time of a start that does without
+
         os.chdir("/")
         modes = {"command": proot_step.run, "container": _start_container}
         modes[request["mode"]](request["spec"], prooted.paths(request["spec"]), channel)

@@ -18,7 +18,6 @@ import sys
 import tempfile
 from typing import Any
 
-PROGRAM = "/__modal/.bin/modal-sandbox-fs-tools"
 _PIECE_BYTES = 1 << 20
 _MOST_READ_BYTES = 5 << 30
 _KINDS = {

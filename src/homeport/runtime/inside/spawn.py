@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import entry, entrypoint, sandbox_files, stdio
+from . import entry, entrypoint, stdio
 
+_FILES_PROGRAM = "/__modal/.bin/modal-sandbox-fs-tools"  # Modal's; sandbox_files.py does what it does
 _NO_SUCH_FOLDER = "there is no folder {} in the container"
 
 
@@ -18,7 +19,7 @@ def spawn(spec: dict[str, Any], wanted: dict[str, Any], user_namespace: int) -> 
     """Starts `wanted["command"]`; returns its process id and our ends of its input, output or terminal.
     Raises OSError where it cannot be started."""
     wanted["workdir"] = wanted["workdir"] or spec["workdir"]
-    if wanted["command"][0] == sandbox_files.PROGRAM:
+    if wanted["command"][0] == _FILES_PROGRAM:
         ours = [spec["python"], "-I", "-S", "-B", entrypoint.MAIN, "sandbox_files"]
         wanted["command"] = ours + wanted["command"][1:]
     if not os.path.isdir(wanted["workdir"]):

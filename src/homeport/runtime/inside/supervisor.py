@@ -18,7 +18,7 @@ import socket
 import time
 from typing import Any
 
-from . import container, entry, execs, memory, messages, prooted, root, streams
+from . import container, entry, execs, memory, messages, root, streams
 from .host import HostPaths
 
 _READ_BYTES = 65536
@@ -43,8 +43,7 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
             os._exit(1)
         _reserve(folder + "/exit.tmp")
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        start = prooted.start if "proot" in spec else container.start
-        started = start(spec, paths, (out_end, err_end))
+        started = _start(spec, paths, (out_end, err_end))
     except BaseException as error:
         messages.send(engine, {"error": entry.describe(error)})
         os._exit(1)
@@ -59,6 +58,14 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
     except BaseException as error:  # our own mistake; the end of this process ends the container
         messages.send(engine, {"error": "its supervisor failed: " + entry.describe(error)})
         os._exit(1)
+
+
+def _start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> container.Started | None:
+    if "proot" not in spec:
+        return container.start(spec, paths, output)
+    from . import prooted  # what it needs takes longer to load than a container to start
+
+    return prooted.start(spec, paths, output)
 
 
 def _hold_lock(path: str) -> None:
@@ -128,7 +135,10 @@ class Supervisor:
 
     def run(self) -> None:
         self.selector.register(self.started.channel, selectors.EVENT_READ, self._hear_pid1)
-        if isinstance(self.started, prooted.Started):  # proot itself keeps that channel open
+        if "proot" in self.spec:  # proot itself keeps that channel open
+            from . import prooted
+
+            assert isinstance(self.started, prooted.Started)
             self.selector.register(self.started.end, selectors.EVENT_READ, self.started.hear_end)
             if self.started.heaps is not None:
                 heaps = self.started.heaps
@@ -306,6 +316,8 @@ class Supervisor:
     def _remount(self, volume: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Unmounts, then mounts anew: two overlays must not have one upper folder at a time."""
         if "proot" in self.spec:
+            from . import prooted
+
             return prooted.remount(volume, self.started.pid)
         if fds:
             volume = dict(volume, fd=fds[0])
