@@ -206,6 +206,7 @@ def _http_socket() -> socket.socket:
 
 def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     """Serves blobs and volume blocks; answers how to end that."""
+    from homeport.control.image_aliases import ImageAliases
     from homeport.web.app import build_app
     from homeport.web.protocol import TransferProtocol
 
@@ -215,6 +216,7 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
         engine.apps.environments,
         engine.links,
         engine.images,
+        ImageAliases(engine.db),
         token_id=engine.token.token_id,
         token_secret=engine.token.token_secret,
     )

@@ -1,5 +1,6 @@
 """Images that others made: a Dockerfile of several stages, and an image of a registry."""
 
+import json
 import sys
 
 import pytest
@@ -121,3 +122,36 @@ def test_an_image_of_a_registry(modal, write, tmp_path):
         assert f"python /usr/local OpenSSL {sys.version_info[:2]}" in said.lines
         said = modal("run", "app.py::without", fails=True)
         assert "has no `python` on its PATH" in said.text and "add_python=" in said.text
+
+
+def test_an_alias_stands_for_an_image_that_cannot_be_had(homeport, modal, write):
+    write(
+        "app.py",
+        f"""
+        import modal
+
+        app = modal.App("tour-alias")
+
+
+        @app.function(image=modal.Image.from_registry("cats.invalid/team/cuda:12.4"))
+        def look():
+            import sys
+
+            print("python", sys.version_info[:2] == {sys.version_info[:2]})
+        """,
+    )
+    said = modal("run", "app.py", fails=True)
+    assert "cannot be pulled" in said.text
+    assert "homeport image alias 'cats.invalid/team/cuda:*' debian" in said.text.replace("\n", " ")
+
+    pattern, target = "cats.invalid/team/*", f"python:{SERIES}-slim"
+    assert f"{target} stands for {pattern}" in homeport("image", "alias", pattern, target).out
+    assert json.loads(homeport("image", "alias", "--format", "json").out)["aliases"] == {pattern: target}
+    said = modal("run", "app.py")
+    assert "python True" in said.lines
+    assert f"{target} is used" in said.text.replace("\n", " ")
+    assert pattern in homeport("image", "alias").out
+    homeport("image", "alias", "--remove", pattern)
+    assert "There are no aliases" in homeport("image", "alias").out
+    assert "cannot fit" in homeport("image", "alias", "No Image", "debian", fails=True).err
+    assert "There is no alias" in homeport("image", "alias", "--remove", "x", fails=True).err

@@ -9,6 +9,7 @@ COMMANDS = {
     "show": "What an image is made of, layer by layer.",
     "prune": "Remove images that nothing uses.",
     "export": "Write an image to a file that other tools read.",
+    "alias": "Let another image stand for those that cannot be had.",
 }
 
 EPILOG = """\b
@@ -17,6 +18,7 @@ Examples:
   homeport image show im-4kXcQbdZtFZxHCk7HZqQ0Y
   homeport image prune --older-than 7d --dry-run
   homeport image export im-4kXcQbdZtFZxHCk7HZqQ0Y image.tar --format oci
+  homeport image alias 'nvidia/cuda:*' debian
 """
 
 

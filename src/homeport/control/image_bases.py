@@ -55,9 +55,10 @@ class Bases:
             result = await self._debian(asked, voice)
         else:
             result = await self._pulled(target, asked, voice)
-        return result.noting(
-            f"{name} was asked for, {target} is used: homeport image alias {pattern} {target}"
-        )
+        note = f"{name} was asked for, {target} is used: homeport image alias '{pattern}' {target}"
+        if voice is not None:
+            voice.say(f"{note}\n")
+        return result.noting(note)
 
     async def local(self, tag: str, asked: Asked, voice: Voice | None) -> Result:
         """This machine's base for a tag such as python:3.11.12-slim-bookworm. Raises NotServedError."""

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 
 from homeport.control.blobs import Blobs
 from homeport.control.environments import Environments
+from homeport.control.image_aliases import ImageAliases
 from homeport.control.links import Links
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import HomeportError
@@ -22,6 +23,7 @@ def build_app(
     environments: Environments,
     links: Links,
     images: Prunable,
+    aliases: ImageAliases,
     *,
     token_id: str,
     token_secret: str,
@@ -30,6 +32,6 @@ def build_app(
     routes = [
         *blob_routes(blobs, links),
         *volume_routes(volumes, environments, links, token_id, token_secret),
-        *image_routes(images, token_id, token_secret),
+        *image_routes(images, aliases, token_id, token_secret),
     ]
     return Starlette(routes=routes, exception_handlers={HomeportError: answer_error})

@@ -1,4 +1,8 @@
-"""The door of `homeport image prune`: POST /homeport/images/prune {"older_than_s", "dry_run"}."""
+"""The doors of `homeport image prune` and `alias`.
+
+POST /homeport/images/prune {"older_than_s", "dry_run"}; /homeport/images/alias {"pattern", "target"}, with an
+empty target to remove it; /homeport/images/aliases {}.
+"""
 
 import time
 from typing import Protocol
@@ -7,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from homeport.control.image_aliases import ImageAliases
 from homeport.control.image_cache import Removal
 from homeport.model.errors import InvalidError
-from homeport.web.volumes import authorised
+from homeport.web.volumes import authorised, text
 
 
 class Prunable(Protocol):
@@ -18,7 +23,7 @@ class Prunable(Protocol):
     async def prune(self, before: float, *, dry_run: bool) -> Removal: ...
 
 
-def image_routes(images: Prunable, token_id: str, token_secret: str) -> list[Route]:
+def image_routes(images: Prunable, aliases: ImageAliases, token_id: str, token_secret: str) -> list[Route]:
     async def prune(request: Request) -> Response:
         body = await authorised(request, token_id, token_secret)
         older_than_s = body.get("older_than_s")
@@ -27,4 +32,21 @@ def image_routes(images: Prunable, token_id: str, token_secret: str) -> list[Rou
         removal = await images.prune(time.time() - older_than_s, dry_run=bool(body.get("dry_run")))
         return JSONResponse({"image_ids": removal.image_ids, "freed_bytes": removal.freed_bytes})
 
-    return [Route("/homeport/images/prune", prune, methods=["POST"])]
+    async def alias(request: Request) -> Response:
+        body = await authorised(request, token_id, token_secret)
+        pattern, target = text(body, "pattern"), text(body, "target")
+        if target:
+            aliases.set(pattern, target)
+        else:
+            aliases.remove(pattern)
+        return JSONResponse({})
+
+    async def list_aliases(request: Request) -> Response:
+        await authorised(request, token_id, token_secret)
+        return JSONResponse({"aliases": dict(aliases.all())})
+
+    return [
+        Route("/homeport/images/prune", prune, methods=["POST"]),
+        Route("/homeport/images/alias", alias, methods=["POST"]),
+        Route("/homeport/images/aliases", list_aliases, methods=["POST"]),
+    ]

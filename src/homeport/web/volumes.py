@@ -48,16 +48,16 @@ def volume_routes(
     async def link(request: Request) -> Response:
         body = await authorised(request, token_id, token_secret)
         volume = volumes.names.link(
-            environments.name(_text(body, "environment")),
-            check_object_name(_text(body, "name"), "Volume"),
-            Path(_text(body, "folder")),
+            environments.name(text(body, "environment")),
+            check_object_name(text(body, "name"), "Volume"),
+            Path(text(body, "folder")),
             is_writable=bool(body.get("writable")),
         )
         return JSONResponse({"volume_id": volume.volume_id, "folder": str(volume.linked_path)})
 
     async def unlink(request: Request) -> Response:
         body = await authorised(request, token_id, token_secret)
-        volume = volumes.names.unlink(environments.name(_text(body, "environment")), _text(body, "name"))
+        volume = volumes.names.unlink(environments.name(text(body, "environment")), text(body, "name"))
         return JSONResponse({"volume_id": volume.volume_id, "folder": str(volume.linked_path)})
 
     return [
@@ -94,7 +94,7 @@ async def authorised(request: Request, token_id: str, token_secret: str) -> dict
     return parsed
 
 
-def _text(body: dict[str, Any], key: str) -> str:
+def text(body: dict[str, Any], key: str) -> str:
     value = body.get(key, "")
     if not isinstance(value, str):
         raise InvalidError(f"{key!r} has to be text.")

@@ -23,6 +23,7 @@ from homeport.api.volumes import VolumeServicer
 from homeport.api.volumes_v1 import VolumeV1Servicer
 from homeport.control.blobs import Blobs
 from homeport.control.environments import Environments
+from homeport.control.image_aliases import ImageAliases
 from homeport.control.links import Links
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
@@ -167,6 +168,7 @@ class Served:
             environments,
             links,
             FakeImages(),
+            ImageAliases(database),
             token_id=TOKEN[0],
             token_secret=TOKEN[1],
         )

@@ -127,7 +127,7 @@ def test_an_alias_stands_for_an_image(workshop: Workshop, monkeypatch: pytest.Mo
         )
         assert "usr" in await shop.look(image, "cat /out")
         assert any(
-            "debian is used: homeport image alias nvidia/cuda:* debian" in n
+            "debian is used: homeport image alias 'nvidia/cuda:*' debian" in n
             for n in shop.images.notes(image.image_id)
         )
         torch = await shop.build("FROM docker.io/pytorch/pytorch:2.4", "RUN python -V")
