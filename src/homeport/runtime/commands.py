@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.errors import ContainerStartError
-from homeport.runtime import isolation, proot_view
+from homeport.runtime import isolation, proot_copies, proot_view
 from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid, own, remove_tree
 from homeport.runtime.launcher import spawn_launcher
@@ -67,6 +67,7 @@ class CommandSpec:
     texts: Mapping[str, str] = field(default_factory=dict)  # files kept in memory, by their paths
     memory_folders: tuple[str, ...] = field(default=())
     work: Mapping[str, Any] | None = None  # of inside/files.py, in place of the command
+    becomes: Path | None = None  # where the layer will lie, if it is to be one
 
 
 async def run_command(
@@ -105,7 +106,9 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None],
         view["workdir"] = command.workdir
         view["env"] = {**command.env, "PROOT_NO_SECCOMP": "1"}
         begun = [command.upper] if any(command.upper.iterdir()) else []
-        view["copied"] = [str(layer) for layer in (*begun, *command.layers)]
+        stock = command.upper.parent.parent
+        if begun or not proot_copies.take(stock, command.layers, command.host_usr, root):
+            view["copied"] = [str(layer) for layer in (*begun, *command.layers)]
         spec = {
             "proot": view,
             "binds": [
@@ -127,8 +130,13 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None],
             "workdir": command.workdir,
             "command": list(command.argv),
             "upper": str(command.upper),
+            "keeps_copy": command.becomes is not None and not begun,
         }
-        return await _launch({"mode": "command", "spec": spec}, on_output, remarks)
+        status = await _launch({"mode": "command", "spec": spec}, on_output, remarks)
+        if status == 0 and spec["keeps_copy"]:
+            layers = (command.becomes or command.upper, *command.layers)
+            await asyncio.to_thread(proot_copies.keep, stock, layers, command.host_usr, root)
+        return status
     finally:
         kept.remove()
         for folder in (

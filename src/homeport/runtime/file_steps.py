@@ -132,6 +132,7 @@ class FileSteps:
                     binds=binds,
                     views=views,
                     work=work,
+                    becomes=self._store.path(key),
                 ),
                 log,
             )

@@ -131,6 +131,7 @@ class ImageBuilder:
                     views=step.mounts.views,
                     texts=step.mounts.texts,
                     memory_folders=step.mounts.memory_folders,
+                    becomes=self._store.path(step.key),
                 )
                 status = await run_step(spec, output.add, remarks)
             output.end()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeport.model.home import Home
+from homeport.runtime import proot_copies
 from homeport.runtime.engine import ContainerSpec
 from homeport.runtime.identity import remove_tree
 from homeport.runtime.inside.merge import Merge
@@ -41,6 +42,8 @@ class MergedTrees:
         stays while the task's folder does."""
 
         async def fill(tree: Path) -> dict[str, Any]:
+            if proot_copies.take(self._home.layers, layers, host_usr, tree):
+                return {"kind": KIND}
             merge = Merge(keeps_marks=("usr",) if host_usr else ())
             await asyncio.to_thread(merge.run, [str(layer) for layer in layers], str(tree))
             return {"kind": KIND}

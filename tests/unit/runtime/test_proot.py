@@ -11,6 +11,7 @@ import pytest
 
 from homeport.model.errors import FailedPreconditionError
 from homeport.runtime import proot_trees, proot_view
+from homeport.runtime.commands import Bind, CommandSpec, run_command
 from homeport.runtime.inside import copies
 from tests.unit.runtime.box import Box, Place, volume, write_tree
 
@@ -249,6 +250,42 @@ for _ in range(3):
         assert lines.count("[0, 0, 0, 0]") == 3
 
     place.run(check)
+
+
+def test_a_steps_copy_is_handed_on_to_the_next_and_to_containers(place: Place) -> None:
+    """Each sees what the layers say, though only the first copies them."""
+    layers = image_with(place, KEPT).image.layers
+    folder = place.home.layers
+    scripts = (
+        "rm /opt/kept; echo 1 > /opt/one; mkdir /made",
+        "cat /opt/one; ls /opt; echo 2 > /opt/two; rmdir /made",
+    )
+    bound = Bind(place.home.root, "/nowhere/bound")
+
+    async def check() -> None:
+        nonlocal layers
+        output: list[bytes] = []
+        for number, script in enumerate(scripts):
+            final = folder / f"step{number}"
+            (folder / f"tmp-{number}").mkdir()
+            upper = folder / f"tmp-{number}/tree"
+            env = {"PATH": "/usr/bin:/bin"}
+            spec = CommandSpec(
+                ("/bin/sh", "-c", script), layers, upper, env, host_usr=True, binds=(bound,), becomes=final
+            )
+            assert await run_command(spec, output.append) == 0
+            upper.rename(final)
+            layers = (final, *layers)
+            assert len(list(folder.glob("tmp-work-*"))) == 1
+        assert b"".join(output).split() == [b"1", b"one"]
+        merged = await proot_trees.MergedTrees(place.home).get(layers, host_usr=True)
+        assert not list(folder.glob("tmp-work-*")), "it has become the merged tree"
+        assert sorted(path.name for path in (merged / "opt").iterdir()) == ["one", "two"]
+        assert not (merged / "made").exists() and not (merged / "nowhere").exists()
+        assert (folder / "step0/opt/one").read_text() == "1\n", "a layer keeps its own file"
+        assert (folder / "step0/opt/one").stat().st_ino != (merged / "opt/one").stat().st_ino
+
+    asyncio.run(check())
 
 
 def test_few_merged_trees_are_kept_and_those_that_are_used(place: Place) -> None:

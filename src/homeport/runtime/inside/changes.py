@@ -35,9 +35,10 @@ def scan(root: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def extract(root: str, before: dict[str, tuple[int, ...]], upper: str) -> None:
-    """Moves what is new or changed from `root` into `upper`, and marks there what is gone."""
+def extract(root: str, before: dict[str, tuple[int, ...]], upper: str, *, keeps: bool = False) -> None:
+    """Moves what is new or changed from `root` into `upper`, and marks there what is gone; `keeps` copies."""
     after = scan(root)
+    copier = merge.Merge()
     for path in sorted(after):
         if before.get(path) == after[path]:
             continue
@@ -48,7 +49,10 @@ def extract(root: str, before: dict[str, tuple[int, ...]], upper: str) -> None:
             os.chmod(target, stat.S_IMODE(after[path][0]))
         elif not stat.S_ISSOCK(after[path][0]):
             merge.remove(target)
-            os.rename(source, target)
+            if keeps:
+                copier.copy(source, target)
+            else:
+                os.rename(source, target)
     for path in sorted(before):
         parent = os.path.dirname(path)
         if path not in after and (not parent or stat.S_ISDIR(after.get(parent, (0,))[0])):

@@ -38,6 +38,10 @@ class Merge:
         """Merges `trees` (topmost first) into the empty folder `target`, without the names in `skip`."""
         self._fill(trees, target, skip, None)
 
+    def copy(self, source: str, target: str) -> None:
+        """Copies a file or link; those that were hard links of each other are so again."""
+        self._entry(source, target, os.lstat(source))
+
     def _fill(self, sources: list[str], target: str, skip: frozenset[str], marks: bool | None) -> None:
         files, folders, whiteouts = _sort(sources, skip)
         for name, (source, found) in files.items():

@@ -23,7 +23,7 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
     try:
         kernel.adopt_orphans()
         proot_work.show_views(spec)
-        prooted.assemble(spec)
+        made = prooted.assemble(spec)
         root = spec["proot"]["root"]
         before = changes.scan(root)
         reader, writer = os.pipe()
@@ -40,7 +40,8 @@ def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
         is_given_up = _wait(started, reader, channel)
         status = started.reap()
         if status == 0 and not is_given_up:
-            changes.extract(root, before, spec["upper"])
+            changes.extract(root, before, spec["upper"], keeps=spec["keeps_copy"])
+            prooted.remove_places(made)
     except BaseException as error:
         messages.send(channel, {"error": entry.describe(error)})
         return

@@ -261,8 +261,8 @@ def binds(spec: dict[str, Any]) -> list[tuple[str, str, bool]]:
     return found
 
 
-def assemble(spec: dict[str, Any]) -> None:
-    """Copies the container's own files, and makes places for what is bound."""
+def assemble(spec: dict[str, Any]) -> list[str]:
+    """Copies the container's own files, and makes places for what is bound; returns those."""
     view = spec["proot"]
     root = view["root"]
     marks = ("usr",) if view["host_usr"] else ()
@@ -276,14 +276,17 @@ def assemble(spec: dict[str, Any]) -> None:
     for folder in ("dev", "proc", "sys", "tmp", "run"):
         os.makedirs(os.path.join(root, folder), exist_ok=True)
     for name, target in _LINKS:
-        os.symlink(target, "{}/dev/{}".format(root, name))
+        if not os.path.lexists("{}/dev/{}".format(root, name)):
+            os.symlink(target, "{}/dev/{}".format(root, name))
     for name, text in spec["etc"].items():
         path = inside.resolve("/etc")
         os.makedirs(path, exist_ok=True)
         _replace("{}/{}".format(path, name), text)
+    made: list[str] = []
     for source, target, _ in binds(spec):
-        _make_place(root, source, target)
+        made += _make_place(root, source, target)
     os.makedirs(inside.resolve(spec["workdir"]), exist_ok=True)
+    return made
 
 
 def _usr(view: dict[str, Any]) -> list[list[Any]]:
@@ -348,15 +351,34 @@ def _replace(path: str, text: str) -> None:
         file.write(text)
 
 
-def _make_place(root: str, source: str, target: str) -> None:
-    """A mount point; where a bound folder is in the way, proot makes do without."""
+def _make_place(root: str, source: str, target: str) -> list[str]:
+    """A mount point; where a bound folder is in the way, proot makes do without. Returns what was made for
+    it, the innermost first."""
     place = Root(root).resolve(target)
+    missing = []
+    above = place
+    while not os.path.lexists(above):
+        missing.append(above)
+        above = os.path.dirname(above)
     try:
         if os.path.isdir(source):
             os.makedirs(place, exist_ok=True)
-        elif not os.path.lexists(place):
+        elif missing:
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with open(place, "ab"):
                 pass
     except OSError:
         pass
+    return missing
+
+
+def remove_places(made: list[str]) -> None:
+    """Removes mount points that are still empty."""
+    for path in made:
+        try:
+            if os.path.isdir(path):
+                os.rmdir(path)
+            elif os.path.getsize(path) == 0:
+                os.unlink(path)
+        except OSError:
+            pass
