@@ -16,6 +16,7 @@ from benchmarks.support.state import task_times
 COUNT = 20
 BAR_S = 1.0
 WARM_UP = 2
+REFERENCES = 2
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -38,7 +39,7 @@ def run(bench: Bench) -> list[Figure]:
             decided.append(max(each["enqueued_at"] for each in times) - sent)
             started.append(max(each["started_at"] for each in times) - sent)
             ready.append(max(each["ready_at"] for each in times) - sent)
-    references = [_interpreters_s(bench) for _ in range(3)]
+    references = [_interpreters_s(bench) for _ in range(REFERENCES)]
     return [
         Figure(
             f"{COUNT} containers at once",

@@ -132,8 +132,7 @@ class Placing:
         return {name: found[name] for name in found if self._not_before.get(name, 0.0) <= now}
 
     def _capacity(self) -> placement.Capacity:
-        """What is free. Containers that are idle, or wait for nested calls, take no cores."""
-        busy = [task for task in self._tasks.values() if not task.is_unused and not task.is_blocked]
+        busy = [task for task in self._tasks.values() if task.is_at_work]
         return placement.Capacity(
             cores=self._machine.cpus - sum(task.definition.grant.cores for task in busy),
             memory_mib=self._free_memory_mib(),

@@ -77,6 +77,12 @@ class Task:
         return self.is_idle and not self.inputs
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether it takes cores: not where it waits for inputs or nested calls, or only has to end."""
+        is_leaving = not self.takes_inputs() and not self.inputs and self.definition.sandbox is None
+        return not (self.is_unused or self.is_blocked or is_leaving)
+
+    @property
     def is_blocked(self) -> bool:
         """Whether all that it works on waits for nested calls."""
         return bool(self.inputs) and self.blocked >= len(self.inputs)

@@ -70,6 +70,21 @@ def test_min_containers_stay(play: Play) -> None:
     play(scene)
 
 
+def test_containers_that_only_have_to_end_do_not_hold_up_the_next_ones(play: Play) -> None:
+    async def scene(world: CallWorld) -> None:
+        function_id = world.define(single_use_containers=True).function_id
+        for containers in (4, 8):  # on four cores
+            world.call(function_id, *range(4), kind=MAP)
+            assert await settled(world) == containers
+            for task_id in [
+                task_id for task_id, task in world.containers.lives.tasks.items() if task.takes_inputs()
+            ]:
+                [(input_id, _, _)] = await world.take(task_id)
+                world.answer(task_id, input_id)
+
+    play(scene)
+
+
 def test_new_settings_of_the_autoscaler_hold_for_containers_that_are_idle_already(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         definition = world.define(autoscaler_settings={"min_containers": 3, "scaledown_window": 3600})
