@@ -15,7 +15,8 @@ import struct
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _NOTICE_BYTES = 80
 _CONTINUE = 1
-_NO_ROOM = -2 * os.sysconf("SC_PAGE_SIZE")  # proot adds a page; a page further, addresses start anew
+# proot adds a page: the heap then begins eight bytes before addresses start anew
+_NO_ROOM = -os.sysconf("SC_PAGE_SIZE") - 8
 
 
 class Heaps:
