@@ -10,6 +10,7 @@ import http.server
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from homeport.runtime.apt import Release
 from homeport.runtime.commands import remove_tree
 from homeport.runtime.debian_root import ReleaseNotServedError, ensure_root
 from homeport.runtime.layers import LayerStore
+from tests.support.leaks import adopt_orphans, descendants, reap_orphans
 from tests.support.waiting import wait_until
 
 BOOKWORM = Release("debian", "bookworm")
@@ -211,6 +213,45 @@ def test_one_that_is_stopped_leaves_nothing_half_made(home: Home, archive: Archi
     asyncio.run(stop())
     assert not list(home.layers.glob("tmp-*"))
     wait_until(lambda: not _children(), timeout_s=10, what="apt has ended")
+
+
+@pytest.mark.usefixtures("say_sources")
+def test_one_whose_engine_is_killed_leaves_no_process(home: Home, archive: Archive, tmp_path: Path) -> None:
+    use_source(tmp_path, archive.address)
+    archive.holds = "netbase"
+    adopt_orphans()
+    reap_orphans()
+    before = {process.pid for process in descendants(os.getpid())}
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE, home.root, tmp_path / "etc"])
+    assert archive.is_held.wait(30)
+    engine.kill()
+    engine.wait()
+
+    def is_alone() -> bool:
+        reap_orphans()
+        return {process.pid for process in descendants(os.getpid())} <= before
+
+    wait_until(is_alone, timeout_s=20, what="apt has ended with it")
+    LayerStore(home).sweep()
+    assert not list(home.layers.glob("tmp-*"))
+    archive.holds = ""
+    assert "could not be configured: " in make(home), "the next one goes on"
+
+
+ENGINE = """
+import asyncio, sys
+from pathlib import Path
+from homeport.model.home import Home
+from homeport.runtime import apt
+from homeport.runtime.debian_root import ensure_root
+from homeport.runtime.layers import LayerStore
+
+apt._ETC = Path(sys.argv[2])
+here = apt.Release("debian", "bookworm")
+apt.release_here = lambda: here
+home = Home(Path(sys.argv[1]))
+asyncio.run(ensure_root(home, LayerStore(home), here, lambda line: None))
+"""
 
 
 def _children() -> list[str]:
