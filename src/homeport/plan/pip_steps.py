@@ -175,10 +175,16 @@ class _Options:
 
 
 def shell_script(
-    install: PipInstall, command: str, uv: str, find_links: Sequence[str], indexes: Sequence[str]
+    install: PipInstall,
+    command: str,
+    uv: str,
+    find_links: Sequence[str],
+    indexes: Sequence[str],
+    compiler: Sequence[str],
 ) -> str:
     """A script for /bin/sh that installs by uv, or runs `command` itself where `pip` and `python` are of two
-    environments. `find_links` and `indexes` are the machine's own, to which the step's are added."""
+    environments. `find_links` and `indexes` are the machine's own, to which the step's are added; `compiler`
+    are arguments for the image's Python that give site-packages their bytecode, which takes uv longer."""
     quote: Callable[[str], str] = shlex.quote
     arguments = list(install.arguments)
     if install.find_links:  # given as an option they replace the environment's
@@ -191,5 +197,11 @@ def shell_script(
     if install.pip:
         test += f' && [ "$(dirname "$(command -v {quote(install.pip)})")" = "$(dirname "$python")" ]'
     # as pip does: the best version of all indexes, not the first index that knows the name
-    options = '--python "$python" --compile-bytecode --index-strategy unsafe-best-match'
-    return f"if {test}; then\n  exec {quote(uv)} pip install {options} {shlex.join(arguments)}\nfi\n{command}"
+    options = '--python "$python" --index-strategy unsafe-best-match'
+    compiles = not {"--target", "--prefix", "--no-compile-bytecode"} & set(arguments)
+    if not compiles and "--no-compile-bytecode" not in arguments:
+        options += " --compile-bytecode"
+    lines = [f"if {test}; then", f"  {quote(uv)} pip install {options} {shlex.join(arguments)} || exit $?"]
+    if compiles:
+        lines.append(f'  "$python" -I {shlex.join(compiler)} || true')
+    return "\n".join([*lines, "  exit 0", "fi", command])

@@ -7,6 +7,7 @@ What the steps are, their keys and what is already there is control/image_recipe
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class ImageBuilder:
         if installs is not None:
             places = sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split()
             indexes = sources.env.get("UV_INDEX", "").split()
-            words = (*DEFAULT_SHELL, shell_script(installs, command, _UV, places, indexes))
+            words = (*DEFAULT_SHELL, shell_script(installs, command, _UV, places, indexes, _compiler()))
             log("(installed by uv, with this machine's package cache)\n")
         machine, files = (sources.env, {}) if host_usr else certificates_elsewhere(sources.env, _CERTIFICATES)
         certificates = (Bind(path, place) for path, place in files.items() if is_open(path))
@@ -151,7 +152,7 @@ class ImageBuilder:
 
     def _caches(self) -> tuple[Bind, ...]:
         binds = []
-        for name in ("uv", "pip"):
+        for name in ("uv", "pip", "bytecode"):
             folder = self._home.cache / name
             if not folder.is_dir():
                 folder.mkdir(mode=0o755)
@@ -174,6 +175,14 @@ class ImageBuilder:
             return {"kind": "uv", "version": version}
 
         return await self._store.make(f"uv {version}", fill) / "bin/uv"
+
+
+@cache
+def _compiler() -> tuple[str, ...]:
+    """Arguments for the image's Python that compile what was installed: the program itself, since a step may
+    not be able to read this installation."""
+    source = (Path(__file__).parent / "inside/bytecode.py").read_text(encoding="utf-8")
+    return ("-c", source, f"{_MACHINE}/bytecode-cache")
 
 
 def _cache_variables() -> dict[str, str]:

@@ -66,7 +66,7 @@ def test_places_add_to_the_machines() -> None:
     command = "pip install six -f /mine --extra-index-url https://mine"
     install = translate_pip(command)
     assert install is not None
-    script = shell_script(install, command, "/uv", ["/wheels"], ["https://theirs"])
+    script = shell_script(install, command, "/uv", ["/wheels"], ["https://theirs"], ["-c", "compile"])
     assert "--find-links /wheels --find-links /mine" in script
     assert "--index https://theirs --index https://mine" in script
 
@@ -95,7 +95,7 @@ def test_uv_installs_only_for_the_python_that_pip_belongs_to(
         path.chmod(0o755)
     install = translate_pip("pip install six")
     assert install is not None
-    script = shell_script(install, "pip install six", str(tmp_path / "uv"), [], [])
+    script = shell_script(install, "pip install six", str(tmp_path / "uv"), [], [], ["-c", "compile"])
     output = subprocess.run(
         ["/bin/sh", "-c", script],
         env={"PATH": f"{first}:{second}:/usr/bin:/bin"},
