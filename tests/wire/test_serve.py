@@ -1,6 +1,7 @@
 """`modal serve`: an app that follows its file while it is edited."""
 
 import json
+import urllib.request
 
 from tests.support.commands import interrupt
 from tests.support.waiting import wait_until
@@ -19,6 +20,16 @@ APP = """
         return "{version}"
 
 
+    @app.function()
+    @modal.wsgi_app()
+    def page():
+        def answer(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"page {version}"]
+
+        return answer
+
+
     @app.cls(min_containers=1)
     class Model:
         @modal.enter()
@@ -35,6 +46,11 @@ APP = """
     """
 
 
+def page(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.read().decode()
+
+
 def test_a_served_app_runs_the_file_as_it_is_and_the_last_good_one_where_it_is_broken(modal, python, write):
     write("call.py", "import sys\n\nimport modal\n\nprint(modal.Function.from_id(sys.argv[1]).remote())\n")
     write("app.py", APP.format(version="one"))
@@ -42,11 +58,14 @@ def test_a_served_app_runs_the_file_as_it_is_and_the_last_good_one_where_it_is_b
     function_id = serving.wait_for("entered one; tick is (fu-.*)", 60)[1]
     serving.wait_for("tick one")
     serving.wait_for("Serving|hit Ctrl-C")
+    url = serving.wait_for(r"http://127.0.0.1:\d+")[0]
+    assert page(url) == "page one"
 
     write("app.py", APP.format(version="two"))
     serving.wait_for("entered two", 60)
     serving.wait_for("left one")
     assert python("call.py", function_id).lines == ["two"]
+    assert page(url) == "page two"
 
     write("app.py", "import modal\n\napp = modal.App('wire-serve'\n")
     serving.wait_for("SyntaxError", 60)
