@@ -27,6 +27,7 @@ from homeport.control.image_definition import (
 )
 from homeport.control.registry_images import Asked
 from homeport.control.torch_builds import TorchBuilds
+from homeport.model.errors import FailedPreconditionError, NotFoundError
 from homeport.model.home import Home
 from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, User, Workdir
 from homeport.plan.layer_key import layer_key
@@ -126,7 +127,7 @@ class Walk:
         result = await self._begin(stage)
         for name, source in stage.sources.items():
             if isinstance(source, str) and not UV_IMAGE.fullmatch(source):
-                self._images[name] = await self._image(source)
+                self._images[name] = await self._other(source)
         for instruction in stage.instructions:
             self._number += 1
             self._say(f"=> Step {self._number}: {instruction.text}\n")
@@ -140,6 +141,17 @@ class Walk:
         if stage.parent is not None:
             return self._stages[stage.parent]
         return await self._image(stage.image)
+
+    async def _other(self, name: str) -> Result:
+        """An image that COPY --from or a mount names. Raises what is wrong, and that it is no stage."""
+        try:
+            return await self._image(name)
+        except (FailedPreconditionError, NotFoundError) as error:
+            if any(character in name for character in "/:@."):
+                raise
+            raise type(error)(
+                f"There is no stage {name!r} before what takes from it; and as an image: {error}"
+            ) from None
 
     async def _image(self, name: str) -> Result:
         if name in self._definition.base_images:

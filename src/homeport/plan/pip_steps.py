@@ -193,7 +193,8 @@ def shell_script(
     if install.indexes:
         for index in (*indexes, *install.indexes):
             arguments.extend(("--index", index))
-    test = f'python="$(command -v {quote(install.python)})"'
+    # an image with another C library, such as Alpine's, cannot run this machine's uv
+    test = f'python="$(command -v {quote(install.python)})" && {quote(uv)} --version >/dev/null 2>&1'
     if install.pip:
         test += f' && [ "$(dirname "$(command -v {quote(install.pip)})")" = "$(dirname "$python")" ]'
     # as pip does: the best version of all indexes, not the first index that knows the name

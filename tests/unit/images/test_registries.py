@@ -9,7 +9,6 @@ from importlib import metadata
 import pytest
 
 from homeport.model.errors import FailedPreconditionError
-from homeport.runtime import pythons
 from homeport.runtime.userland import architecture
 from tests.support.registries import (
     Entry,
@@ -23,7 +22,7 @@ from tests.support.registries import (
     need,
     real_registry,
 )
-from tests.unit.images.workshop import PRELUDE, EndedError, Shop, Workshop
+from tests.unit.images.workshop import PRELUDE, SERIES, EndedError, Shop, Workshop
 
 CLIENT = metadata.version("modal")
 
@@ -119,7 +118,7 @@ def test_layers_are_unpacked_as_they_lie_on_each_other(workshop: Workshop, regis
         assert (await shop.look(image, script)).split("\n") == [
             *("emptied:", "new", "", "keep:", "stays", "through"),
             "now a filenewnewa link to a folder is gone through4755 0 regular file",
-            *("644 0 regular file", "644 0 fifo", "0 0 directory"),
+            *("644 0 regular file", "644 0 fifo", "700 0 directory"),
         ]
         tree = shop.images.view(image.image_id).layers[-1]
         assert not (tree / "dev").exists() or not list((tree / "dev").iterdir())
@@ -190,15 +189,6 @@ def test_user_and_entrypoint_are_kept(workshop: Workshop, registry: RealRegistry
     workshop.run(use)
 
 
-def _other_python(shop: Shop) -> str:
-    """A series of which this machine has a Python besides its own."""
-    for series in ("3.10", "3.11", "3.12", "3.13"):
-        for candidate in pythons._candidates(shop.workshop.home, series):
-            if candidate.is_file() and str(candidate)[:5] != "/usr/":
-                return series
-    pytest.skip("there is no Python on this machine but its own")
-
-
 def test_add_python(workshop: Workshop, registry: RealRegistry) -> None:
     """A C library and a shell are all that the image has."""
     need("ldd")
@@ -206,13 +196,17 @@ def test_add_python(workshop: Workshop, registry: RealRegistry) -> None:
     alpine = registry.push(make_image([*busybox_layer(), Entry("lib/ld-musl-x86_64.so.1")]), "test/alpine:1")
 
     async def use(shop: Shop) -> None:
-        series = _other_python(shop)
-        shop.workshop.mounts.pythons["mo-python"] = f"20250101.{series}.99"
+        shop.workshop.mounts.pythons["mo-python"] = f"20250101.{SERIES}.99"
         steps = ("COPY /python/. /usr/local", "ENV TERMINFO_DIRS=/etc/terminfo")
-        image = await shop.build(f"FROM {name}", *steps, context_mount_id="mo-python")
+        try:
+            image = await shop.build(f"FROM {name}", *steps, context_mount_id="mo-python")
+        except EndedError as error:
+            if "runs in any image, and there is none" in str(error):
+                pytest.skip("there is no Python on this machine but its own, and none can be fetched")
+            raise
         view = shop.images.view(image.image_id)
         assert view.python == "/usr/local/bin/python"
-        assert f"Python {series}.99 was asked for" in "\n".join(shop.images.notes(image.image_id))
+        assert f"Python {SERIES}.99 was asked for" in "\n".join(shop.images.notes(image.image_id))
         script = "python -c 'import sqlite3, ssl, lzma, sys; print(ssl.OPENSSL_VERSION, sys.prefix)'"
         script += "; pip --version"
         assert "OpenSSL" in (answer := await shop.look(image, script))

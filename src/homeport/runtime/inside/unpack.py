@@ -112,10 +112,11 @@ class Unpacker:
         self._note_made(place)
         give(place, entry.uid, entry.gid)
         if entry.isdir():
-            self.folders[place] = stat.S_IMODE(entry.mode), entry.mtime
+            self.folders[place] = stat.S_IMODE(entry.mode) | 0o700, entry.mtime
             return
         if not entry.issym():
-            os.chmod(place, stat.S_IMODE(entry.mode))  # after the owner, whose change takes away setuid
+            # after the owner, whose change takes away setuid; an engine of an ordinary user has to read it
+            os.chmod(place, stat.S_IMODE(entry.mode) | 0o400)
         os.utime(place, (entry.mtime, entry.mtime), follow_symlinks=False)
 
     def _note_made(self, place: str) -> None:
