@@ -85,7 +85,7 @@ def left_behind(account: Account) -> list[str]:
     for process in descendants(here):
         if process.state == "Z" and process.parent != here:
             found.append(f"zombie: {process}")
-        elif process.pid_namespaces > 1:
+        elif process.pid_namespaces > 1 or process.command.startswith("/usr/bin/proot "):
             found.append(f"container process: {process}")
     tasks = account.engine_home / "t"
     if tasks.is_dir():

@@ -41,8 +41,14 @@ def choose(home: Home, asked: Asked | None) -> Choice:
     EngineUnavailableError where what was asked for cannot be had."""
     known = _read(home)
     wanted: Asked = asked or known.get("asked", "auto")
-    choice = _choose(home, wanted, known)
-    _refuse_change(home, choice.isolation, known)
+    living = any(_is_alive(folder) for folder in home.tasks.glob("ta-*"))
+    if living and wanted == "auto" and "chosen" in known:  # what opened meanwhile is for the next start
+        wanted_now: Asked = PROOT if known["chosen"] == PROOT else NAMESPACES
+    else:
+        wanted_now = wanted
+    choice = _choose(home, wanted_now, known)
+    if living:
+        _refuse_change(choice.isolation, known)
     _write(home, {**known, "asked": wanted, "chosen": choice.isolation, "working": _working(choice)})
     return choice
 
@@ -91,13 +97,14 @@ def _mark() -> str:
     return " ".join(facts)
 
 
-def _refuse_change(home: Home, chosen: Isolation, known: dict[str, Any]) -> None:
+def _refuse_change(chosen: Isolation, known: dict[str, Any]) -> None:
     """A container lives on in the isolation that it was started in, and so do its volumes."""
     before = known.get("chosen", chosen)
-    if before != chosen and any(_is_alive(folder) for folder in home.tasks.glob("ta-*")):
+    if before != chosen:
         raise EngineUnavailableError(
             f"Containers that run here were started with --engine {before}, so the engine cannot go on with "
-            f"{chosen}. Start it with that: homeport up --engine {before}; or end them first: homeport down"
+            f"{chosen}. To go on with them: homeport up --engine {before}; to end them after that: "
+            "homeport down"
         )
 
 

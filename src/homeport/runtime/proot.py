@@ -30,6 +30,9 @@ class ProotSandbox(Sandbox):
     """The containers of one engine."""
 
     copies_volumes = True
+    start_limit_s = (
+        24 * 3600.0
+    )  # copying volumes is part of it; the function's startup_timeout ends it before
 
     def __init__(self, home: Home) -> None:
         super().__init__(home)

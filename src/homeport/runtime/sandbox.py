@@ -50,6 +50,7 @@ class Sandbox:
     """The containers of one engine."""
 
     copies_volumes = False
+    start_limit_s = _START_S
 
     def __init__(self, home: Home, parents: WarmParents | None = None) -> None:
         self._home = home
@@ -308,10 +309,10 @@ class Sandbox:
     async def _wait_started(self, task_id: str, channel: socket.socket) -> socket.socket | None:
         """The channel once the container runs; None where its other end went away without a word."""
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(self.start_limit_s):
                 message = await receive(channel)
         except TimeoutError:
-            message = {"error": f"it took more than {_START_S:.0f} seconds"}
+            message = {"error": f"it took more than {self.start_limit_s:.0f} seconds"}
             await uninterrupted(give_up(channel))
         except BaseException:
             await uninterrupted(give_up(channel))

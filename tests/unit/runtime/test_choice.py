@@ -95,6 +95,8 @@ def test_an_engine_does_not_change_the_isolation_of_what_runs(
         with pytest.raises(EngineUnavailableError, match="--engine proot"):
             choice.choose(home, "namespaces")
         assert choice.choose(home, "proot").isolation == PROOT
+        assert choice.choose(home, "auto").isolation == PROOT, "though namespaces are open by now"
+    assert choice.choose(home, None).isolation == NAMESPACES
     assert choice.choose(home, "namespaces").isolation == NAMESPACES
 
 
