@@ -225,6 +225,22 @@ def test_a_deployed_service_is_given_nights_and_asked_from_other_processes(accou
     modal("app", "stop", "sleep-staging", "--yes")
 
 
+@as_user
+def test_speech_over_an_image_of_cuda_for_which_this_machine_stands(app, modal, homeport):
+    folder = app("speech")
+    homeport("image", "alias", "nvidia/cuda:*", "debian")
+    said = modal("run", "modal_finetune.py", "--num-speakers", "2", env={"GPUS": "2"})
+    assert "nvidia/cuda:12.4.0-devel-ubuntu22.04 was asked for, debian is used" in said.out
+    assert said.out.count("WAVE audio, Microsoft PCM, 16 bit, mono 8000 Hz") == 4
+    assert "{'step': 60, 'wer': 0.0}" in said.lines
+    assert "trained on 4 clips, model in /assets/acme--tone-tiny" in said.lines
+    assert "gpu=H100:2 asked for by train" in said.err
+    assert "ephemeral_disk= is not enforced" in said.err
+    modal("volume", "get", "speech-assets", "acme--tone-tiny/model.npz")
+    assert (folder / "model.npz").stat().st_size > 500
+    homeport("image", "alias", "--remove", "nvidia/cuda:*")
+
+
 @as_root
 def test_cells_of_a_notebook_run_serialised_and_detached(app, python, modal):
     app("notebook")
