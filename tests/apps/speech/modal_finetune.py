@@ -1,4 +1,4 @@
-"""Fine-tunes a tone recogniser the way speech models are: features by a tool of the system, one config for all.
+"""Fine-tunes a tone recogniser the way speech models are: features by a tool of the system, one config.
 
 modal run modal_finetune.py --num-speakers 3
 modal volume get speech-assets acme--tone-tiny/model.npz
