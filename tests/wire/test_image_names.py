@@ -70,3 +70,24 @@ def test_an_image_is_published_and_used_by_its_name(modal, python, homeport, wri
         f"import modal; modal.Image.from_id({first!r}).build(modal.App.lookup('x', create_if_missing=True))",
     )
     assert f"There is no image {first}" in python("gone.py", fails=True).text
+
+
+def test_the_log_of_a_build_is_shown_by_its_image(modal, python, write):
+    write(
+        "build.py",
+        """
+        import modal
+
+        app = modal.App("wire-image-logs")
+        image = modal.Image.debian_slim().run_commands("echo lower words").run_commands("echo upper words")
+        with app.run():
+            print("ID", image.build(app).object_id)
+        """,
+    )
+    image_id = next(line.split()[1] for line in python("build.py").lines if line.startswith("ID"))
+    said = modal("image", "logs", image_id)
+    assert "upper words" in said.out
+    assert "lower words" not in said.out
+    said = modal("image", "logs", image_id, "--all")
+    assert said.out.index("lower words") < said.out.index("upper words")
+    assert "There is no image" in modal("image", "logs", "im-0000000000000000000000", fails=True).text

@@ -1,5 +1,6 @@
 """The RPCs of images: asking for one, following its build, finding it by its id."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -42,6 +43,15 @@ class ImageServicer:
                 yield api_pb2.ImageJoinStreamingResponse(
                     task_logs=[_task_log(record) for record in event], entry_id=str(event[-1].end)
                 )
+
+    async def ImageBuildChainGet(self, request: Any, caller: Caller) -> api_pb2.ImageBuildChainGetResponse:
+        """The client then asks for the logs of `builder_app_id`, which is the image's own id here."""
+        response = api_pb2.ImageBuildChainGetResponse()
+        for row in self._images.chain(request.image_id):
+            step = response.build_steps.add(image_id=row["image_id"], builder_app_id=row["image_id"])
+            step.started_at.FromMilliseconds(int(row["created_at"] * 1000))
+            step.finished_at.FromMilliseconds(int(((row["finished_at"] or time.time()) + 1) * 1000))
+        return response
 
     async def ImageFromId(self, request: Any, caller: Caller) -> api_pb2.ImageFromIdResponse:
         image = self._images.get(request.image_id)

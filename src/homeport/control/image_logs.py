@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from homeport.control.log_files import Line, Selection, split_lines
 from homeport.model.home import Home
 from homeport.plan.log_records import STDOUT, SYSTEM, Record, decode, encode
 
@@ -71,6 +72,20 @@ def read_log(home: Home, image_id: str, offset: int) -> Iterator[Record]:
             yield from decode(file.read(_BLOCK_BYTES), offset, at_end=False)
     except FileNotFoundError:  # an image that had nothing to build
         return
+
+
+def log_lines(
+    home: Home, image_id: str, selection: Selection, since_s: float, until_s: float
+) -> Iterator[Line]:
+    """The lines of a build's log within a time range."""
+    offset = 0
+    while records := list(read_log(home, image_id, offset)):
+        offset = records[-1].end
+        for record in records:
+            if since_s <= record.time_s <= until_s:
+                text = record.data.decode("utf-8", "replace")
+                lines = (Line(record.time_s, record.fd, part, "", "") for part in split_lines(text))
+                yield from (line for line in lines if selection.wants(line))
 
 
 def log_path(home: Home, image_id: str) -> Path:

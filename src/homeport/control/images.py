@@ -248,6 +248,17 @@ class Images:
             self._base_until = now + 1
         return self._base
 
+    def chain(self, image_id: str) -> list[sqlite3.Row]:
+        """The image and those that it was built on, as far as they are known, the lowest first. Raises
+        NotFoundError."""
+        rows = [self._row(image_id)]
+        while bases := api_pb2.Image.FromString(rows[0]["definition"]).base_images:
+            below = self._db.one("image_by_id", image_id=bases[0].image_id)
+            if below is None:
+                break
+            rows.insert(0, below)
+        return rows
+
     def env_origins(self, image_id: str) -> dict[str, str]:
         """Which instruction set each variable of the image. Raises NotFoundError."""
         return {name: set_by for name, _, set_by in json.loads(self._row(image_id)["env"])}

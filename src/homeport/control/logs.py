@@ -16,16 +16,19 @@ from typing import Final
 from modal_proto import api_pb2
 
 from homeport.control import log_files
+from homeport.control.image_logs import log_lines
 from homeport.control.log_calls import LogCalls, Spans, owned
 from homeport.control.log_files import Line, Selection, Source
 from homeport.control.log_index import LogIndex
 from homeport.control.log_reader import LogReader
 from homeport.model.errors import NotFoundError
 from homeport.model.home import Home
+from homeport.model.ids import IMAGE
 from homeport.plan import log_cursor, log_records
 from homeport.plan.progress_bars import ProgressBars
 from homeport.store.database import Database
 
+_IMAGE: Final = f"{IMAGE}-"
 _FOLLOWED_LINES: Final = 100  # of a deployed app's past, where a stream begins without a position
 
 
@@ -155,13 +158,16 @@ class Logs:
     async def fetch(
         self, app_id: str, selection: Selection, since_s: float, until_s: float, limit: int
     ) -> list[Line]:
-        """The newest `limit` lines of a time range, oldest first."""
+        """The newest `limit` lines of a time range, oldest first; of an image's build, if its id is given."""
+        if app_id.startswith(_IMAGE):
+            lines = log_lines(self._home, app_id, selection, since_s, until_s)
+            return await asyncio.to_thread(lambda: list(deque(lines, maxlen=limit)))
         sources = self._sources(app_id)
         if not selection.call_id:
-            lines = await asyncio.to_thread(
+            newest = await asyncio.to_thread(
                 log_files.newest, sources, self._index, selection, since_s, until_s, limit
             )
-            return list(owned(lines, self._calls.spans(lines)))
+            return list(owned(newest, self._calls.spans(newest)))
         spans = self._calls.spans_of_call(selection.call_id, since_s, until_s)
         return await asyncio.to_thread(
             lambda: list(deque(self._of_call(sources, spans, selection, since_s, until_s), maxlen=limit))
@@ -171,12 +177,14 @@ class Logs:
         self, app_id: str, selection: Selection, since_s: float, until_s: float, bucket_s: int
     ) -> dict[int, list[int]]:
         """Lines of stdout, stderr and the system by the start of their bucket, a multiple of `bucket_s`."""
-        sources = self._sources(app_id)
-        if selection.call_id:
+        lines: Iterator[Line]
+        if app_id.startswith(_IMAGE):
+            lines = log_lines(self._home, app_id, selection, since_s, until_s)
+        elif selection.call_id:
             spans = self._calls.spans_of_call(selection.call_id, since_s, until_s)
-            lines = self._of_call(sources, spans, selection, since_s, until_s)
+            lines = self._of_call(self._sources(app_id), spans, selection, since_s, until_s)
         else:
-            lines = log_files.history(sources, self._index, selection, since_s, until_s)
+            lines = log_files.history(self._sources(app_id), self._index, selection, since_s, until_s)
 
         def count() -> dict[int, list[int]]:
             buckets: dict[int, list[int]] = {}
