@@ -50,11 +50,11 @@ def deployed(modal, write):
     modal("app", "stop", "--yes", "js-app")
 
 
-def passed(node, write, topic):
+def passed(node, write, topic, **env):
     """Runs a file of tests/clients/js and returns how many of its tests passed; raises if one failed."""
     script = compat.JAVASCRIPT / f"{topic}.mjs"
     write(script.name, script.read_text())
-    said = node(script.name)
+    said = node(script.name, env=env)
     ended = dict(re.findall(r"^# (\w+) (\d+)$", said.out, re.MULTILINE))
     assert (ended["fail"], ended["cancelled"], ended["skipped"]) == ("0", "0", "0"), said
     return int(ended["pass"])
@@ -63,6 +63,11 @@ def passed(node, write, topic):
 def test_functions_classes_queues_storage_and_sandboxes_from_javascript(javascript, write, deployed):
     tests = {"functions": 15, "classes": 4, "queues": 6, "storage": 7, "sandboxes": 4}
     assert {topic: passed(javascript, write, topic) for topic in tests} == tests
+
+
+def test_sandboxes_of_the_older_kind(javascript, write):
+    """Those that the library made before its second kind became the default, as older Python clients do."""
+    assert passed(javascript, write, "sandboxes", MODAL_SANDBOX_V2="0") == 4
 
 
 def test_grpc_s_own_javascript_implementation_understands_the_engine(node, write):
