@@ -4,9 +4,7 @@ import asyncio
 import hashlib
 import posixpath
 import shutil
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from homeport.model.errors import FailedPreconditionError, InvalidError
@@ -39,6 +37,9 @@ async def fetch(address: str, folder: Path, checksum: str | None) -> Path:
 
 
 def _fetch(address: str, target: Path, checksum: str | None) -> Path:
+    import urllib.error  # heavy: an engine starts without
+    import urllib.request
+
     try:
         with urllib.request.urlopen(address, timeout=_SILENCE_S) as answer, target.open("xb") as file:
             shutil.copyfileobj(answer, file, _PIECE)

@@ -4,8 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 
 from homeport.model.errors import FailedPreconditionError
@@ -22,6 +20,9 @@ async def ecr_login(keys: AwsKeys) -> Login:
 
 
 def _ask(keys: AwsKeys) -> Login:
+    import urllib.error  # heavy: an engine starts without
+    import urllib.request
+
     # the variable is AWS's own, for endpoints of a private network
     url = os.environ.get("AWS_ENDPOINT_URL_ECR") or f"https://api.ecr.{keys.region}.amazonaws.com/"
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": _TARGET}

@@ -103,8 +103,21 @@ def _has_policy() -> bool:
 
 
 def has_mirrors() -> bool:
-    """Whether this user says where registries' images come from, such as a mirror."""
-    return "CONTAINERS_REGISTRIES_CONF" in os.environ or (_config_folder() / "registries.conf").exists()
+    """Whether this user or machine says where registries' images come from, such as a mirror."""
+    if "CONTAINERS_REGISTRIES_CONF" in os.environ or (_config_folder() / "registries.conf").exists():
+        return True
+    machine = Path("/etc/containers")
+    files = [machine / "registries.conf", *(machine / "registries.conf.d").glob("*.conf")]
+    return any(_names_a_registry(file) for file in files)
+
+
+def _names_a_registry(file: Path) -> bool:
+    """Debian's own file, and its short names, name none."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip().startswith("[[registry") for line in lines)
 
 
 def _config_folder() -> Path:

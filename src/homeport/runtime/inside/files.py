@@ -16,8 +16,7 @@ import stat
 import sys
 from typing import Any, Callable
 
-from . import unpack
-from .rooted import Root
+from .rooted import ArchiveError, Root, give
 
 WRONG = 2  # exit status: the definition asks for what cannot be
 FULL = 3  # no room
@@ -29,12 +28,18 @@ class WorkError(Exception):
     """A sentence for whoever wrote the definition."""
 
 
+def prepare(work: dict[str, Any]) -> None:
+    """Loads what the work needs of this Python's library, before a root without it is entered."""
+    if work["kind"] == "image" or work.get("unpacks"):
+        from . import unpack  # noqa: F401 - costs as much as a small copy
+
+
 def perform(work: dict[str, Any]) -> int:
     """Does the work. Returns an exit status; the last line printed then says what is wrong."""
     os.umask(0)
     try:
-        {"copy": _copy, "folder": _folder, "image": unpack.unpack_image}[work["kind"]](work)
-    except (WorkError, unpack.ArchiveError) as error:
+        {"copy": _copy, "folder": _folder, "image": _image}[work["kind"]](work)
+    except (WorkError, ArchiveError) as error:
         print(error, flush=True)
         return WRONG
     except OSError as error:
@@ -43,6 +48,12 @@ def perform(work: dict[str, Any]) -> int:
         return FULL if error.errno in _NO_ROOM else 1
     sys.stdout.flush()
     return 0
+
+
+def _image(work: dict[str, Any]) -> None:
+    from . import unpack
+
+    unpack.unpack_image(work)
 
 
 def _folder(work: dict[str, Any]) -> None:
@@ -117,9 +128,7 @@ class _Copier:
                 os.utime(folder, ns=(modified, modified))
             self.folders.clear()
             return
-        if self.unpacks and unpack.is_archive(place):
-            end = _make_folders(self.root, target, self.owner)
-            unpack.unpack_archive(place, end)
+        if self.unpacks and self._unpack(place, target):
             return
         if self.keeps_parents:
             end = target
@@ -131,6 +140,15 @@ class _Copier:
             return
         parent = _make_folders(self.root, posixpath.dirname(end.rstrip("/")), self.owner)
         self._copy_entry(place, posixpath.join(parent, posixpath.basename(end.rstrip("/"))), "")
+
+    def _unpack(self, place: str, target: str) -> bool:
+        """Whether it was an archive, which is unpacked then."""
+        from . import unpack
+
+        if not unpack.is_archive(place):
+            return False
+        unpack.unpack_archive(place, _make_folders(self.root, target, self.owner))
+        return True
 
     def _copy_folder(self, source: str, target: str, below: str) -> None:
         for name in sorted(os.listdir(source)):
@@ -175,7 +193,7 @@ class _Copier:
 
     def _give(self, target: str) -> None:
         if self.owner is not None:
-            unpack.give(target, *self.owner)
+            give(target, *self.owner)
 
 
 def _copy_file(source: str, target: str) -> None:
@@ -228,7 +246,7 @@ def _make_folders(root: Root, path: str, owner: tuple[int, int] | None) -> str:
         os.mkdir(place, 0o755)
         os.chmod(place, 0o755)
         if owner is not None:
-            unpack.give(place, *owner)
+            give(place, *owner)
     return place
 
 

@@ -49,7 +49,9 @@ def _hold_namespace(channel: socket.socket) -> None:
 def _run_command(spec: dict[str, Any], paths: host.HostPaths, channel: socket.socket) -> None:
     """Runs one command to its end. When the engine closes the channel, or dies, so does the command."""
     if spec.get("work"):
-        from . import files  # before the root is changed: this Python's library is not in the container
+        from . import files
+
+        files.prepare(spec["work"])
     started = container.start(spec, paths, (1, 1))
     if started is None and spec.get("work"):
         os._exit(files.perform(spec["work"]))

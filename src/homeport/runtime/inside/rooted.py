@@ -13,6 +13,18 @@ import stat
 _MOST_LINKS = 40
 
 
+class ArchiveError(Exception):
+    """An archive that is broken, or tries to leave its tree."""
+
+
+def give(path: str, uid: int, gid: int) -> None:
+    """Changes an owner where this container has the ids; else the file stays its root's."""
+    try:
+        os.chown(path, uid, gid, follow_symlinks=False)
+    except OSError:
+        pass
+
+
 class Root:
     """A tree at `path`, which may be `/`. `usr`: a folder that lies under its /usr."""
 

@@ -16,7 +16,7 @@ import tarfile
 import zlib
 from typing import Any, BinaryIO
 
-from .rooted import Root
+from .rooted import ArchiveError, Root, give
 
 # loaded now: in a container's root there is no library of this Python's
 _MODULES: dict[str, Any] = {}
@@ -34,10 +34,6 @@ _MARK = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _PIECE = 1 << 20
 _FORMATS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
-
-
-class ArchiveError(Exception):
-    """An archive that is broken, or tries to leave its tree."""
 
 
 def unpack_image(work: dict[str, Any]) -> None:
@@ -61,14 +57,6 @@ def is_archive(place: str) -> bool:
             return True
     except (tarfile.TarError, EOFError, OSError):
         return False
-
-
-def give(path: str, uid: int, gid: int) -> None:
-    """Changes an owner where this container has the ids; else the file stays its root's."""
-    try:
-        os.chown(path, uid, gid, follow_symlinks=False)
-    except OSError:
-        pass
 
 
 class Unpacker:
