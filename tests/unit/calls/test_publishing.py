@@ -97,6 +97,22 @@ def test_a_function_that_the_app_has_no_more_loses_its_containers_when_they_are_
     play(scene)
 
 
+def test_what_a_version_has_no_more_is_not_kept_though_the_engine_was_killed_at_that_moment(
+    play: Play,
+) -> None:
+    async def scene(world: CallWorld) -> None:
+        removed = world.define(autoscaler_settings=KEPT_WARM)
+        world.publish(removed)
+        [task_id] = await settled(world)
+        with world.db.transaction():
+            deployments.put_layout(world.db, api_pb2.AppPublishRequest(app_id=APP), "1.6.4", 1.0)
+        await world.restart()
+        assert await ask(world, task_id) == [], "it ends when it was idle for its window"
+        assert await settled(world) == set()
+
+    play(scene)
+
+
 def test_overrides_of_the_autoscaler_end_with_the_next_deployment(play: Play) -> None:
     async def scene(world: CallWorld) -> None:
         first = world.define()

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from modal_proto import api_pb2
 
+from homeport.control import deployments
 from homeport.control.images import BUILT
 from homeport.control.mounts import Mounts, tree_file
 from homeport.control.sweep import KEPT_S, Sweep
-from homeport.model.errors import NotFoundError
+from homeport.model.errors import FailedPreconditionError, NotFoundError
 from homeport.model.home import Home
 from homeport.model.ids import APP, DEFINITION, FUNCTION, IMAGE, TASK, new_id
 from homeport.store.blobs import BlobStore
@@ -214,6 +215,30 @@ def test_what_functions_of_living_apps_name_is_in_use(tmp_path: Path) -> None:
     db.close()
 
 
+def test_what_the_last_ten_versions_of_a_deployed_app_name_is_in_use(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    db = Database(home.database)
+    images = [new_id(IMAGE) for _ in range(12)]
+    function_id = _add_function(db, images[0], stopped_at=None)
+    for version, image_id in enumerate(images, start=1):
+        definition_id = _add_definition(db, function_id, image_id)
+        request = api_pb2.AppPublishRequest(
+            app_id=_app_of(db, function_id),
+            function_ids={"f": function_id},
+            definition_ids={function_id: definition_id},
+        )
+        deployments.add_version(db, request, "1.6.4", float(version))
+    part = Part()
+    asyncio.run(Sweep(home, db, (part,)).look(time.time()))
+    assert part.named == set(images[2:])
+    app_id = _app_of(db, function_id)
+    for version, said in ((2, "the definition of f of it is gone"), (3, f"image {images[2]} of it is gone")):
+        with pytest.raises(FailedPreconditionError, match=said):
+            deployments.roll_back(db, app_id, version, 13.0)
+    db.close()
+
+
 def test_old_logs_go_but_those_of_what_runs(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create()
@@ -267,21 +292,26 @@ def _add_task(db: Database, image_id: str, finished_at: float | None) -> str:
     return task_id
 
 
-def _add_function(db: Database, image_id: str, stopped_at: float | None) -> None:
-    app_id = new_id(APP)
+def _add_function(db: Database, image_id: str, stopped_at: float | None) -> str:
+    app_id, function_id = new_id(APP), new_id(FUNCTION)
     _add_app(db, app_id, stopped_at)
-    data = api_pb2.FunctionData()
-    data.ranked_functions.add().function.image_id = image_id
-    function_id, definition_id = new_id(FUNCTION), new_id(DEFINITION)
     db.run(
         "function_insert",
         function_id=function_id,
-        definition_id=definition_id,
+        definition_id="",
         app_id=app_id,
         tag="f",
         is_build_step=False,
         created_at=1,
     )
+    deployments.put_in_effect(db, {function_id: _add_definition(db, function_id, image_id)})
+    return function_id
+
+
+def _add_definition(db: Database, function_id: str, image_id: str) -> str:
+    data = api_pb2.FunctionData()
+    data.ranked_functions.add().function.image_id = image_id
+    definition_id = new_id(DEFINITION)
     db.run(
         "definition_insert",
         definition_id=definition_id,
@@ -291,3 +321,9 @@ def _add_function(db: Database, image_id: str, stopped_at: float | None) -> None
         client_version="1.6.4",
         created_at=1,
     )
+    return definition_id
+
+
+def _app_of(db: Database, function_id: str) -> str:
+    row = db._connection.execute("SELECT app_id FROM functions WHERE function_id = ?", (function_id,))
+    return str(row.fetchone()[0])
