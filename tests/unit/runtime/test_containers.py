@@ -351,3 +351,15 @@ def test_the_session_keyring_of_who_started_the_engine_stays_outside(place: Plac
         assert int(output) > 0 and int(output) != ours
 
     place.run(check)
+
+
+def test_launchers_compile_what_they_import_once(place: Place) -> None:
+    async def check(box: Box) -> None:
+        kept = place.home.cache / "bytecode"
+        await box.run("pass", command=("true",))
+        compiled = {path: path.stat().st_mtime_ns for path in kept.rglob("*.pyc")}
+        assert any(path.name.startswith("launch.") for path in compiled)
+        await box.run("pass", command=("true",))
+        assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.pyc")} == compiled
+
+    place.run(check)
