@@ -103,6 +103,8 @@ class ImageParts(ImageSource, Protocol):
 
     async def prune(self, before: float, *, dry_run: bool) -> Removal: ...
 
+    async def clear_packages(self, *, dry_run: bool) -> int: ...
+
     functions: FunctionRunner | None
     named: Callable[[float], frozenset[str]]
 

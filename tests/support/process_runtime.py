@@ -152,6 +152,9 @@ class FakeImages:
     def env_origins(self, image_id: str) -> dict[str, str]:
         return {}
 
+    async def clear_packages(self, *, dry_run: bool) -> int:
+        return 0
+
     async def prune(self, before: float, *, dry_run: bool) -> None:
         return None
 

@@ -17,7 +17,8 @@ from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.eviction import Cached, evict, freed
 from homeport.runtime.identity import remove_tree
-from homeport.runtime.layers import LayerStore
+from homeport.runtime.image_builder import PACKAGE_CACHES
+from homeport.runtime.layers import LayerStore, tree_bytes
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,22 @@ class ImageCache:
         entries = self._entries(named, sizes)
         given_up = [entry for entry in entries if not entry.is_held and entry.used_at < before]
         return await self._remove(entries, given_up, sizes, dry_run=dry_run)
+
+    async def clear_packages(self, *, dry_run: bool) -> int:
+        """Removes what pip and uv fetched and what was compiled; how many bytes that frees. Raises
+        FailedPreconditionError while something is built, since it may read there."""
+        folders = [folder for name in PACKAGE_CACHES if (folder := self._home.cache / name).is_dir()]
+        size = sum([await asyncio.to_thread(tree_bytes, folder) for folder in folders])
+        if dry_run:
+            return size
+        if self._store.is_building():
+            raise FailedPreconditionError(
+                "An image is being built, which uses the packages' cache. Try again when it is done."
+            )
+        taken = [folder.rename(self._store.scratch() / folder.name) for folder in folders]
+        for folder in taken:
+            await asyncio.to_thread(remove_tree, folder.parent)
+        return size
 
     async def delete(self, image_id: str, named: frozenset[str]) -> None:
         """Removes one image. Raises FailedPreconditionError where something uses it."""

@@ -308,6 +308,10 @@ class Images:
         """As `sweep`, asked for by the user."""
         return await self.cache.remove_unused(before, self.named(before), dry_run=dry_run)
 
+    async def clear_packages(self, *, dry_run: bool) -> int:
+        """Removes what builds fetched of packages; how many bytes that frees."""
+        return await self.cache.clear_packages(dry_run=dry_run)
+
     async def delete(self, image_id: str) -> None:
         """Raises NotFoundError, or FailedPreconditionError where something uses it."""
         self.get(image_id)

@@ -31,6 +31,7 @@ from homeport.runtime.uv import run_uv, uv_binary
 
 _MACHINE = "/run/homeport"  # where a step finds what is bound in; /run is no part of an image
 _UV = f"{_MACHINE}/uv"
+PACKAGE_CACHES = ("uv", "pip", "bytecode")  # folders of the home's cache, shared by all builds
 _CERTIFICATES = f"{_MACHINE}/certificates"
 
 
@@ -152,7 +153,7 @@ class ImageBuilder:
 
     def _caches(self) -> tuple[Bind, ...]:
         binds = []
-        for name in ("uv", "pip", "bytecode"):
+        for name in PACKAGE_CACHES:
             folder = self._home.cache / name
             if not folder.is_dir():
                 folder.mkdir(mode=0o755)

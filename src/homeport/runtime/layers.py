@@ -171,6 +171,9 @@ class LayerStore:
         for name in names:
             self._touched[name] = self._tick
 
+    def is_building(self) -> bool:
+        return bool(self._guards)
+
     def is_guarded(self, name: str) -> bool:
         return bool(self._guards) and self._touched.get(name, 0) >= min(self._guards)
 

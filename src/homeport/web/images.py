@@ -1,7 +1,7 @@
 """The doors of `homeport image prune` and `alias`.
 
-POST /homeport/images/prune {"older_than_s", "dry_run"}; /homeport/images/alias {"pattern", "target"}, with an
-empty target to remove it; /homeport/images/aliases {}.
+POST /homeport/images/prune {"older_than_s", "packages", "dry_run"}; /homeport/images/alias {"pattern",
+"target"}, with an empty target to remove it; /homeport/images/aliases {}.
 """
 
 import time
@@ -22,6 +22,8 @@ class Prunable(Protocol):
 
     async def prune(self, before: float, *, dry_run: bool) -> Removal: ...
 
+    async def clear_packages(self, *, dry_run: bool) -> int: ...
+
 
 def image_routes(images: Prunable, aliases: ImageAliases, token_id: str, token_secret: str) -> list[Route]:
     async def prune(request: Request) -> Response:
@@ -29,8 +31,10 @@ def image_routes(images: Prunable, aliases: ImageAliases, token_id: str, token_s
         older_than_s = body.get("older_than_s")
         if not isinstance(older_than_s, int | float) or older_than_s < 0:
             raise InvalidError("older_than_s has to be a number of seconds.")
-        removal = await images.prune(time.time() - older_than_s, dry_run=bool(body.get("dry_run")))
-        return JSONResponse({"image_ids": removal.image_ids, "freed_bytes": removal.freed_bytes})
+        dry_run = bool(body.get("dry_run"))
+        packages = await images.clear_packages(dry_run=dry_run) if body.get("packages") else 0
+        removal = await images.prune(time.time() - older_than_s, dry_run=dry_run)
+        return JSONResponse({"image_ids": removal.image_ids, "freed_bytes": removal.freed_bytes + packages})
 
     async def alias(request: Request) -> Response:
         body = await authorised(request, token_id, token_secret)

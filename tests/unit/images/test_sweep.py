@@ -160,6 +160,28 @@ def test_images_of_a_running_app_stay_though_no_function_names_them_yet(workshop
     workshop.run(use)
 
 
+def test_what_builds_fetched_of_packages_goes_when_asked_and_nothing_is_built(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        base = await shop.base()
+        fetched = shop.workshop.home.cache / "pip"
+        fetched.mkdir(exist_ok=True)
+        (fetched / "wheel").write_bytes(b"x" * 100_000)
+        started = await shop.images.get_or_create(
+            definition("FROM base", "RUN sleep 0.4", base_images={"base": base})
+        )
+        with pytest.raises(FailedPreconditionError, match="being built"):
+            await shop.images.clear_packages(dry_run=False)
+        await shop.wait(started.image_id)
+        assert await shop.images.clear_packages(dry_run=True) >= 100_000
+        assert (fetched / "wheel").exists()
+        assert await shop.images.clear_packages(dry_run=False) >= 100_000
+        assert not fetched.exists()
+        assert not list(shop.workshop.home.layers.glob("tmp-*"))
+        assert (await shop.derive("RUN true")).state == BUILT
+
+    workshop.run(use)
+
+
 def test_mounts_without_use_go(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create()

@@ -14,6 +14,7 @@ Examples:
   homeport image prune                      what nothing used for a day
   homeport image prune --older-than 4w
   homeport image prune --all --dry-run      what would go if everything unused went
+  homeport image prune --all --packages     as much room as can be had
 """
 
 _DEFAULT = "1d"
@@ -24,13 +25,16 @@ _DEFAULT = "1d"
     "--older-than", metavar="AGE", help=f"Unused for so long: 30m, 12h, 7d, 4w.  [default: {_DEFAULT}]"
 )
 @click.option("-a", "--all", "takes_all", is_flag=True, help="However lately it was used.")
+@click.option(
+    "--packages", is_flag=True, help="Also what pip and uv fetched, which makes later builds slower."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
-def command(older_than: str | None, takes_all: bool, dry_run: bool, form: str) -> None:
+def command(older_than: str | None, takes_all: bool, packages: bool, dry_run: bool, form: str) -> None:
     """Remove images that nothing uses, and the layers that only they have.
 
     In use is what a container has, what a running app asked for, and what functions of deployed apps name.
-    What is removed is built again when it is needed; bases, Pythons and the packages' cache stay.
+    What is removed is built again when it is needed; bases and Pythons stay.
     """
     if takes_all and older_than:
         raise click.UsageError("--all and --older-than exclude each other.")
@@ -38,7 +42,8 @@ def command(older_than: str | None, takes_all: bool, dry_run: bool, form: str) -
         age_s = 0.0 if takes_all else parse_age(older_than or _DEFAULT)
     except InvalidError as error:
         raise click.UsageError(str(error)) from None
-    answer = ask("images/prune", {"older_than_s": age_s, "dry_run": dry_run}, timeout_s=600)
+    wanted: dict[str, object] = {"older_than_s": age_s, "packages": packages, "dry_run": dry_run}
+    answer = ask("images/prune", wanted, timeout_s=600)
     if form == "json":
         click.echo(json.dumps(answer))
         return
