@@ -97,7 +97,9 @@ path-exclude=/usr/share/locale/*
 path-exclude=/usr/share/man/*
 END
 cd "$FOLDER/archives"
-sed "s/^'[^']*' \([^ ]*\) .*/\1/" ../all.txt | xargs dpkg --force-depends --install
+sed "s/^'[^']*' \([^ ]*\) .*/\1/" ../all.txt | xargs dpkg --force-depends --install || dpkg --configure -a
+installed=$(dpkg-query -W -f '${db:Status-Abbrev}\n' | grep -c '^ii')
+[ "$installed" = "$(wc -l < ../all.txt)" ] || { echo "E: only $installed packages are installed"; exit 1; }
 echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections
 echo 'APT::Sandbox::User "root";' > /etc/apt/apt.conf.d/98homeport
 """
@@ -321,7 +323,8 @@ def _failure(done: str, home: Home, setup: AptSetup, lines: Iterable[str]) -> Fa
     if done == "fetched":
         help = f"Check this machine's network, its proxy and the sources in /etc/apt ({addresses})."
     else:
-        help = "The last lines were:\n" + "\n".join(told[-8:])
+        at = next((number for number, line in enumerate(told) if _ERROR.match(line)), len(told))
+        help = "What it said:\n" + "\n".join(told[max(0, at - 6) : at + 4])
     return FailedPreconditionError(
         f"The root file system of {release}, which a step of this image needs, could not be {done}: "
         f"{reason}. {help}"
