@@ -10,6 +10,7 @@ from tests.support.registries import Entry, busybox_layer, c_library_layer, make
 SERIES = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+@pytest.mark.once_as("user")
 def test_a_dockerfile_of_several_stages(modal, write):
     write("data/cats.txt", "Tom\n")
     write("data/secret.txt", "not for the image\n")
@@ -70,6 +71,7 @@ def test_a_dockerfile_of_several_stages(modal, write):
     assert "Line 4: 'RUNN' is no Dockerfile instruction" in said.text
 
 
+@pytest.mark.once_as("root")  # add_python needs a Python that another account may not reach
 def test_an_image_of_a_registry(modal, write, tmp_path):
     """A C library and a shell, and the Python that add_python brings."""
     need("ldd")
@@ -124,6 +126,7 @@ def test_an_image_of_a_registry(modal, write, tmp_path):
         assert "has no `python` on its PATH" in said.text and "add_python=" in said.text
 
 
+@pytest.mark.once_as("user")
 def test_an_alias_stands_for_an_image_that_cannot_be_had(homeport, modal, write):
     write(
         "app.py",

@@ -25,6 +25,7 @@ def test_everything_is_decoded() -> None:
             context_files=[api_pb2.ImageContextFile(filename="/f", data=b"x")],
             context_mount_id="mo-1",
             secret_ids=["st-1"],
+            image_registry_config=api_pb2.ImageRegistryConfig(secret_id="st-2"),
             build_args={"A": "1"},
             gpu_config=api_pb2.GPUConfig(gpu_type="T4", count=1),
         ),
@@ -35,6 +36,7 @@ def test_everything_is_decoded() -> None:
     assert definition.context_files == {"/f": b"x"}
     assert definition.context_mount_id == "mo-1"
     assert definition.secret_ids == ("st-1",)
+    assert definition.registry_secret_id == "st-2"
     assert definition.build_args == {"A": "1"}
     assert definition.gpu == "T4"
     assert definition.client_version == "1.6.4"

@@ -33,6 +33,7 @@ for _name in ("gzip", "bz2", "lzma"):
 _MARK = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _PIECE = 1 << 20
+_BUFFER = 1 << 15  # the stream cuts it at every read
 _FORMATS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
 
 
@@ -205,4 +206,4 @@ def _open(file: BinaryIO) -> tarfile.TarFile:
     if kind and kind not in _MODULES:
         raise tarfile.ReadError("this machine's Python was built without {}".format(kind))
     stream: Any = _MODULES[kind].open(file) if kind else file
-    return tarfile.open(fileobj=stream, mode="r|", errorlevel=2, bufsize=_PIECE)
+    return tarfile.open(fileobj=stream, mode="r|", errorlevel=2, bufsize=_BUFFER)
