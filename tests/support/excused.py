@@ -39,6 +39,7 @@ TESTS = {
 # parts of tests, by a word for them
 PARTS = {
     "processes": "the machine's processes are visible",
+    "host name": "the host name is this machine's",
     "reason": "the refusal to write is EACCES, not EROFS",
 }
 

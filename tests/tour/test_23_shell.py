@@ -1,15 +1,23 @@
 """A shell in a container, and commands run there from outside: in a terminal like any other, or in none."""
 
+import re
+import socket
+
 import pytest
 
 from tests.support import client
 from tests.support.commands import interrupt
+from tests.support.excused import excused
 
 pytestmark = pytest.mark.skipif(
     not client.can("commands in containers"), reason="this client asks for an encrypted connection to them"
 )
 
-PROMPT = r"root@modal:[^\n]*# "
+
+def prompt(account) -> str:
+    name = socket.gethostname() if excused(account, "host name") else "modal"
+    return rf"root@{re.escape(name)}:[^\n]*# "
+
 
 APP = """
 import time
@@ -64,17 +72,17 @@ def test_a_command_runs_in_a_running_container(modal, training):
     assert "Traceback" not in gone.text
 
 
-def test_a_terminal_in_a_running_container(terminal, training):
+def test_a_terminal_in_a_running_container(terminal, training, account):
     """Size, Ctrl-C, job control and raw reading are those of a terminal; afterwards ours is as it was."""
     shell = terminal("container", "exec", training, "bash", rows=31, columns=97)
-    shell.wait_for(PROMPT)
+    shell.wait_for(prompt(account))
     shell.type("tty; stty size; echo $TERM\n")
     shell.wait_for(r"/dev/pts/\d+\s+31 97\s+xterm-256color")
     shell.type("echo as''leep; sleep 60\n")
     shell.wait_for("asleep")
     shell.type("\x03")
     shell.wait_for(r"\^C")
-    shell.wait_for(PROMPT)
+    shell.wait_for(prompt(account))
     shell.type("echo as''leep; sleep 60\n")
     shell.wait_for("asleep")
     shell.type("\x1a")
@@ -95,7 +103,7 @@ def test_modal_shell(terminal, modal, write, account):
     write("app.py", APP.format(name=name))
     write("notes.txt", "remember\n")
     shell = terminal("shell", "app.py::train", rows=33, columns=101)
-    shell.wait_for(PROMPT, timeout_s=60)
+    shell.wait_for(prompt(account), timeout_s=60)
     shell.type("stty size; echo $SECRET; ls /root /data -d; echo from a shell > /data/said\n")
     shell.wait_for(r"33 101\s+kept\s+/data\s+/root")
     shell.type("exit 3\n")
