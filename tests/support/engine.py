@@ -98,6 +98,16 @@ class Engine:
             self.process.stdout.close()
         self.process = None
 
+    def layers(self) -> list[Path]:
+        """Folders and notes of layers, without the copies of them that proot needs."""
+        folder = self.home / "l"
+        notes = {file.stem: file.read_text() for file in folder.glob("*.json")}
+        return [
+            path
+            for path in folder.iterdir()
+            if '"merged"' not in notes.get(path.stem, "") and not path.name.startswith("tmp-work-")
+        ]
+
     def log_tail(self, lines: int = 40) -> str:
         texts = []
         for file in (self.home / "engine.log", self.account.base / "engine.err"):

@@ -126,14 +126,14 @@ def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(moda
         """
     write("app.py", app.format(end="exit 0"))
     modal("run", "app.py")
-    layers = {path.name for path in (engine.home / "l").iterdir()}
+    layers = {path.name for path in engine.layers()}
     write("app.py", app.format(end="exit 7"))
     said = modal("run", "app.py", fails=True)
     assert "the last words" in said.text
     assert "RUN echo one; echo the last words >&2; exit 7" in said.text
     assert re.search(r"(status|code):? 7", said.text)
     assert "it was built" not in said.lines
-    assert {path.name for path in (engine.home / "l").iterdir()} == layers, "no half layer stays"
+    assert {path.name for path in engine.layers()} == layers, "no half layer stays"
     write("app.py", app.format(end="true"))
     assert "it was built" in modal("run", "app.py").lines
 

@@ -80,7 +80,7 @@ def test_a_function_runs_once_in_the_image_and_what_it_wrote_stays(modal, write,
     write("app.py", DOWNLOAD)
     assert run()[0] == first
 
-    layers = [path for path in (engine.home / "l").iterdir() if (path / "opt/weights").is_dir()]
+    layers = [path for path in engine.layers() if (path / "opt/weights").is_dir()]
     assert len(layers) == 2
     for layer in layers:
         written = {str(path.relative_to(layer)) for path in layer.rglob("*") if not path.is_dir()}
@@ -108,7 +108,7 @@ def test_a_build_function_that_fails_shows_its_traceback_and_leaves_no_layer(mod
         """
     write("app.py", app.format(line="pass"))
     modal("run", "app.py")
-    layers = {path.name for path in (engine.home / "l").iterdir()}
+    layers = {path.name for path in engine.layers()}
 
     write("app.py", app.format(line="raise ValueError('no such weights')"))
     said = modal("run", "app.py", fails=True)
@@ -123,4 +123,4 @@ def test_a_build_function_that_fails_shows_its_traceback_and_leaves_no_layer(mod
     assert "hit its timeout of 5s" in modal("run", "app.py", fails=True).text
     write("app.py", app.format(line="import no_such_module"))
     assert "No module named 'no_such_module'" in modal("run", "app.py", fails=True).text
-    assert {path.name for path in (engine.home / "l").iterdir()} == layers, "no half layer stays"
+    assert {path.name for path in engine.layers()} == layers, "no half layer stays"
