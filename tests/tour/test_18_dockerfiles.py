@@ -1,11 +1,21 @@
 """Images that others made: a Dockerfile of several stages, and an image of a registry."""
 
+import base64
 import json
 import sys
 
 import pytest
 
-from tests.support.registries import Entry, busybox_layer, c_library_layer, make_image, need, real_registry
+from tests.support.registries import (
+    Entry,
+    answer,
+    busybox_layer,
+    c_library_layer,
+    fake_registry,
+    make_image,
+    need,
+    real_registry,
+)
 
 SERIES = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -158,3 +168,48 @@ def test_an_alias_stands_for_an_image_that_cannot_be_had(homeport, modal, write)
     assert "There are no aliases" in homeport("image", "alias").out
     assert "cannot fit" in homeport("image", "alias", "No Image", "debian", fails=True).err
     assert "There is no alias" in homeport("image", "alias", "--remove", "x", fails=True).err
+
+
+@pytest.mark.once_as("user")
+def test_a_login_to_a_registry_comes_out_of_a_secret(modal, write):
+    need("skopeo")
+    right = "Basic " + base64.b64encode(b"tom:sits-and-fits").decode()
+
+    def before(handler):
+        if handler.headers.get("Authorization") == right:
+            return False
+        challenge = {"WWW_Authenticate": 'Basic realm="cats"'}
+        answer(handler, b'{"errors": [{"code": "UNAUTHORIZED"}]}', "application/json", 401, **challenge)
+        return True
+
+    with fake_registry() as registry:
+        registry.before = before
+        name = registry.put("cats/closed:1", make_image(busybox_layer()))
+        app = write(
+            "app.py",
+            f"""
+            import modal
+
+            login = modal.Secret.from_dict(
+                {{"REGISTRY_USERNAME": "tom", "REGISTRY_PASSWORD": "sits-and-fits"}}
+            )
+            image = modal.Image.from_registry("{name}", secret=login).run_commands("ls /bin")
+            app = modal.App("tour-login")
+
+
+            @app.function(image=image, serialized=True)
+            def inside():
+                pass
+
+
+            @app.function(image=modal.Image.from_registry("{name}"), serialized=True)
+            def outside():
+                pass
+            """,
+        )
+        said = modal("run", "app.py::inside", fails=True)
+        assert "wants a login" in said.text  # of the other function's image
+        app.write_text(app.read_text().partition("@app.function(image=modal")[0])
+        said = modal("run", "app.py::inside", fails=True)
+        assert "busybox" in said.text and "has no `python`" in said.text
+        assert "sits-and-fits" not in said.text

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import time
+import urllib.parse
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,15 +144,13 @@ class Registry:
         until, reason = self._unreachable.get(registry, (0.0, ""))
         if time.monotonic() < until:
             raise RegistryUnreachableError(reason)
-        if skopeo.has_proxy() or skopeo.has_mirrors():
-            return  # another machine than the registry's own may answer
-        host, _, port = (
-            reference.host.rpartition(":") if ":" in reference.host else (reference.host, "", "443")
-        )
+        if skopeo.has_proxy() or skopeo.has_mirrors() or (reference.is_loopback and ":" not in registry):
+            return  # another machine, or port, than the registry's own may answer
+        place = urllib.parse.urlsplit(f"//{reference.host}")
         try:
-            connecting = asyncio.open_connection(host.strip("[]"), int(port))
+            connecting = asyncio.open_connection(place.hostname, place.port or 443)
             _, writer = await asyncio.wait_for(connecting, self._patience.connect_s)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:  # a port that no machine has
             cause = getattr(error, "strerror", None) or f"no connection in {self._patience.connect_s:.0f} s"
             raise self._note_unreachable(registry, f"{registry} does not answer ({cause})") from None
         writer.close()
