@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ ARCHIVES: Final = "archives"
 _ETC: Final = Path("/etc/apt")
 _CACHE_LIMIT_BYTES: Final = 2 * 1024**3
 # hooks and the state of this machine's own apt stay here; a proxy, a limit or a certificate comes along
-_SETTING = re.compile(r'^(Acquire::(?!IndexTargets|CompressionTypes|Changelogs|cdrom)\S+) "(.*)";$')
+_SETTING = re.compile(
+    r'^(Acquire::(?!IndexTargets|CompressionTypes|Changelogs|cdrom|\S*Auto-Detect)\S+) "(.*)";$'
+)
 _SETTINGS: Final = f"""\
 APT::Sandbox::User "root";
 APT::Keep-Downloaded-Packages "true";
@@ -146,6 +149,8 @@ def _credentials() -> Iterator[tuple[str, bytes]]:
 async def _settings(files: dict[str, bytes]) -> str:
     """This machine's settings of how to fetch; files that they name are put into the folder."""
     lines = [f'Dir::Etc::netrcparts "{FOLDER}/auth.d";']
+    if shutil.which("apt-config", path=os.defpath) is None:
+        return "\n".join(lines) + "\n"
     for line in (await run_tool(["apt-config", "dump"], env={"PATH": os.defpath, "LANG": "C"})).splitlines():
         match = _SETTING.fullmatch(line)
         if match is None or not match[2]:

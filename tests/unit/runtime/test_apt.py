@@ -25,6 +25,7 @@ Acquire::https::CaInfo "{0}/house.crt";
 Acquire::IndexTargets::deb::Packages::Optional "0";
 APT::Update::Post-Invoke:: "rm -rf /";
 Acquire::Languages "";
+Acquire::http::Proxy-Auto-Detect "/usr/bin/true";
 """
     (tmp_path / "house.crt").write_text("certificate")
 
@@ -55,6 +56,7 @@ def lent(home: Home, setup: AptSetup, name: str) -> Path:
 def test_settings_of_fetching_come_along_and_hooks_do_not(etc: Path, tmp_path: Path) -> None:
     setup = setup_of(BOOKWORM)
     assert 'Acquire::http::Proxy "http://proxy:3142";' in setup.settings
+    assert "Auto-Detect" not in setup.settings
     assert "Post-Invoke" not in setup.settings and "IndexTargets" not in setup.settings
     name = next(name for name, data in setup.files if data == b"certificate")
     assert f'Acquire::https::CaInfo "{apt.FOLDER}/{name}";' in setup.settings
