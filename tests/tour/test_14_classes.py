@@ -235,7 +235,7 @@ def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
         modal("app", "stop", "--yes", "tour-class-deployed")
 
 
-def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write):
+def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write, account):
     write(
         "app.py",
         """
@@ -277,7 +277,7 @@ def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write):
             Worker(name="waiting").work.remote()
             Worker(name="busy").work.spawn(60)
             time.sleep(2)
-        """,
+        """.replace("time.sleep(2)", f"time.sleep({12 if account.is_closed else 2})"),
     )
     said = modal("run", "app.py")
     assert "notes ['idle']" in said.lines
