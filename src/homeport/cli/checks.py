@@ -48,6 +48,7 @@ def all_findings(home: Home) -> Iterator[Finding]:
     yield _disk(home)
     yield _pythons(home)
     yield _uv()
+    yield _registries()
     yield _gpu()
     yield _port(home)
     yield _token(home)
@@ -107,6 +108,15 @@ def _uv() -> Finding:
     except (ImportError, FileNotFoundError):
         cure = f"{sys.executable} -m pip install uv"
         return Finding("uv", "problem", "is missing; images with packages cannot be built", cure)
+
+
+def _registries() -> Finding:
+    if (skopeo := shutil.which("skopeo")) is None:
+        text = "images of registries cannot be pulled: skopeo is not here"
+        return Finding(
+            "registries", "note", text, "Install it, if you need them: sudo apt-get install skopeo"
+        )
+    return Finding("registries", "ok", f"images are pulled by {skopeo}")
 
 
 def _gpu() -> Finding:
