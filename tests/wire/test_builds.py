@@ -129,14 +129,14 @@ def test_two_clients_that_want_the_same_build_it_once(modal, write):
     for name in ("one", "two"):
         write(f"{name}.py", app.format(name=name))
     threads = [
-        threading.Thread(target=lambda name=name: said.append(modal("run", f"{name}.py").lines))
+        threading.Thread(target=lambda name=name: said.append(modal("run", f"{name}.py")))
         for name in ("one", "two")
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    built = [next(line for line in lines if line.startswith("BUILT")) for lines in said]
+    built = [next(line for line in outcome.lines if line.startswith("BUILT")) for outcome in said]
     assert len(built) == 2
     assert built[0] == built[1]
 

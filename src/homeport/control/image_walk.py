@@ -367,6 +367,8 @@ class Walk:
             raise NotThereError
         result_key = layer_key(key, "forced", self._salt) if self._forced else key
         started = time.monotonic()
+        if self._store.is_being_made(result_key):
+            self._say("(another client has this step built already; its log has the output)\n")
         try:
             layer = await make(result_key)
         except StepFailedError as error:

@@ -171,6 +171,9 @@ class LayerStore:
         for name in names:
             self._touched[name] = self._tick
 
+    def is_being_made(self, key: str) -> bool:
+        return key in self._building
+
     def is_building(self) -> bool:
         return bool(self._guards)
 

@@ -82,10 +82,12 @@ def test_one_who_gives_up_does_not_stop_the_others(home: Home) -> None:
         first = asyncio.create_task(store.make("key", waiting))
         second = asyncio.create_task(store.make("key", waiting))
         await asyncio.sleep(0)
+        assert store.is_being_made("key")
         first.cancel()
         await asyncio.sleep(0)
         go.set()
         assert (await second).is_dir()
+        assert not store.is_being_made("key")
 
     asyncio.run(use())
 
