@@ -168,8 +168,8 @@ def test_a_detector_with_two_entrypoints_a_class_and_choices_of_gpu(app, modal):
 
 
 @as_root
-def test_reinforcement_learning_in_worker_processes_on_an_older_python(account, app, modal):
-    need_python(account, "3.10")
+def test_reinforcement_learning_in_worker_processes(account, app, modal):
+    need_python(account, "3.12")
     app("rl_cem")
     script = "RL/modal_training/cem_cartpole.py"
     said = modal("run", f"{script}::train", "--generations", "2", "--population", "4")

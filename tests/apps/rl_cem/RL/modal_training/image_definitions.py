@@ -1,5 +1,5 @@
 import modal
 
 IMAGES = {
-    "default": modal.Image.debian_slim(python_version="3.10").pip_install("numpy<3", "gymnasium==1.0.0"),
+    "default": modal.Image.debian_slim(python_version="3.12").pip_install("numpy<3", "gymnasium==1.0.0"),
 }
