@@ -85,6 +85,8 @@ def busybox_layer() -> list[Entry]:
     """A shell and a few programs in one static file."""
     need("busybox")
     program = Path(str(shutil.which("busybox"))).read_bytes()
+    if b"/ld-" in program[:8192]:
+        pytest.skip("busybox is not the static one: apt-get install busybox-static")
     folders = [folder(name) for name in ("bin", "etc", "root", "usr", "usr/bin")]
     names = [link(f"bin/{name}", "busybox") for name in _APPLETS]
     passwd = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
