@@ -23,6 +23,7 @@ TESTS = {
     "test_a_container_that_takes_too_long_to_start_is_ended_with_that_reason": "a start takes a second",
     "test_it_shares_the_containers_files_processes_and_environment": "process ids are this machine's",
     "test_it_has_the_rights_of_the_containers_own_process_and_no_more": "process ids are this machine's",
+    "test_a_terminal_in_a_running_container": "a Ctrl-C during the start of a program is lost",
     "test_few_warm_parents_are_kept_and_none_for_long": "there are no warm parents",
     "test_orphans_are_reaped_and_end_with_the_container": "it reads every process of the machine",
     "test_what_the_image_lacks_is_said": "an image without the client is refused at the start",
