@@ -60,6 +60,9 @@ def test_apt_install_of_a_package_that_this_machine_lacks(modal, write, folder):
             print("installed:", subprocess.run(["dpkg-query", "-W", "-f", "${{Status}}", "{PACKAGE}"],
                   capture_output=True, text=True).stdout)
             print(open("/etc/mine").read().strip(), pwd.getpwnam("someone").pw_dir, shutil.which("gcc"))
+            archives = [open(os.path.join(at, name)).read() for at, _, names in os.walk("/etc/apt") for name in names
+                        if name.endswith((".list", ".sources"))]
+            print("archives named:", any("main" in text for text in archives))
             print(six.__file__, len(os.listdir("/var/lib/apt/lists")), os.path.exists("/run/homeport"))
         """,
     )
@@ -68,6 +71,7 @@ def test_apt_install_of_a_package_that_this_machine_lacks(modal, write, folder):
     assert "mine /home/someone None" in said.lines or "mine /home/someone /usr/bin/gcc" in said.lines
     assert any(line.startswith("/usr/local/lib/python3.11/site-packages/six.py") for line in said.lines)
     assert "base image: root file system of " in said.text
+    assert "archives named: True" in said.lines, "for those who take the image elsewhere"
     write("app.py", (folder / "app.py").read_text().replace("installed:", "now:"))
     assert "root file system" not in modal("run", "app.py::look", timeout_s=400).text, "it is built once"
 

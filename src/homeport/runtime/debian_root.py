@@ -28,19 +28,11 @@ from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import read_package_sources
 from homeport.runtime.uv import Log
 
-_REVISION: Final = 1  # part of the key: raise it when what this file makes changes
+_REVISION: Final = 2  # part of the key: raise it when what this file makes changes
 _TOOLS: Final = ("apt-get", "dpkg-deb", "tar", "xargs")
 # what Modal's debian_slim holds before an image's first own step, and Debian's Python as /usr/local's ground
 _PACKAGES: Final = "apt ca-certificates netbase tzdata python3 gcc gfortran build-essential"
 _KEYRINGS: Final = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
-_ADDRESSES: Final = {
-    "debian": "URIs: http://archive.example/debian\nSuites: {0} {0}-updates\nComponents: main\n"
-    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
-    "Types: deb\nURIs: http://archive.example/debian-security\nSuites: {0}-security\nComponents: main\n"
-    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
-    "ubuntu": "URIs: http://archive.example/ubuntu\nSuites: {0} {0}-updates {0}-security\n"
-    "Components: main universe\nSigned-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n",
-}
 _TARGET: Final = "/run/homeport/root"
 _ENV: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -102,6 +94,15 @@ installed=$(dpkg-query -W -f '${db:Status-Abbrev}\n' | grep -c '^ii')
 [ "$installed" = "$(wc -l < ../all.txt)" ] || { echo "E: only $installed packages are installed"; exit 1; }
 echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections
 echo 'APT::Sandbox::User "root";' > /etc/apt/apt.conf.d/98homeport
+# the release's own archives, as its apt names them in an example, and not this machine's mirror
+dpkg-deb --fsys-tarfile apt_[0-9]*.deb |
+  tar -C /tmp -xf - --wildcards './usr/share/doc/apt/examples/*sources*' || echo 'no sources are named'
+for file in /tmp/usr/share/doc/apt/examples/*sources*; do
+  case "$file" in
+    *.sources) cp "$file" /etc/apt/sources.list.d/ ;;
+    */sources.list) cp "$file" /etc/apt/sources.list ;;
+  esac
+done
 """
 _FINISH: Final = r"""
 set -e
@@ -249,10 +250,6 @@ class _Making:
 
     async def _install(self, binds: tuple[Bind, ...]) -> None:
         await self._run("configured", _INSTALL, {}, binds, ())
-        release = self._setup.release
-        if text := _ADDRESSES.get(release.distribution):
-            file = self._tree / f"etc/apt/sources.list.d/{release.distribution}.sources"
-            file.write_text("Types: deb\n" + text.format(release.codename), encoding="utf-8")
 
     async def _finish(self) -> None:
         """Also this machine's own certificates, which a proxy on the way may need."""
