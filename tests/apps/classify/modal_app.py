@@ -13,7 +13,8 @@ import modal
 
 ROOT = pathlib.Path(__file__).resolve().parent
 REMOTE = "/workspace/classify"
-INDEX_URL = os.environ.get("PYPI_INDEX", "https://packages.example/simple")
+# a lab's own mirror, say: "--index-url https://packages.example/simple"
+PIP_OPTIONS = os.environ.get("PIP_OPTIONS", "--prefer-binary")
 IGNORED = {".git", ".venv", "outputs", "__pycache__", "wandb"}
 
 
@@ -29,7 +30,7 @@ else:
 image = (
     modal.Image.debian_slim(python_version="3.11")
     .run_commands(
-        f"python -m pip install --no-cache-dir --index-url {INDEX_URL} einops",
+        f"python -m pip install --no-cache-dir {PIP_OPTIONS} einops",
         "mkdir -p /workspace && date > /workspace/built",
     )
     .pip_install(*requirements)

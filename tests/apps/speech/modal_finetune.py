@@ -21,7 +21,7 @@ image = (
     modal.Image.from_registry(TAG, add_python=PYTHON_VERSION)
     .entrypoint([])  # the base's own prints a banner
     .apt_install("file", "git")
-    .pip_install("numpy<3", extra_index_url=os.environ.get("EXTRA_INDEX", "https://packages.example/simple"))
+    .pip_install("numpy<3", extra_index_url=os.environ.get("EXTRA_INDEX"))
     .env({"HF_HOME": f"{ASSETS}/hf", "CUDA_HOME": "/usr/local/cuda"})
 )
 app = modal.App("example-speech-finetune", image=image)
