@@ -78,7 +78,8 @@ def test_a_terminal_in_a_running_container(terminal, training, account):
     shell.wait_for(prompt(account))
     shell.type("tty; stty size; echo $TERM\n")
     shell.wait_for(r"/dev/pts/\d+\s+31 97\s+xterm-256color")
-    shell.type("echo as''leep; sleep 60\n")
+    # a program that waits already: a shell that is just starting one may drop what comes then
+    shell.type("sh -c 'echo as\"\"leep; read line'\n")
     shell.wait_for("asleep")
     shell.type("\x03")
     shell.wait_for(r"\^C")

@@ -137,8 +137,13 @@ class ImageCache:
         *,
         dry_run: bool = False,
     ) -> Removal:
-        # nothing else runs in between: rows and folders go together
-        layers = [name for name in freed(entries, given_up, sizes) if not self._store.is_guarded(name)]
+        # nothing else runs in between: rows and folders go together. Another removal may have been faster
+        # while the sizes were looked at.
+        layers = [
+            name
+            for name in freed(entries, given_up, sizes)
+            if not self._store.is_guarded(name) and self._store.folder(name).is_dir()
+        ]
         image_ids = tuple(entry.image_id for entry in given_up if entry.image_id)
         removal = Removal(image_ids, sum(sizes[name] for name in layers))
         if dry_run:
