@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.runtime import isolation, proot_view
+from homeport.runtime import isolation, launcher, proot_view
 from homeport.runtime.identity import remove_tree
 from homeport.runtime.isolation import NAMESPACES, PROOT
 from tests.support.leaks import adopt_orphans, descendants, reap_orphans
@@ -56,6 +56,9 @@ def _open() -> Iterator[Place]:
         assert [path.name for path in (folder / "home/t").iterdir()] == []
         wait_until(lambda: not _left_by_proot(made), timeout_s=10, what="what proot made is gone")
     finally:
+        launcher._bytecode[:] = [
+            "-B"
+        ]  # a launcher without a home of its own would make this one's folder again
         remove_tree(folder)
 
 
