@@ -149,6 +149,9 @@ class NullServicer:
             function_id=function_id, handle_metadata=self._metadata[function_id], function_data=data
         )
 
+    async def ClassCreate(self, request: Any) -> Any:
+        return api_pb2.ClassCreateResponse(class_id="cs-null", handle_metadata=api_pb2.ClassHandleMetadata())
+
     async def FunctionMap(self, request: Any) -> Any:
         self._log_wanted.set()
         call_id = f"fc-{len(self._calls)}"
