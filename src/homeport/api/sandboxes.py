@@ -64,10 +64,7 @@ class SandboxServicer:
             response.task_result.CopyFrom(_result(row))
         return response
 
-    async def SandboxGetTaskIdV2(
-        self, request: api_pb2.SandboxGetTaskIdRequest, caller: Caller
-    ) -> api_pb2.SandboxGetTaskIdResponse:
-        return await self.SandboxGetTaskId(request, caller)
+    SandboxGetTaskIdV2 = SandboxGetTaskId
 
     async def SandboxGetCommandRouterAccess(
         self, request: api_pb2.SandboxGetCommandRouterAccessRequest, caller: Caller
@@ -84,10 +81,7 @@ class SandboxServicer:
         row = await self._sandboxes.wait(request.sandbox_id, min(request.timeout, _LONGEST_WAIT_S))
         return api_pb2.SandboxWaitResponse(result=_result(row), metadata=_metadata(row))
 
-    async def SandboxWaitV2(
-        self, request: api_pb2.SandboxWaitRequest, caller: Caller
-    ) -> api_pb2.SandboxWaitResponse:
-        return await self.SandboxWait(request, caller)
+    SandboxWaitV2 = SandboxWait
 
     async def SandboxTerminate(
         self, request: api_pb2.SandboxTerminateRequest, caller: Caller
@@ -95,10 +89,7 @@ class SandboxServicer:
         row = self._sandboxes.terminate(request.sandbox_id)
         return api_pb2.SandboxTerminateResponse(existing_result=_result(row))
 
-    async def SandboxTerminateV2(
-        self, request: api_pb2.SandboxTerminateRequest, caller: Caller
-    ) -> api_pb2.SandboxTerminateResponse:
-        return await self.SandboxTerminate(request, caller)
+    SandboxTerminateV2 = SandboxTerminate
 
     async def SandboxList(
         self, request: api_pb2.SandboxListRequest, caller: Caller
@@ -113,10 +104,7 @@ class SandboxServicer:
         )
         return api_pb2.SandboxListResponse(sandboxes=[self._info(row) for row in rows])
 
-    async def SandboxListV2(
-        self, request: api_pb2.SandboxListRequest, caller: Caller
-    ) -> api_pb2.SandboxListResponse:
-        return await self.SandboxList(request, caller)
+    SandboxListV2 = SandboxList
 
     async def SandboxGetFromName(
         self, request: api_pb2.SandboxGetFromNameRequest, caller: Caller
@@ -127,10 +115,7 @@ class SandboxServicer:
         )
         return api_pb2.SandboxGetFromNameResponse(sandbox_id=row["sandbox_id"], metadata=_metadata(row))
 
-    async def SandboxGetFromNameV2(
-        self, request: api_pb2.SandboxGetFromNameRequest, caller: Caller
-    ) -> api_pb2.SandboxGetFromNameResponse:
-        return await self.SandboxGetFromName(request, caller)
+    SandboxGetFromNameV2 = SandboxGetFromName
 
     async def SandboxTagsGet(
         self, request: api_pb2.SandboxTagsGetRequest, caller: Caller
@@ -138,18 +123,14 @@ class SandboxServicer:
         self._sandboxes.row(request.sandbox_id)
         return api_pb2.SandboxTagsGetResponse(tags=_tag_messages(self._sandboxes.tags(request.sandbox_id)))
 
-    async def SandboxTagsGetV2(
-        self, request: api_pb2.SandboxTagsGetRequest, caller: Caller
-    ) -> api_pb2.SandboxTagsGetResponse:
-        return await self.SandboxTagsGet(request, caller)
+    SandboxTagsGetV2 = SandboxTagsGet
 
     async def SandboxTagsSet(self, request: api_pb2.SandboxTagsSetRequest, caller: Caller) -> Empty:
         self._sandboxes.row(request.sandbox_id)
         self._sandboxes.set_tags(request.sandbox_id, _tags(request.tags))
         return Empty()
 
-    async def SandboxTagsSetV2(self, request: api_pb2.SandboxTagsSetRequest, caller: Caller) -> Empty:
-        return await self.SandboxTagsSet(request, caller)
+    SandboxTagsSetV2 = SandboxTagsSet
 
     async def SandboxGetLogs(
         self, request: api_pb2.SandboxGetLogsRequest, caller: Caller

@@ -6,13 +6,12 @@ How a container starts and ends is left to containers.py, the layer's key to ima
 """
 
 import asyncio
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modal_proto import api_pb2
 
-from homeport.control.calls import Calls
+from homeport.control.calls import Calls, pickled_input
 from homeport.control.contracts import LogSink, MountSource
 from homeport.control.functions import Functions
 from homeport.control.queues import Call, Input
@@ -25,8 +24,6 @@ from homeport.store.database import Database
 
 _POLL_S = 600.0
 _BLOCK_BYTES = 256 * 1024
-_UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
-_ASYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC
 _Result = api_pb2.GenericResult
 
 
@@ -78,11 +75,8 @@ class BuildFunctions:
 
         Raises StepFailedError, StepEndedError, NotFoundError, FailedPreconditionError.
         """
-        given = api_pb2.FunctionInput.FromString(payload)
-        if not payload:
-            given = api_pb2.FunctionInput(args=pickle.dumps(((), {})), data_format=api_pb2.DATA_FORMAT_PICKLE)
-        item = api_pb2.FunctionPutInputsItem(idx=0, input=given)
-        call, _ = self._calls.create(function_id, _UNARY, _ASYNC, "", [item])
+        given = api_pb2.FunctionInput.FromString(payload) if payload else pickled_input()
+        call = self._calls.start(function_id, given)
         run = self._runs[function_id] = _Run(tree, StepOutput(log), call)
         try:
             result = await self._result(call.call_id)

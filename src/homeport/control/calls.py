@@ -7,6 +7,7 @@ a container is left to attempts.py, which containers exist to containers.py.
 
 import asyncio
 import contextlib
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -111,6 +112,14 @@ class Calls:
             self._orphans.add(call.call_id)
         self.backlog.enqueue(call, added)
         return call, added
+
+    def start(self, function_id: str, given: api_pb2.FunctionInput) -> Call:
+        """A call with one input that the engine itself makes, and that nobody has to wait for."""
+        item = api_pb2.FunctionPutInputsItem(idx=0, input=given)
+        call, _ = self.create(
+            function_id, _UNARY, api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC, parent_input_id="", items=[item]
+        )
+        return call
 
     def put(self, call_id: str, items: Sequence[api_pb2.FunctionPutInputsItem]) -> list[tuple[int, str]]:
         """Adds inputs to a call. An index that the call has already keeps its first input: a request that
@@ -245,6 +254,12 @@ class Calls:
         for task_id, input_ids in by_task.items():
             for hook in self.on_cancelled:
                 hook(task_id, input_ids, terminate)
+
+
+def pickled_input(*arguments: object, method: str = "") -> api_pb2.FunctionInput:
+    """The input of a call with these arguments, for a class with one of its methods."""
+    args = pickle.dumps((arguments, {}), protocol=4)
+    return api_pb2.FunctionInput(args=args, data_format=api_pb2.DATA_FORMAT_PICKLE, method_name=method)
 
 
 def _is_gone(call: Call, indices: tuple[int, int] | None) -> bool:

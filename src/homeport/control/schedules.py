@@ -7,15 +7,12 @@ not made up for.
 
 import asyncio
 import logging
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from modal_proto import api_pb2
-
-from homeport.control.calls import Calls
+from homeport.control.calls import Calls, pickled_input
 from homeport.control.function_messages import schedule_of
 from homeport.control.functions import Functions
 from homeport.model.errors import HomeportError
@@ -25,7 +22,6 @@ from homeport.store.database import Database
 logger = logging.getLogger(__name__)
 
 _LONGEST_SLEEP_S: Final = 60.0  # so that a clock that is set, or a machine that slept, is noticed
-_NO_ARGUMENTS: Final = pickle.dumps(((), {}), protocol=4)
 
 
 @dataclass(frozen=True)
@@ -103,18 +99,8 @@ class Schedules:
             self._due[function_id] = Due(due.app_id, due.schedule, due.anchor, at)
 
     def _call(self, function_id: str, app_id: str) -> None:
-        item = api_pb2.FunctionPutInputsItem(
-            idx=0,
-            input=api_pb2.FunctionInput(args=_NO_ARGUMENTS, data_format=api_pb2.DATA_FORMAT_PICKLE),
-        )
         try:
-            call, _ = self._calls.create(
-                function_id,
-                api_pb2.FUNCTION_CALL_TYPE_UNARY,
-                api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC,
-                "",
-                [item],
-            )
+            call = self._calls.start(function_id, pickled_input())
         except HomeportError as error:  # its app is stopping
             logger.info("the schedule of %s in %s did not call it: %s", function_id, app_id, error)
         else:

@@ -5,14 +5,13 @@ Listening, and what a browser gets when an app fails, is left to web/endpoints.p
 """
 
 import asyncio
-import pickle
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from modal_proto import api_pb2
 
-from homeport.control.calls import Calls
+from homeport.control.calls import Calls, pickled_input
 from homeport.control.chunks import Chunks
 from homeport.wire import asgi
 
@@ -108,18 +107,5 @@ class WebCalls:
 
     def begin(self, function_id: str, method: str, scope: asgi.Message) -> WebCall:
         """Raises NotFoundError, FailedPreconditionError for an app that has stopped."""
-        arguments = pickle.dumps(((asgi.scope_of(scope),), {}), protocol=4)
-        item = api_pb2.FunctionPutInputsItem(
-            idx=0,
-            input=api_pb2.FunctionInput(
-                args=arguments, data_format=api_pb2.DATA_FORMAT_PICKLE, method_name=method
-            ),
-        )
-        call, _ = self._calls.create(
-            function_id,
-            api_pb2.FUNCTION_CALL_TYPE_UNARY,
-            api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC,
-            "",
-            [item],
-        )
+        call = self._calls.start(function_id, pickled_input(asgi.scope_of(scope), method=method))
         return WebCall(call.call_id, self._calls, self._chunks, self._fetch_blob)

@@ -5,7 +5,6 @@ tenth of a second; what the user asked for is remembered until something else is
 """
 
 import asyncio
-import fcntl
 import json
 import os
 from contextlib import suppress
@@ -17,6 +16,7 @@ from homeport.model.errors import EngineUnavailableError
 from homeport.model.home import Home
 from homeport.runtime import host, proot_view
 from homeport.runtime.isolation import NAMESPACES, PROOT, Isolation
+from homeport.runtime.keeper import is_supervised
 
 Asked = Literal["auto", "namespaces", "proot"]
 ASKED: Final = ("auto", NAMESPACES, PROOT)
@@ -41,7 +41,7 @@ def choose(home: Home, asked: Asked | None) -> Choice:
     EngineUnavailableError where what was asked for cannot be had."""
     known = _read(home)
     wanted: Asked = asked or known.get("asked", "auto")
-    living = any(_is_alive(folder) for folder in home.tasks.glob("ta-*"))
+    living = any(is_supervised(folder) for folder in home.tasks.glob("ta-*"))
     if living and wanted == "auto" and "chosen" in known:  # what opened meanwhile is for the next start
         wanted_now: Asked = PROOT if known["chosen"] == PROOT else NAMESPACES
     else:
@@ -106,20 +106,6 @@ def _refuse_change(chosen: Isolation, known: dict[str, Any]) -> None:
             f"{chosen}. To go on with them: homeport up --engine {before}; to end them after that: "
             "homeport down"
         )
-
-
-def _is_alive(folder: Path) -> bool:
-    try:
-        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _file(home: Home) -> Path:

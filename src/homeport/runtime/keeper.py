@@ -31,7 +31,7 @@ def main() -> None:
         return
     with contextlib.ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
-        tasks = {folder.name for folder in Path("t").iterdir() if _is_alive(folder.name)}
+        tasks = {folder.name for folder in Path("t").iterdir() if is_supervised(folder)}
         if tasks and _bind(selector, stack, tasks):
             _hold(selector, tasks)
 
@@ -54,7 +54,7 @@ def _bind(selector: selectors.BaseSelector, stack: contextlib.ExitStack, tasks: 
 
 def _hold(selector: selectors.BaseSelector, tasks: set[str]) -> None:
     """Returns when the next engine is there, or no container is left."""
-    while any(_is_alive(name) for name in tasks):
+    while any(is_supervised(Path("t", name)) for name in tasks):
         for key, _ in selector.select(_LOOK_EVERY_S):
             if key.data == "door":
                 return
@@ -112,10 +112,10 @@ def _frame(kind: int, flags: int, payload: bytes = b"") -> bytes:
     return struct.pack(">BHBBI", 0, len(payload), kind, flags, 0) + payload
 
 
-def _is_alive(name: str) -> bool:
-    """Whether a task's supervisor lives: it holds the lock as long as it does."""
+def is_supervised(task: Path) -> bool:
+    """Whether the supervisor of a task, given its folder, lives: it holds the lock as long as it does."""
     try:
-        descriptor = os.open(f"t/{name}/lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(task / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
