@@ -8,14 +8,10 @@ folder; it compiles bytecode, too.
 
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from benchmarks.support.bench import Bench, Caller, Server, _json_line
+from benchmarks.support.bench import Bench, caller
 from benchmarks.support.figures import Figure, median, quartiles
-from benchmarks.support.processes import end
 
 COPY_BAR_S = 0.3
 PACKAGES_BAR_S = 0.6
@@ -23,7 +19,12 @@ PACKAGES = ("click", "einops", "idna", "pyyaml", "requests", "rich", "tqdm", "ty
 
 
 def run(bench: Bench) -> list[Figure]:
-    with _builder(bench, bench.engine()) as builder, bench.null() as null, _builder(bench, null) as idle:
+    told = "rebuild.py", bench.scratch
+    with (
+        caller(bench, bench.engine(), *told) as builder,
+        bench.null() as null,
+        caller(bench, null, *told) as idle,
+    ):
         copies, mounted, null_mounted = [], [], []
         for number in range(bench.runs + 1):
             copies.append(builder.ask(what="copy", number=number)["took_s"])
@@ -70,22 +71,6 @@ def run(bench: Bench) -> list[Figure]:
             spread=quartiles(packages),
         ),
     ]
-
-
-@contextmanager
-def _builder(bench: Bench, server: Server) -> Iterator[Caller]:
-    command = [sys.executable, str(bench.app("rebuild.py")), str(bench.scratch)]
-    process = bench.start(
-        command, env=server.client_env, cwd=bench.scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        _json_line(process, "the builder's output above")
-        yield Caller(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(30)
-    finally:
-        end(process)
 
 
 def _pip_s(bench: Bench) -> float:

@@ -162,9 +162,9 @@ class Caller:
 
 
 @contextmanager
-def caller(bench: Bench, server: Server) -> Iterator[Caller]:
-    """Runs benchmarks/apps/caller.py against a server until the block ends."""
-    command = [sys.executable, str(bench.app("caller.py"))]
+def caller(bench: Bench, server: Server, app: str = "caller.py", *arguments: object) -> Iterator[Caller]:
+    """Runs an app of benchmarks/apps that is told what to do against a server, until the block ends."""
+    command = [sys.executable, str(bench.app(app)), *map(str, arguments)]
     process = bench.start(
         command, env=server.client_env, cwd=bench.scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
