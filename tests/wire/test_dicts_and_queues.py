@@ -126,6 +126,12 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
             seen = [results.get() for _ in range(200)]
             jobs.put_many([None] * 3)
             return len(seen), sorted(seen) == list(range(200)), results.len()
+
+
+        @app.function()
+        def starve():
+            print("gets nothing for long", flush=True)
+            return jobs.get(partition="last")
         """,
     )
     write(
@@ -133,8 +139,8 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
         """
         import modal
 
-        work, collect = (modal.Function.from_name("wire-waiting", name) for name in ("work", "collect"))
-        print(*[work.spawn(name).object_id for name in range(3)], collect.spawn().object_id)
+        work, *others = (modal.Function.from_name("wire-waiting", it) for it in ("work", "collect", "starve"))
+        print(*[work.spawn(it).object_id for it in range(3)], *[other.spawn().object_id for other in others])
         """,
     )
     write(
@@ -146,6 +152,8 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
 
         jobs = modal.Queue.from_name("wire-jobs", create_if_missing=True)
         jobs.put_many(list(range(int(sys.argv[1]), int(sys.argv[2]))))
+        if int(sys.argv[2]) == 200:
+            jobs.put("fed", partition="last")
         """,
     )
     write(
@@ -164,12 +172,13 @@ def test_containers_that_wait_go_on_waiting_across_killed_engines(engine, modal,
     def log():
         return "".join(file.read_text(errors="replace") for file in (engine.home / "logs").glob("ta-*.log"))
 
-    wait_until(lambda: log().count("waits for jobs") == 3 and "collects results" in log(), 60)
-    for first in range(0, 200, 50):
+    signs = {"waits for jobs": 3, "collects results": 1, "gets nothing for long": 1}
+    wait_until(lambda: all(log().count(sign) == times for sign, times in signs.items()), 60)
+    for first in range(0, 200, 40):
         engine.kill()
         engine.start()
-        python("put.py", first, first + 50)  # and the next kill finds workers at work
-    assert python("fetch.py", *call_ids).out.strip() == "[None, None, None, (200, True, 0)]"
+        python("put.py", first, first + 40)  # and the next kill finds workers at work
+    assert python("fetch.py", *call_ids).out.strip() == "[None, None, None, (200, True, 0), 'fed']"
     modal("app", "stop", "--yes", "wire-waiting")
     for name in ("wire-jobs", "wire-results"):
         modal("queue", "delete", "--yes", name)

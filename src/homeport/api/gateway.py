@@ -80,6 +80,11 @@ class Caller:
         return f"{self.task_id or ''}:{key}" if key else ""
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether the client asks once more what it got no answer to."""
+        return self.metadata.get("x-retry-attempt", "0") != "0"
+
+    @property
     def time_left_s(self) -> float | None:
         """How long the client waits for the answer, None for as long as it takes."""
         return seconds_of(self.metadata.get("grpc-timeout"))

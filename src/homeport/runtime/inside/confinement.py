@@ -45,10 +45,10 @@ _COMMON_CALLS = (
     435,  # clone3, whose flags proot does not read
     *(437, 439, 443, 452, 463, 464, 465, 466, 468, 469),  # openat2, faccessat2, …, file_setattr
 )
-_CALLS = {  # the architecture; renameat2, execveat, statx; mmap
-    "x86_64": (0xC000003E, (316, 322, 332), 9),
-    "aarch64": (0xC00000B7, (276, 281, 291), 222),
-    "riscv64": (0xC00000F3, (276, 281, 291), 222),
+_CALLS = {  # the architecture; renameat2, execveat, statx; mmap; brk
+    "x86_64": (0xC000003E, (316, 322, 332), 9, 12),
+    "aarch64": (0xC00000B7, (276, 281, 291), 222, 214),
+    "riscv64": (0xC00000F3, (276, 281, 291), 222, 214),
 }
 # the call that proot makes of a program's first brk; unlike the C library it fills all 64 bits of the -1
 _HEAP_BYTES = (16 << 20) + os.sysconf("SC_PAGE_SIZE")
@@ -115,13 +115,23 @@ def filter_calls(*, is_listening: bool = False) -> int | None:
     result is a descriptor for heaps.py, which has to answer what is asked there."""
     if platform.machine() not in _CALLS:
         return None
-    architecture, numbers, mmap = _CALLS[platform.machine()]
+    architecture, numbers, mmap, brk = _CALLS[platform.machine()]
     refused = sorted((*numbers, *_COMMON_CALLS))
     code = [(_LOAD_WORD, 0, 0, 4), (_JUMP_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _RET_ALLOW)]
     code.append((_LOAD_WORD, 0, 0, 0))
     for number in refused:
         code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS)]
     if is_listening:
+        # a heap that is to grow: proot lets this through where another program's start made it forget the
+        # heap, and the kernel's own answer would read as a success. An address before the one that was
+        # asked for is a failure.
+        code += [
+            (_JUMP_EQUAL, 0, 6, brk),
+            (_LOAD_WORD, 0, 0, 16),
+            (_JUMP_EQUAL, 0, 2, 0),
+            (_LOAD_WORD, 0, 0, 20),
+        ]
+        code += [(_JUMP_EQUAL, 1, 0, 0), (_RETURN, 0, 0, _RET_ERRNO), (_RETURN, 0, 0, _RET_ALLOW)]
         wanted = [(24, _HEAP_BYTES), (52, _ALL_BITS), (32, _READ_WRITE), (40, _PRIVATE_ANONYMOUS)]
         code.append((_JUMP_EQUAL, 0, 2 * len(wanted) + 1, mmap))
         for index, (place, value) in enumerate(wanted):
