@@ -61,6 +61,9 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -c requirements-dev.lock --no-annotate \
+		--group pyproject.toml:cats -o deploy/cats/requirements.txt
 	@for version in 1.5.5 1.4.3; do \
 		echo "modal==$$version" | $(BIN)/uv pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \

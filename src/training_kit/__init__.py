@@ -1,0 +1,1 @@
+"""What the pipelines share: files written whole, configurations with origins, checkpoints, downloads."""
