@@ -1,0 +1,213 @@
+"""TinyDiT, the network that draws cats: a transformer over a picture's patches, told the time and the class.
+
+After DiT (Peebles and Xie 2023, arXiv 2212.09748): adaLN-zero blocks over patches. It predicts the picture
+and gives the velocity that follows from it (Li and He 2025, arXiv 2511.13720), since a linear head of width
+W spans only W of a patch's P numbers: a velocity, which holds the noise of all P, keeps (P - W) / P of it,
+while pictures lie near few directions. The path between noise and picture is flow_matching.py's.
+
+Shapes: B pictures, C colours (3), H = W their sides; N patches (tokens), P numbers of a patch, W width.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tiny_cats.flow_matching import LAST_TIME, velocity_to
+
+COLOURS = 3
+TIME_SCALE = 1000.0
+"""Times in [0, 1] are spread to [0, 1000] before the sines, whose wavelengths start at 2 pi (DiT's range)."""
+TIME_FREQUENCIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """The numbers that make a TinyDiT. Sides in pixels; `predicts`: what the head gives."""
+
+    size: int
+    patch: int
+    width: int
+    depth: int
+    heads: int
+    dropout: float = 0.05
+    predicts: Literal["image", "velocity"] = "image"
+
+
+PRESETS = {
+    # DiT-S (width 384, depth 12, 6 heads: table 1 of DiT): 32.9 M parameters at 13 classes, 64 tokens
+    "tinydit_128": Preset(size=128, patch=16, width=384, depth=12, heads=6),
+    # the same number of tokens at a quarter of the work
+    "tinydit_64": Preset(size=64, patch=8, width=256, depth=8, heads=4),
+    # for two CPU cores
+    "tinydit_32": Preset(size=32, patch=4, width=192, depth=6, heads=3),
+}
+
+
+def tinydit_128(num_classes: int = 13) -> "TinyDiT":
+    """128 px, patch 16, about 33 M parameters; fresh weights from torch's global generator."""
+    return TinyDiT(PRESETS["tinydit_128"], num_classes)
+
+
+def tinydit_64(num_classes: int = 13) -> "TinyDiT":
+    """64 px, patch 8, about 10 M parameters."""
+    return TinyDiT(PRESETS["tinydit_64"], num_classes)
+
+
+def tinydit_32(num_classes: int = 13) -> "TinyDiT":
+    """32 px, patch 4, for CPUs."""
+    return TinyDiT(PRESETS["tinydit_32"], num_classes)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that training changes."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+class TinyDiT(nn.Module):
+    """(x_BCHW in [-1, 1] at the ends of the path, t_B in [0, 1], y_B int64) -> velocity_BCHW.
+
+    y = `null_token` (= num_classes) says no class. Fresh, the head is zero and every block passes its input
+    on: the picture predicted is zero, mid-grey.
+    """
+
+    def __init__(self, preset: Preset, num_classes: int) -> None:
+        super().__init__()
+        assert preset.size % preset.patch == 0, "patches fill the picture"
+        self.preset, self.size, self.num_classes = preset, preset.size, num_classes
+        self.null_token = num_classes
+        width, numbers = preset.width, COLOURS * preset.patch**2
+        self.patches = nn.Linear(numbers, width)
+        grid = preset.size // preset.patch
+        self.position_NW: Tensor
+        self.register_buffer("position_NW", positions(grid, width), persistent=False)
+        self.time = nn.Sequential(nn.Linear(TIME_FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        self.classes = nn.Embedding(num_classes + 1, width)
+        self.blocks = nn.ModuleList(Block(width, preset.heads, preset.dropout) for _ in range(preset.depth))
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
+        self.head = nn.Linear(width, numbers)
+        self._initialise()
+
+    def forward(self, x_BCHW: Tensor, t_B: Tensor, y_B: Tensor) -> Tensor:
+        predicted_BCHW = self._predict(x_BCHW, t_B, y_B)
+        if self.preset.predicts == "velocity":
+            return predicted_BCHW
+        return velocity_to(predicted_BCHW, x_BCHW, t_B)
+
+    def _predict(self, x_BCHW: Tensor, t_B: Tensor, y_B: Tensor) -> Tensor:
+        patch = self.preset.patch
+        # training draws no time beyond LAST_TIME: later ones are answered as that one
+        c_BW = self.time(sines(t_B.clamp(max=LAST_TIME))) + self.classes(y_B)
+        x_BNW = self.patches(patchify(x_BCHW, patch)) + self.position_NW
+        for block in self.blocks:
+            x_BNW = block(x_BNW, c_BW)
+        shift_B1W, scale_B1W = self.modulation(c_BW)[:, None].chunk(2, dim=2)
+        x_BNP = self.head(modulate(self.norm(x_BNW), shift_B1W, scale_B1W))
+        return unpatchify(x_BNP.float(), patch)
+
+    def _initialise(self) -> None:
+        """DiT's start: Xavier for matrices, small embeddings, zero for what modulates and for the head."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.classes.weight, std=0.02)
+        for layer in (self.time[0], self.time[2]):
+            assert isinstance(layer, nn.Linear)
+            nn.init.normal_(layer.weight, std=0.02)
+        modulations = [
+            module.modulation[1] for module in self.modules() if isinstance(module, Block | TinyDiT)
+        ]
+        for zero in (*modulations, self.head):
+            assert isinstance(zero, nn.Linear)
+            nn.init.zeros_(zero.weight)
+
+
+class Block(nn.Module):
+    """adaLN-zero (DiT, 3.2): attention, then two layers on each token; the class and time c_BW set for each
+    how its input is shifted and scaled, and how much of its output counts (nothing, at first).
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = Attention(width, heads)
+        self.norm_feedforward = nn.LayerNorm(width, elementwise_affine=False)
+        self.feedforward = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+
+    def forward(self, x_BNW: Tensor, c_BW: Tensor) -> Tensor:
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = self.modulation(c_BW)[:, None].chunk(6, dim=2)
+        y_BNW = self.attention(modulate(self.norm_attention(x_BNW), shift_a, scale_a))
+        x_BNW = torch.addcmul(x_BNW, gate_a, self.dropout(y_BNW))
+        y_BNW = self.feedforward(modulate(self.norm_feedforward(x_BNW), shift_f, scale_f))
+        return torch.addcmul(x_BNW, gate_f, self.dropout(y_BNW))
+
+
+class Attention(nn.Module):
+    """Each token looks at all: x_BNW -> x_BNW."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x_BNW: Tensor) -> Tensor:
+        count, tokens, width = x_BNW.shape
+        heads_first = (2, 0, 3, 1, 4)  # (3, B, heads, N, W / heads)
+        q, k, v = self.qkv(x_BNW).view(count, tokens, 3, self.heads, -1).permute(heads_first)
+        y_BHNW = functional.scaled_dot_product_attention(q, k, v)
+        y_BNW: Tensor = self.out(y_BHNW.transpose(1, 2).reshape(count, tokens, width))
+        return y_BNW
+
+
+def modulate(x_BNW: Tensor, shift_B1W: Tensor, scale_B1W: Tensor) -> Tensor:
+    """x (1 + scale) + shift, in one pass over x."""
+    return torch.addcmul(shift_B1W, x_BNW, 1 + scale_B1W)
+
+
+def patchify(x_BCHW: Tensor, patch: int) -> Tensor:
+    """Cuts pictures into squares, row by row: (B, C, H, W) -> (B, N, C patch patch)."""
+    count, colours, side, _ = x_BCHW.shape
+    grid = side // patch
+    cut = x_BCHW.reshape(count, colours, grid, patch, grid, patch)
+    return cut.permute(0, 2, 4, 1, 3, 5).reshape(count, grid**2, colours * patch**2)
+
+
+def unpatchify(x_BNP: Tensor, patch: int) -> Tensor:
+    """patchify's inverse: token n fills patch n and nothing else."""
+    count, tokens, _ = x_BNP.shape
+    grid = math.isqrt(tokens)
+    cut = x_BNP.reshape(count, grid, grid, COLOURS, patch, patch)
+    return cut.permute(0, 3, 1, 4, 2, 5).reshape(count, COLOURS, grid * patch, grid * patch)
+
+
+def positions(grid: int, width: int) -> Tensor:
+    """Where each patch of a grid x grid picture is: (N, W); half of W says the row, half the column.
+
+    Sines and cosines of wavelengths 2 pi to 10,000 * 2 pi patches (Vaswani et al. 2017, 3.5), in two
+    dimensions as in MAE (He et al. 2021) and DiT.
+    """
+    row, column = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    halves = [_sines_of(place.flatten().float(), width // 2) for place in (row, column)]
+    return torch.cat(halves, dim=1)
+
+
+def sines(t_B: Tensor) -> Tensor:
+    """Times in [0, 1] as sines and cosines of TIME_SCALE t: (B, TIME_FREQUENCIES)."""
+    return _sines_of(t_B.float() * TIME_SCALE, TIME_FREQUENCIES)
+
+
+def _sines_of(value_B: Tensor, width: int) -> Tensor:
+    half = width // 2
+    rate = torch.exp(torch.arange(half, device=value_B.device) * (-math.log(10_000) / half))
+    angle = value_B[:, None] * rate
+    return torch.cat((angle.cos(), angle.sin()), dim=1)
