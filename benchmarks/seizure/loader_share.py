@@ -22,7 +22,7 @@ from seizure.config import resolve
 from seizure.corpus import discover, read_all_annotations
 from seizure.synth import make_corpus
 from seizure.training.loop import train
-from seizure.training.metrics import read_metrics
+from training_kit.metrics import read_metrics
 
 CONFIG = Path(__file__).parents[2] / "configs/smoke_test.yaml"
 BAR = 0.05

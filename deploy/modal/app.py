@@ -68,6 +68,7 @@ if SETTINGS["tracking"]["wandb_secret"]:
     image = image.uv_pip_install(WANDB)
 image = (
     image.add_local_dir(ROOT / "src" / "seizure", "/root/seizure", ignore=["**/__pycache__"])
+    .add_local_dir(ROOT / "src" / "training_kit", "/root/training_kit", ignore=["**/__pycache__"])
     .add_local_dir(ROOT / "configs", "/root/configs")
     .add_local_file(HERE / "settings.toml", "/root/settings.toml")
 )

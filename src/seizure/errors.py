@@ -4,13 +4,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from training_kit.errors import CheckpointError, ConfigError, DivergenceError
+from training_kit.errors import UserError as SeizureError
 
-class SeizureError(Exception):
-    """Anything a user can act on. The message says what happened, to what, and what to do next."""
-
-
-class ConfigError(SeizureError):
-    """A configuration, or an override of it, that cannot be used."""
+__all__ = [
+    "CacheError",
+    "CheckpointError",
+    "ConfigError",
+    "CorpusError",
+    "DivergenceError",
+    "Fault",
+    "Notice",
+    "RecordingError",
+    "ScoringError",
+    "SeizureError",
+]
 
 
 class CorpusError(SeizureError):
@@ -19,10 +27,6 @@ class CorpusError(SeizureError):
 
 class CacheError(SeizureError):
     """A cache that cannot be used as asked."""
-
-
-class CheckpointError(SeizureError):
-    """A checkpoint that is missing, damaged or does not fit."""
 
 
 class ScoringError(SeizureError):

@@ -78,7 +78,7 @@ def test_the_smoke_run_as_it_is_typed(linked, modal):
 
 
 def test_a_full_run_uses_all_files_whatever_leaks_from_shells_and_secrets(linked, modal, folder, account):
-    for part in ("src/seizure", "configs", "deploy/modal"):
+    for part in ("src/seizure", "src/training_kit", "configs", "deploy/modal"):
         shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     app = folder / "deploy/modal/app.py"
     leaky = 'secrets=[*wandb_secrets(), modal.Secret.from_dict({"BGB_LIMIT_FILES": "50"})],'

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seizure import files
 from seizure.cache.claim import folder_lock
 from seizure.cache.index import shard_files
 from seizure.cache.key import described
@@ -23,6 +22,7 @@ from seizure.cache.shard import DamagedShardError, read_info
 from seizure.config.schema import Preprocessing
 from seizure.corpus.skipped import Skipped
 from seizure.errors import CacheError
+from training_kit import files
 
 OWNER = "cache.json"
 PARTS = "parts.json"

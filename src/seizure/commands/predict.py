@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seizure import files
 from seizure.commands.bar import Announce, counting
 from seizure.errors import RecordingError, SeizureError
+from training_kit import files
 
 if TYPE_CHECKING:
     from seizure.training.checkpoint import TrainedModel
@@ -99,8 +99,9 @@ def command(
 
 
 def _load(model: Path) -> "TrainedModel":
-    from seizure.training.checkpoint import BEST, load_model
-    from seizure.training.devices import one_device
+    from seizure.training.checkpoint import load_model
+    from training_kit.checkpoint import BEST
+    from training_kit.devices import one_device
 
     path = model / "checkpoints" / BEST if model.is_dir() else model
     trained = load_model(path, one_device())

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from seizure.commands import NO_TORCH
 from seizure.commands.options import config_argument, data_option, results_option, set_option
 from seizure.config import resolve
 from seizure.errors import SeizureError
+from training_kit.commands import NO_TORCH
 
 
 @click.command()
@@ -40,7 +40,7 @@ def command(
 
     resolved = resolve(config, overrides)
     if find_spec("torch") is None:
-        raise SeizureError(NO_TORCH)
+        raise SeizureError(NO_TORCH.format(name="seizure"))
     return launch(
         resolved,
         data_dir=data_dir,

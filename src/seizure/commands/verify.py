@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from seizure.config import resolve
-from seizure.config.resolve import flatten
 from seizure.errors import SeizureError
 from seizure.launch.log_reading import read_log
 from seizure.launch.verification import render, verify
+from training_kit.config import flatten
 
 
 @click.command()

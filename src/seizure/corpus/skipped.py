@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seizure.corpus.recording import Recording
 from seizure.errors import CorpusError, Fault, RecordingError
-from seizure.files import write_bytes
+from training_kit.files import write_bytes
 
 HEADER = "recording_id\tpath\tfault\tdetail"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from seizure.corpus.recording import Seizure
 from seizure.errors import Fault, RecordingError
 from seizure.events.tsv import EventFile
-from seizure.files import write_text
+from training_kit.files import write_text
 
 COLUMNS = "channel,start_time,stop_time,label,confidence"
 MONTAGE_FILE = "$NEDC_NFC/lib/nedc_eas_default_montage.txt"  # what TUSZ's own files name

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seizure.corpus.recording import Seizure
 from seizure.errors import Fault, RecordingError
-from seizure.files import write_text
+from training_kit.files import write_text
 
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"

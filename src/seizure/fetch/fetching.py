@@ -12,7 +12,7 @@ from seizure.fetch import http, sums
 from seizure.fetch.download import Download, Stopped, attempts, disk_error, sha256_of
 from seizure.fetch.journal import Checked, Journal, sole_user
 from seizure.fetch.sources import FetchError, FetchStopError, Source
-from seizure.files import write_text
+from training_kit.files import write_text
 
 T = TypeVar("T")
 

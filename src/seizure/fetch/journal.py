@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from seizure import files
 from seizure.fetch.sources import FetchError
+from training_kit import files
 
 NAME = ".fetched.jsonl"
 

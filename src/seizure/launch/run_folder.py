@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from seizure import files
 from seizure.config import Resolved, load_resolved
-from seizure.config.resolve import flatten
 from seizure.errors import ConfigError, SeizureError
+from training_kit import files
+from training_kit.config import flatten
 
 # A resumed run may differ in these: none of them changes what is learned.
 MAY_DIFFER = (

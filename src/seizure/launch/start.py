@@ -11,8 +11,8 @@ from seizure.config import Resolved
 from seizure.launch import run_folder
 from seizure.launch.child import INTERRUPTED, OUT_OF_TIME, name_of_end, run_child
 from seizure.launch.environment import ChildEnvironment, child_environment
-from seizure.launch.run_log import RunLog
 from seizure.launch.verification import render, verify_folder
+from training_kit.run_log import RunLog
 
 
 def launch(

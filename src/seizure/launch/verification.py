@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from seizure import files
 from seizure.launch.log_reading import Seen, read_log
+from training_kit import files
 
 Verdict = Literal["verified", "mismatch", "unfinished"]
 

@@ -7,7 +7,7 @@ on the page.
 
 from pathlib import Path
 
-from seizure.files import write_text
+from training_kit.files import write_text
 
 NAME = "report.html"
 

@@ -15,7 +15,7 @@ from seizure.errors import SeizureError
 from seizure.report.facts import CacheFigures, Check, RunFacts, Series, SplitData
 from seizure.report.scores import read_scores
 from seizure.report.signals import CacheSignals, bytes_on_disk
-from seizure.training.metrics import read_metrics
+from training_kit.metrics import read_metrics
 
 SPLITS = ("train", "val", "eval")
 MARK = "synthetic.json"  # lies in the root of a corpus that `seizure.synth` made

@@ -11,13 +11,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from seizure.config.resolve import flatten
 from seizure.report import curves
 from seizure.report.choose import RULE, Scored
 from seizure.report.eeg import REACH_ROWS, clock
 from seizure.report.facts import RunFacts, Series, SplitScores
 from seizure.report.pictures import Picture, draw_pictures
 from seizure.report.strips import draw_strip
+from training_kit.config import flatten
 
 PAGE = Path(__file__).with_name("page")
 ROWS = 40  # recordings with a strip of their own, a split; the rest are counted

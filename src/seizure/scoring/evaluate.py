@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seizure import files
 from seizure.corpus import Seizure
 from seizure.events import write_csv_bi, write_tsv
 from seizure.scoring import eval_log
@@ -22,6 +21,7 @@ from seizure.scoring.reference import Reference, Wanted, counted
 from seizure.scoring.scan import PROBABILITY_HZ, Announce, Scanned, file_name, scan
 from seizure.scoring.score import SCORERS, Scores, score
 from seizure.training.checkpoint import set_threshold
+from training_kit import files
 
 LOGGED = (
     *("time", "run", "checkpoint_digest", "split_digest"),

@@ -13,9 +13,10 @@ from seizure.config.schema import Postprocessing
 from seizure.corpus import Recording
 from seizure.errors import ScoringError
 from seizure.scoring.reference import Reference, reference_of, reference_with_missing
-from seizure.training.checkpoint import BEST, TrainedModel, load_model
-from seizure.training.devices import one_device
+from seizure.training.checkpoint import TrainedModel, load_model
 from seizure.training.recordings import SHARDS
+from training_kit.checkpoint import BEST
+from training_kit.devices import one_device
 
 Say = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seizure import cache, files
+from seizure import cache
 from seizure.cache.shard import SUFFIX, ShardInfo, shard_path
 from seizure.corpus import Seizure
 from seizure.events import postprocess
@@ -23,6 +23,7 @@ from seizure.scoring.fit import Fitted, shortest_opening_s
 from seizure.scoring.kept import KeptRuns, Recounting, keep
 from seizure.scoring.opened import OpenedRun
 from seizure.scoring.reference import Reference
+from training_kit import files
 
 PROBABILITY_HZ = 4  # of the probabilities that are kept
 

@@ -19,27 +19,25 @@ from seizure.cache.index import Index
 from seizure.cache.quantise import FULL_SCALE
 from seizure.cache.windows import WindowSampler
 from seizure.config import Config
-from seizure.errors import CacheError, SeizureError
+from seizure.errors import CacheError, DivergenceError
 from seizure.model import build_model
-from seizure.training import checkpoint, resuming
+from seizure.training import resuming
 from seizure.training.augment import augment, mirror_order
-from seizure.training.devices import Place, join_others, number_format
-from seizure.training.interrupt import stop_between_steps
-from seizure.training.loss import learning_rate_share, masked_loss
-from seizure.training.metrics import Line, Metrics
-from seizure.training.pace import Pace, progress_bar
-from seizure.training.randomness import seed_all, step_generator
-from seizure.training.record import Record, first_not_finite
-from seizure.training.tracking import wished_trackers
+from seizure.training.loss import masked_loss
 from seizure.training.validation import SEED as VALIDATION_SEED
 from seizure.training.validation import WINDOWS as VALIDATION_WINDOWS
 from seizure.training.validation import validation_loss
+from training_kit import checkpoint
+from training_kit.devices import Place, join_others, number_format
+from training_kit.interrupt import stop_between_steps
+from training_kit.metrics import Line, Metrics
+from training_kit.pace import Pace, progress_bar
+from training_kit.randomness import seed_all, step_generator
+from training_kit.record import Record, first_not_finite
+from training_kit.schedule import learning_rate_share
+from training_kit.tracking import wished_trackers
 
 Say = Callable[[str], None]
-
-
-class DivergenceError(SeizureError):
-    """The loss or its gradient is no number any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +165,7 @@ def _train(
         is_stopping = stack.enter_context(stop_between_steps(place.world == 1))
         advance = stack.enter_context(progress_bar(done, stop, place.is_first))
         metrics = stack.enter_context(Metrics(folder / "metrics.jsonl", done)) if place.is_first else None
-        trackers = wished_trackers(config, folder, done + 1, say) if place.is_first else None
+        trackers = wished_trackers(config.tracking, config, folder, done + 1, say) if place.is_first else None
         if trackers:
             stack.callback(trackers.close)
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seizure.corpus import Recording, Skipped
-from seizure.launch.run_log import Say, is_terminal
+from training_kit.run_log import Say, is_terminal
 
 
 class Processing:

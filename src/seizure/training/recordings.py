@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seizure import files
 from seizure.config import Config
 from seizure.corpus import LabelledCorpus, Skipped, Splits
 from seizure.errors import CorpusError
 from seizure.launch.environment import LIMIT
-from seizure.launch.run_log import Say
 from seizure.training.processing import Processing
+from training_kit import files
+from training_kit.run_log import Say
 
 SHARDS = "shards.json"
 """In a run's folder: for each recording the check sum of its samples in the cache."""

@@ -12,9 +12,10 @@ from seizure.cache.key import CODE_VERSION
 from seizure.config import Config
 from seizure.errors import CheckpointError
 from seizure.model import SeizureNet
-from seizure.training import checkpoint
-from seizure.training.devices import Place, gather_objects, wait_for_others
-from seizure.training.randomness import put_states, seed_all, take_states
+from seizure.training.checkpoint import FIXED, FORMAT, describe_model
+from training_kit import checkpoint
+from training_kit.devices import Place, gather_objects, wait_for_others
+from training_kit.randomness import put_states, seed_all, take_states
 
 Say = Callable[[str], None]
 
@@ -47,7 +48,7 @@ class State:
 
         Raises CheckpointError where its settings or recordings are others than now.
         """
-        content = checkpoint.newest_sound(checkpoints, say)
+        content = checkpoint.newest_sound(checkpoints, FORMAT, say)
         if content is None:
             say("[TRAIN] no checkpoint to resume from: starting with step 1")
             return 0, float("inf")
@@ -70,7 +71,7 @@ class State:
         path = checkpoint.step_path(checkpoints, step)
         states = gather_objects(take_states(), self.place)
         if self.place.is_first:
-            content = checkpoint.describe_model(self.config, self.channels, self.model, step) | {
+            content = describe_model(self.config, self.channels, self.model, step) | {
                 "optimiser": self.optimiser.state_dict(),
                 "scheduler": self.scheduler.state_dict(),
                 "scaler": self.scaler.state_dict(),
@@ -87,7 +88,7 @@ class State:
     def write_best(self, path: Path, step: int, say: Say) -> None:
         """Writes the weights of the best step so far, which is all that using them takes."""
         if self.place.is_first:
-            content = checkpoint.describe_model(self.config, self.channels, self.model, step)
+            content = describe_model(self.config, self.channels, self.model, step)
             checkpoint.write_checkpoint(path, content)
             say(f"[CHECKPOINT] {path}")
         wait_for_others(self.place)
@@ -98,7 +99,8 @@ class State:
 
     def _refuse_another(self, content: checkpoint.Content) -> None:
         step = content["step"]
-        found = list(checkpoint.differences(content["config"], self.config.model_dump(mode="json")))
+        now = self.config.model_dump(mode="json")
+        found = list(checkpoint.differences(content["config"], now, FIXED))
         if found:
             raise CheckpointError(
                 f"the checkpoint of step {step} cannot be resumed with other settings ({'; '.join(found)}): "

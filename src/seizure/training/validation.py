@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from seizure.cache.windows import WindowSampler
-from seizure.training.devices import Place, sum_over_ranks
 from seizure.training.loss import masked_loss
+from training_kit.devices import Place, sum_over_ranks
 
 WINDOWS = 256
 SEED = 20_250_401  # of the windows, apart from the run's own seed, so that runs can be compared

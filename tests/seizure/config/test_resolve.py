@@ -66,7 +66,7 @@ def test_what_is_saved_is_read_back(write, tmp_path):
         (TEXT, ["data.limt_files=3"], r"is no setting; did you mean data\.limit_files\? \(--set data\.limt"),
         (TEXT, ["data.qqq=3"], r"data\.qqq is no setting \(--set data\.qqq\)"),
         (TEXT, ["training.steps=many"], r"training\.steps: .*valid integer.* \(--set training\.steps\)"),
-        (TEXT, ["training.steps"], "should be KEY=VALUE, such as data.limit_files=3"),
+        (TEXT, ["training.steps"], "should be KEY=VALUE, such as training.steps=100"),
         (TEXT, ["name.x=1"], "name is a value, not a section"),
         (TEXT, ["data.limit_files=50"], "a full run takes all recordings"),
         (TEXT, ["kind=smoke"], r"a smoke run needs data\.limit_files"),

@@ -4,8 +4,8 @@ import errno
 from types import SimpleNamespace
 
 from seizure.launch import launch, run_folder, verification
-from seizure.launch.run_log import RunLog
 from tests.seizure.launch.conftest import FULL
+from training_kit.run_log import RunLog
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 

@@ -10,8 +10,9 @@ from edfio import Edf, EdfSignal
 
 from seizure.config import resolve
 from seizure.signal.channels import BIPOLAR18, REFERENTIAL19
-from seizure.training.checkpoint import set_threshold, write_checkpoint
+from seizure.training.checkpoint import set_threshold
 from tests.seizure.scoring.scored_run import SMOKE, untrained
+from training_kit.checkpoint import write_checkpoint
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,10 +11,11 @@ from seizure.commands.predict import _write
 from seizure.config import resolve
 from seizure.config.schema import Lengths
 from seizure.events import read_csv_bi, read_tsv
-from seizure.training.checkpoint import set_threshold, write_checkpoint
+from seizure.training.checkpoint import set_threshold
 from tests.seizure.edf.raw_edf import RawEdf, RawSignal
 from tests.seizure.predict.conftest import REFERENTIAL, make_edf
 from tests.seizure.scoring.scored_run import SMOKE, untrained
+from training_kit.checkpoint import write_checkpoint
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from seizure.config import resolve
 from seizure.model import build_model
 from seizure.signal.channels import REFERENTIAL19
 from seizure.synth import make_corpus
-from seizure.training.checkpoint import describe_model, write_checkpoint
+from seizure.training.checkpoint import describe_model
+from training_kit.checkpoint import write_checkpoint
 
 SMOKE = Path(__file__).parents[3] / "configs" / "smoke_test.yaml"
 

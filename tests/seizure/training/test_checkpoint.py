@@ -1,10 +1,7 @@
 """Checkpoints: whole or absent, checked when read, and refused where they do not belong."""
 
-import random
-import resource
 from importlib.metadata import version
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,11 +11,10 @@ from seizure.errors import CheckpointError
 from seizure.model import build_model
 from seizure.training import checkpoint
 from seizure.training.checkpoint import load_model, read_checkpoint, set_threshold
-from seizure.training.devices import Place
-from seizure.training.randomness import put_states, step_generator, take_states
 from seizure.training.resuming import State
 from tests.seizure.cache.made import CHANNELS
 from tests.seizure.training.life import live, make_config
+from training_kit.devices import Place
 
 
 @pytest.fixture
@@ -116,16 +112,6 @@ def test_every_setting_that_must_not_change_exists():
         assert name in values[section]
 
 
-def test_only_the_run_s_own_superseded_step_files_are_deleted(stopped):
-    folder = stopped / "checkpoints"
-    others = [folder / name for name in ("step-best.pt", "step-000001.pt.bak", "notes.txt", "step-1.txt")]
-    for path in others:
-        path.write_text("kept")
-    checkpoint.drop_superseded(folder, 1)
-    assert all(path.exists() for path in others) and (folder / "best.pt").exists()
-    assert [path.name for path in checkpoint.step_files(folder)] == ["step-000006.pt"]
-
-
 def test_a_checkpoint_says_what_it_was_trained_on(whole):
     content = read_checkpoint(whole.result.last_checkpoint)
     assert content["montage"] == "referential19" and content["channels"] == ["Fp1", "F3", "C3"]
@@ -187,50 +173,3 @@ def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
 def test_a_missing_checkpoint_says_where_they_are(tmp_path):
     with pytest.raises(CheckpointError, match=r"No such file.*checkpoints/"):
         load_model(tmp_path / "none.pt")
-
-
-def test_an_unwritable_place_leaves_nothing(tmp_path, monkeypatch):
-    def full(content, file):
-        file.write(b"some")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(CheckpointError, match="No space left on device"):
-        checkpoint.write_checkpoint(tmp_path / "step-000001.pt", {})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_random_states_come_back_from_a_file(tmp_path):
-    def draw():
-        return random.random(), np.random.normal(), torch.rand(1).item()
-
-    draw()
-    checkpoint.write_checkpoint(tmp_path / "a.pt", {"format": 1, "states": take_states()})
-    expected = [draw() for _ in range(3)]
-    put_states(read_checkpoint(tmp_path / "a.pt")["states"])
-    assert [draw() for _ in range(3)] == expected
-
-
-def test_steps_and_ranks_draw_apart():
-    draws = {
-        torch.rand(1, generator=step_generator(seed, step, rank)).item()
-        for seed in (0, 1)
-        for step in range(20)
-        for rank in (0, 1)
-    }
-    assert len(draws) == 80
-    assert torch.rand(1, generator=step_generator(3, 4, 5)) == torch.rand(
-        1, generator=step_generator(3, 4, 5)
-    )
-
-
-def test_a_checkpoint_that_the_disk_does_not_hold_is_named_and_leaves_nothing(tmp_path):
-    path = tmp_path / "step-000001.pt"
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # the nearest to a full disk
-    try:
-        with pytest.raises(CheckpointError, match=r"step-000001\.pt: cannot be written: File too large"):
-            checkpoint.write_checkpoint(path, {"format": 1, "weights": torch.zeros(100_000)})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert list(tmp_path.iterdir()) == []

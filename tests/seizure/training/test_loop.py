@@ -10,8 +10,8 @@ import torch
 from seizure.errors import CacheError, CheckpointError
 from seizure.training.checkpoint import read_checkpoint
 from seizure.training.loop import DivergenceError
-from seizure.training.metrics import read_metrics
 from tests.seizure.training.life import STEPS, live, make_config
+from training_kit.metrics import read_metrics
 
 
 def test_metrics_have_a_line_a_step(whole):

@@ -1,19 +1,16 @@
 """The loop's parts: loss, learning rate, augmentation, validation, devices, pace."""
 
 import math
-import os
 
 import numpy as np
 import pytest
 import torch
 
-from seizure.training import devices
 from seizure.training.augment import augment, mirror_order
-from seizure.training.loss import learning_rate_share, masked_loss
-from seizure.training.pace import Pace, progress_bar
-from seizure.training.randomness import step_generator
-from seizure.training.record import Record, first_not_finite
+from seizure.training.loss import masked_loss
 from seizure.training.validation import validation_loss
+from training_kit import devices
+from training_kit.randomness import step_generator
 
 NAMES = (
     *("Fp1", "F3", "C3", "P3", "F7", "T3", "T5", "O1"),
@@ -40,14 +37,6 @@ def test_not_even_padding_that_is_no_number():
     logits_BT = torch.tensor([[0.0, math.nan]], requires_grad=True)
     total, _ = masked_loss(logits_BT, torch.tensor([[1, 0]]), torch.tensor([[True, False]]))
     assert total.item() == pytest.approx(math.log(2))
-
-
-def test_the_rate_rises_to_1_and_falls_to_a_hundredth():
-    shares = [learning_rate_share(step, warmup_steps=10, steps=100) for step in range(101)]
-    assert shares[0] == 0.1 and shares[9] == 1 and shares[10] == 1
-    assert shares[55] == pytest.approx(0.505) and shares[100] == pytest.approx(0.01)
-    assert learning_rate_share(0, warmup_steps=0, steps=1) == 1
-    assert learning_rate_share(5, warmup_steps=10, steps=5) == 0.6
 
 
 # augmentation
@@ -93,7 +82,7 @@ def test_augmentation_does_what_it_says():
         assert gain.std() < 1e-5 and 2**-0.5 <= gain[0].abs() <= 2**0.5
 
 
-# validation and records
+# validation
 
 
 class FixedWindows:
@@ -114,64 +103,3 @@ def test_validation_is_the_mean_over_its_windows():
     loss = validation_loss(model.train(), forward, FixedWindows(), 3, ALONE)
     assert loss == pytest.approx(np.mean([np.log1p(np.exp(-k)) for k in range(3)]))
     assert states == [False] * 3 and model.training
-
-
-def test_records_give_means_over_samples_in_order():
-    record = Record(ALONE)
-    record.add(1, 0.1, torch.tensor(6.0), torch.tensor(3), torch.tensor(1.5))
-    record.add(2, 0.2, torch.tensor(math.inf), torch.tensor(3), torch.tensor(1.0))
-    lines = record.take()
-    assert lines[0] == {"step": 1, "loss": 2.0, "lr": 0.1, "grad_norm": 1.5}
-    assert first_not_finite(lines) is lines[1] and first_not_finite(lines[:1]) is None
-    assert record.take() == []
-
-
-# devices
-
-
-def test_cores_are_those_the_process_may_use(tmp_path):
-    bound = len(os.sched_getaffinity(0))
-    quota = tmp_path / "cpu.max"
-    for text, cores in (
-        ("max 100000", bound),
-        ("50000 100000", 1),
-        ("150000 100000", min(2, bound)),
-        ("?", bound),
-    ):
-        quota.write_text(text)
-        assert devices.own_cores(quota) == cores
-    assert devices.own_cores(tmp_path / "none") == bound
-
-
-def test_number_formats():
-    cpu = torch.device("cpu")
-    assert devices.number_format("auto", cpu) == torch.float32
-    assert devices.number_format("bf16", cpu) == torch.bfloat16
-    assert devices.number_format("fp32", cpu) == torch.float32
-
-
-# pace
-
-
-def test_pace_counts_windows_and_waiting(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    pace = Pace(16)
-    for _ in range(4):
-        pace.step(0.25)
-    now[0] = 12.0
-    pace.pause(2.0)
-    assert pace.take() == (pytest.approx(6.4), pytest.approx(0.1))
-    now[0] = 13.0
-    assert pace.take() == (0, 0)
-
-
-def test_a_bar_is_shown_on_terminals_only(monkeypatch, capsys):
-    with progress_bar(0, 3, True) as advance:
-        advance(1)
-    assert capsys.readouterr().out == ""
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with progress_bar(0, 3, True) as advance:
-        advance(3)
-    assert "training" in capsys.readouterr().out

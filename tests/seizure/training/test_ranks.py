@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from seizure.training.checkpoint import read_checkpoint
-from seizure.training.metrics import read_metrics
 from tests.seizure.training.life import live
+from training_kit.metrics import read_metrics
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from seizure.config import Config
-from seizure.training.tracking import Trackers, wished_trackers
 from tests.seizure.training.life import live, make_config
+from training_kit.tracking import Trackers, wished_trackers
 
 
 class Good:
@@ -34,6 +34,10 @@ def with_tracking(**tracking):
     return Config.model_validate(make_config().model_dump() | {"tracking": tracking})
 
 
+def wished(config, folder):
+    return wished_trackers(config.tracking, config, folder, 1, print)
+
+
 def test_a_failing_tracker_is_named_once_and_left_out():
     lines, good = [], Good()
     trackers = Trackers({"broken": Broken, "good": lambda: good}, lines.append)
@@ -55,7 +59,7 @@ def test_a_tracker_that_cannot_start_is_named():
 
 
 def test_a_run_with_a_broken_tracker_trains_all_the_same(cache, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("seizure.training.tracking.TensorBoard.log", Broken.log)
+    monkeypatch.setattr("training_kit.tracking.TensorBoard.log", Broken.log)
     lines = []
     result = live(cache, tmp_path, config=with_tracking(tensorboard=True), max_steps=4, say=lines.append)
     assert result.losses == whole.result.losses[:4]
@@ -84,19 +88,19 @@ def wandb(monkeypatch):
 
 def test_wandb_needs_project_and_key(wandb, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    wished_trackers(with_tracking(tensorboard=False, wandb_project="eeg"), tmp_path, 1, print)
+    wished(with_tracking(tensorboard=False, wandb_project="eeg"), tmp_path)
     assert "Weights & Biases is off: tracking.wandb_project is set, WANDB_API_KEY is not" in (
         capsys.readouterr().out
     )
     monkeypatch.setenv("WANDB_API_KEY", "key")
-    wished_trackers(with_tracking(tensorboard=False), tmp_path, 1, print)
+    wished(with_tracking(tensorboard=False), tmp_path)
     assert not hasattr(wandb, "given")
 
 
 def test_wandb_continues_its_record_of_a_resumed_run(wandb, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "key")
     config = with_tracking(tensorboard=False, wandb_project="eeg")
-    trackers = wished_trackers(config, tmp_path, 1, print)
+    trackers = wished(config, tmp_path)
     trackers.log(5, {"loss": 1.0})
     trackers.close()
     assert wandb.logged == [(5, {"loss": 1.0}), "finished"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from seizure.training.devices import Place, sum_over_ranks
-from seizure.training.metrics import Line
+from training_kit.devices import Place, sum_over_ranks
+from training_kit.metrics import Line
 
 
 @dataclass

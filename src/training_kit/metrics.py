@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from seizure import files
+from training_kit import files
 
 Line = dict[str, Any]
 

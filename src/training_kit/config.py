@@ -1,4 +1,8 @@
-"""Reads a configuration once, with overrides, and keeps for each value where it came from."""
+"""Reads a configuration once, with overrides, and keeps for each value where it came from.
+
+The configuration is any pydantic model; a field that is a mapping from names to models is a section whose
+names are free, and may hold dots.
+"""
 
 import json
 import re
@@ -6,24 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from seizure import files
-from seizure.config.schema import Config
-from seizure.errors import ConfigError
+from training_kit import files
+from training_kit.errors import ConfigError
 
 Values = dict[str, Any]
-WORD_FIT = "literal['fit']"  # pydantic's name for that half of `a number or fit`
+C = TypeVar("C", bound=BaseModel)
+LITERAL = re.compile(r"literal\['(.*)'\]")  # pydantic's name for a word that may stand in a value's place
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Generic[C]):
     """A configuration and each value's origin, by dotted key: `default`, FILE:LINE or `--set`."""
 
-    config: Config
+    config: C
     path: str  # as it was given
     origins: dict[str, str]
 
@@ -50,33 +54,33 @@ class Resolved:
         files.write_text(path, json.dumps(text, indent=1) + "\n")
 
 
-def load_resolved(path: Path) -> Resolved:
+def load_resolved(path: Path, model: type[C]) -> Resolved[C]:
     """What `Resolved.save` wrote. Raises ConfigError where the file is missing or no such thing."""
     try:
         saved = json.loads(path.read_text())
-        return Resolved(Config.model_validate(saved["config"]), saved["path"], saved["origins"])
+        return Resolved(model.model_validate(saved["config"]), saved["path"], saved["origins"])
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; is this a run's folder?") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: not a saved configuration: {error}") from None
 
 
-def resolve(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
-    """Reads the YAML file `path` and applies KEY=VALUE overrides, values in YAML.
+def resolve(path: str | Path, model: type[C], overrides: Sequence[str] = ()) -> Resolved[C]:
+    """Reads the YAML file `path` as a `model` and applies KEY=VALUE overrides, values in YAML.
 
     One override may hold several, divided by commas: `a.b=1,c=2`. Raises ConfigError with all that is wrong.
     """
     values, origins = _read(Path(path))
     for key, value in _pairs(overrides):
-        _put(values, key, value)
+        _put(values, _place(key, model), value)
         for old in [old for old in origins if old == key or old.startswith(key + ".")]:
             del origins[old]
         for below in flatten({key: value}):
             origins[below] = f"--set {key}"
     try:
-        config = Config.model_validate(values)
+        config = model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error, origins)}") from None
+        raise ConfigError(f"{path}: {_explain(error, origins, model)}") from None
     complete = {key: origins.get(key, "default") for key in flatten(config.model_dump(mode="json"))}
     return Resolved(config, str(path), complete)
 
@@ -127,60 +131,76 @@ def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
         for part in re.split(r",(?=[a-z_0-9]+(?:\.[^=,]+)?=)", text):
             key, equals, value = part.partition("=")
             if not equals or not key.strip():
-                raise ConfigError(f"--set {part}: should be KEY=VALUE, such as data.limit_files=3")
+                raise ConfigError(f"--set {part}: should be KEY=VALUE, such as training.steps=100")
             try:
                 yield key.strip(), yaml.safe_load(value)
             except yaml.YAMLError:
                 raise ConfigError(f"--set {part}: the value is not YAML") from None
 
 
-def _put(values: Values, key: str, value: Any) -> None:
-    *sections, last = key.split(".") if not key.startswith("expect.") else _expect_path(key)
+def _put(values: Values, place: Sequence[str], value: Any) -> None:
+    *sections, last = place
     for section in sections:
         below = values.setdefault(section, {})
         if not isinstance(below, dict):
-            raise ConfigError(f"--set {key}: {section} is a value, not a section")
+            raise ConfigError(f"--set {'.'.join(place)}: {section} is a value, not a section")
         values = below
     values[last] = value
 
 
-def _expect_path(key: str) -> list[str]:
-    # a release's name may hold dots: expect.tusz-2.0.3.train
-    release, _, last = key.removeprefix("expect.").rpartition(".")
-    return ["expect", release, last] if release else ["expect", last]
+def _place(key: str, model: type[BaseModel]) -> list[str]:
+    """The key's parts; in a section of free names all between the first and the last dot is one of them."""
+    first, dot, rest = key.partition(".")
+    field = model.model_fields.get(first)
+    if not dot or field is None or get_origin(field.annotation) is not dict:
+        return key.split(".")
+    name, _, last = rest.rpartition(".")
+    return [first, name, last] if name else [first, last]
 
 
-def _explain(error: ValidationError, origins: dict[str, str]) -> str:
-    details = [detail for detail in error.errors() if detail["loc"][-1:] != (WORD_FIT,)]
-    return "; ".join(_explain_one(detail, origins) for detail in details)
+def _explain(error: ValidationError, origins: dict[str, str], model: type[BaseModel]) -> str:
+    """All that is wrong. Where a word may stand for a value, pydantic says two things: one is kept."""
+    words: dict[tuple[int | str, ...], str] = {}
+    kept = []
+    for detail in error.errors():
+        place = detail["loc"]
+        word = LITERAL.fullmatch(str(place[-1])) if place else None
+        if word:
+            words[place[:-1]] = word[1]
+        else:
+            kept.append(detail)
+    return "; ".join(_explain_one(detail, origins, words, model) for detail in kept)
 
 
-def _explain_one(detail: Any, origins: dict[str, str]) -> str:
+def _explain_one(
+    detail: Any, origins: dict[str, str], words_at: dict[tuple[int | str, ...], str], model: type[BaseModel]
+) -> str:
     place = detail["loc"]
-    is_fittable = place[-1:] == ("constrained-float",)  # a number or the word, of which pydantic tells apart
-    key = ".".join(str(part) for part in (place[:-1] if is_fittable else place))
+    word = words_at.get(place[:-1])
+    key = ".".join(str(part) for part in (place[:-1] if word else place))
     if detail["type"] == "extra_forbidden":
-        near = _near(key)
+        near = _near(key, model)
         words = f"{key} is no setting" + (f"; did you mean {near}?" if near else "")
     elif detail["type"] == "missing":
         words = f"{key} is missing"
     else:
         words = f"{key}: {detail['msg']}" if key else detail["msg"]
-        words = words.replace("Value error, ", "") + (", or be `fit`" if is_fittable else "")
+        words = words.replace("Value error, ", "") + (f", or be `{word}`" if word else "")
     origin = origins.get(key)
     return f"{words} ({origin})" if origin else words
 
 
-def _near(key: str) -> str:
+def _near(key: str, model: type[BaseModel]) -> str:
     """The setting that `key` may mean: of that name in another section, or spelt nearly so; or ""."""
-    known = list(_settings(Config))
+    known = list(settings(model))
     elsewhere = [name for name in known if name.endswith(f".{key.rpartition('.')[2]}")]
     return next(iter(elsewhere or get_close_matches(key, known, n=1)), "")
 
 
-def _settings(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def settings(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every setting of a model, by dotted key."""
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _settings(field.annotation, f"{prefix}{name}.")
+            yield from settings(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seizure.training.metrics import Metrics, read_metrics
+from training_kit.metrics import Metrics, read_metrics
 
 
 def write(path, last_step, steps):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from seizure.config import Config
+from pydantic import BaseModel
 
 Say = Callable[[str], None]
 
@@ -37,11 +37,11 @@ class TensorBoard:
 class WeightsAndBiases:
     name = "Weights & Biases"
 
-    def __init__(self, folder: Path, config: Config) -> None:
+    def __init__(self, folder: Path, project: str, config: BaseModel) -> None:
         import wandb
 
         self._run: Any = wandb.init(
-            project=config.tracking.wandb_project,
+            project=project,
             name=folder.name,
             id=folder.name,  # a resumed run continues its own record
             resume="allow",
@@ -83,13 +83,22 @@ class Trackers:
         return True
 
 
-def wished_trackers(config: Config, folder: Path, first_step: int, say: Say) -> Trackers:
-    """The trackers that the configuration wishes; Weights & Biases needs its key in the environment too."""
+class Wishes(Protocol):
+    """The section of a configuration that says which trackers are wished for."""
+
+    @property
+    def tensorboard(self) -> bool: ...
+    @property
+    def wandb_project(self) -> str: ...
+
+
+def wished_trackers(wishes: Wishes, config: BaseModel, folder: Path, first_step: int, say: Say) -> Trackers:
+    """The trackers that `wishes` names; Weights & Biases needs its key in the environment too."""
     makers: dict[str, Callable[[], Tracker]] = {}
-    if config.tracking.tensorboard:
+    if wishes.tensorboard:
         makers[TensorBoard.name] = lambda: TensorBoard(folder, first_step)
-    if config.tracking.wandb_project and os.environ.get("WANDB_API_KEY"):
-        makers[WeightsAndBiases.name] = lambda: WeightsAndBiases(folder, config)
-    elif config.tracking.wandb_project:
+    if wishes.wandb_project and os.environ.get("WANDB_API_KEY"):
+        makers[WeightsAndBiases.name] = lambda: WeightsAndBiases(folder, wishes.wandb_project, config)
+    elif wishes.wandb_project:
         say(f"[TRACK] {WeightsAndBiases.name} is off: tracking.wandb_project is set, WANDB_API_KEY is not")
     return Trackers(makers, say)

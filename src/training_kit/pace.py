@@ -1,4 +1,4 @@
-"""How fast a training goes: a bar with the time left on a terminal, windows a second, loader's share."""
+"""How fast a training goes: a bar with the time left on a terminal, items a second, loader's share."""
 
 import sys
 import time
@@ -23,10 +23,10 @@ def progress_bar(done: int, stop: int, is_shown: bool) -> Iterator[Advance]:
 
 
 class Pace:
-    """Windows a second and the loader's share of the time, since it was last asked."""
+    """Items a second and the loader's share of the time, since it was last asked."""
 
-    def __init__(self, windows_a_step: int) -> None:
-        self._windows_a_step = windows_a_step
+    def __init__(self, items_a_step: int) -> None:
+        self._items_a_step = items_a_step
         self._began, self._steps, self._waited_s = time.perf_counter(), 0, 0.0
 
     def step(self, waited_s: float) -> None:
@@ -35,10 +35,10 @@ class Pace:
         self._waited_s += waited_s
 
     def take(self) -> tuple[float, float]:
-        """(windows a second, share of the time spent waiting for batches)."""
+        """(items a second, share of the time spent waiting for batches)."""
         now = time.perf_counter()
         spent_s = max(now - self._began, 1e-9)
-        pace = self._steps * self._windows_a_step / spent_s, self._waited_s / spent_s
+        pace = self._steps * self._items_a_step / spent_s, self._waited_s / spent_s
         self._began, self._steps, self._waited_s = now, 0, 0.0
         return pace
 

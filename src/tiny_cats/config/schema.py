@@ -1,0 +1,90 @@
+"""Every setting of both trainings, typed. Unknown keys are errors, and each setting is read somewhere.
+
+A test holds the second: a setting that nothing in the package reads is an error there.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Which pictures, and how they are divided."""
+
+    root: str = "cats"
+    """Folder of class folders, below the data folder (`/data` on Modal, `--data DIR` here)."""
+    synthetic: PositiveInt | None = None
+    """So many drawn pictures of each class, and no folder at all: smoke runs."""
+    size: PositiveInt = 128
+    """Pixels a side."""
+    seed: int = 0
+    """Of the division into training, validation and test."""
+
+
+class ClassifierModel(Section):
+    preset: Literal["resnet18", "resnet34"] = "resnet18"
+    pretrained: bool = False
+    """Start from timm's weights of ImageNet; needs timm, and the network once."""
+
+
+class DitModel(Section):
+    preset: Literal["tinydit_128", "tinydit_64", "tinydit_32"] = "tinydit_128"
+
+
+class Training(Section):
+    """What the loop of both trainings takes."""
+
+    steps: PositiveInt = 10_000
+    batch_size: PositiveInt = 64
+    """Pictures a step."""
+    micro_batch_size: PositiveInt | None = None
+    """Pictures at a time, whose gradients are added up; none: the whole batch."""
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NotNegative = 0.01
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    grad_clip: PositiveFloat = 1.0
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto`: bf16 where the GPU has it."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """`auto`: torch.compile on GPUs."""
+    seed: int = 0
+    log_every_steps: PositiveInt = 50
+    checkpoint_every_steps: PositiveInt = 1000
+    validate_every_steps: PositiveInt = 1000
+    keep_checkpoints: PositiveInt = 2
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _words_that_yaml_reads_as_booleans(cls, value: object) -> object:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class Tracking(Section):
+    """Optional; a tracker that fails is named once and never stops a run."""
+
+    tensorboard: bool = True
+    wandb_project: str = ""
+    """"" or no WANDB_API_KEY: no Weights & Biases."""
+
+
+class Base(Section):
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    data: Data = Data()
+    training: Training = Training()
+    tracking: Tracking = Tracking()
+
+
+class ClassifierConfig(Base):
+    model: ClassifierModel = ClassifierModel()
+
+
+class DitConfig(Base):
+    model: DitModel = DitModel()

@@ -1,0 +1,53 @@
+"""The group of commands: whatever lies in the folder, errors in one sentence, exit status."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from tiny_cats import commands
+from tiny_cats.errors import DataError
+
+
+def test_every_file_says_what_its_command_does() -> None:
+    for name, (_, purpose) in commands.found().items():
+        assert purpose, f"the docstring of {name} should begin with: `{name}`: what it does"
+
+
+def test_help_lists_all_without_loading_torch() -> None:
+    code = "import sys; from tiny_cats.commands import run; run(['--help']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in commands.found())
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "says"),
+    [
+        (DataError("no pictures in x: name another folder"), 1, "error: no pictures in x"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (click.UsageError("wrong"), 2, "wrong"),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), 1, "`make cats` sets up .venv"),
+        (None, 0, ""),
+    ],
+)
+def test_a_command_ends_in_one_sentence(raised, status, says, monkeypatch, capsys) -> None:
+    @click.command()
+    def command() -> None:
+        if raised:
+            raise raised
+
+    module = type(sys)("made_command")
+    module.command = command
+    monkeypatch.setitem(sys.modules, "made_command", module)
+    monkeypatch.setattr(commands.Root, "modules", {"made": ("made_command", "made here")})
+    assert commands.run(["made"]) == status
+    said = capsys.readouterr().err
+    assert says in said and "Traceback" not in said
+
+
+def test_an_unknown_command_names_the_nearest(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(commands.Root, "modules", {"sample": ("made_command", "draw")})
+    assert commands.run(["smaple"]) == 2
+    assert "Did you mean 'sample'?" in capsys.readouterr().err
