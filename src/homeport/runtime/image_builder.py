@@ -17,6 +17,7 @@ from homeport.plan.recipe import DEFAULT_SHELL
 from homeport.runtime.apt import AptCache, find_setup, lent, release_of
 from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree
 from homeport.runtime.host import run_step
+from homeport.runtime.identity import container_uid
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.package_sources import (
@@ -155,8 +156,8 @@ class ImageBuilder:
         binds = []
         for name in PACKAGE_CACHES:
             folder = self._home.cache / name
-            if not folder.is_dir():
-                folder.mkdir(mode=0o755)
+            folder.mkdir(mode=0o755, exist_ok=True)
+            if folder.stat().st_uid != container_uid():  # new, or an engine's of another isolation
                 own(folder)
             binds.append(Bind(folder, f"{_MACHINE}/{name}-cache", read_only=False))
         return tuple(binds)

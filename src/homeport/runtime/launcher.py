@@ -26,7 +26,8 @@ _bytecode = ["-B"]
 
 def keep_bytecode(folder: Path) -> None:
     """Has launchers compile what they import once and not each: that takes three times as long as to start
-    one. The package's own folder may be closed to this user, or be somebody's checkout."""
+    one. The package's own folder may be closed to this user, or be somebody's checkout. No container may
+    write to `folder`: what lies there runs outside of all."""
     _bytecode[:] = ["-X", f"pycache_prefix={folder}"]
 
 

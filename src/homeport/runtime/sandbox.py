@@ -61,7 +61,7 @@ class Sandbox:
         self._notices: Notices | None = None
         self._tasks_folder = -1
         self._linked = LinkedFolders()
-        keep_bytecode(home.cache / "bytecode")
+        keep_bytecode(home.cache / "launcher")
 
     async def open(self, events: ContainerEvents) -> None:
         self._events = events

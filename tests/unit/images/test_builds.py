@@ -11,7 +11,9 @@ import pytest
 from homeport.control import images
 from homeport.control.images import BUILDING, INTERRUPTED
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
+from homeport.runtime import launcher
 from homeport.runtime.base_tree import describe_userland
+from homeport.runtime.sandbox import Sandbox
 from tests.support.account import BIN, Account
 from tests.unit.images.workshop import PRELUDE, SERIES, EndedError, Shop, Workshop, definition
 
@@ -121,6 +123,32 @@ def test_pip_steps_install_and_compile(workshop: Workshop) -> None:
         assert ".pyc" in await shop.look(image, f"ls {site}/__pycache__")
         assert image.metadata is not None
         assert b"six" in image.metadata
+
+    workshop.run(use)
+
+
+@pytest.fixture
+def as_in_an_engine(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Launchers keep their bytecode, and have done so before the first step."""
+    monkeypatch.setattr(launcher, "_bytecode", ["-B"])
+    Sandbox(workshop.home)
+
+
+@pytest.mark.usefixtures("as_in_an_engine")
+def test_bytecode_of_packages_comes_from_the_cache_the_second_time(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        await shop.derive("RUN true", "RUN pip install six")
+        await shop.derive("RUN : again", "RUN pip install six")
+        assert "(1 were compiled before)" in shop.output
+
+    workshop.run(use)
+
+
+@pytest.mark.usefixtures("as_in_an_engine")
+def test_no_step_reaches_what_launchers_run(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        await shop.derive("RUN find /run/homeport -name 'launch*.pyc' > /found; test ! -s /found")
+        assert list(workshop.home.cache.rglob("launch.*.pyc"))
 
     workshop.run(use)
 

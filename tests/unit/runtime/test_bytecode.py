@@ -62,6 +62,15 @@ def test_a_second_time_they_come_from_the_cache(
     assert all(data[8:12] == (1000).to_bytes(4, "little") for data in again.values())
 
 
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    bytecode.main(str(tmp_path / "cache"))
+    assert "Bytecode of 4 files" in capsys.readouterr().out
+    assert set(compiled(site)) == {f"m{n}.{sys.implementation.cache_tag}.pyc" for n in range(3)}
+
+
 def test_what_is_valid_stays_and_what_changed_is_compiled_again(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -355,7 +355,7 @@ def test_the_session_keyring_of_who_started_the_engine_stays_outside(place: Plac
 
 def test_launchers_compile_what_they_import_once(place: Place) -> None:
     async def check(box: Box) -> None:
-        kept = place.home.cache / "bytecode"
+        kept = place.home.cache / "launcher"
         await box.run("pass", command=("true",))
         compiled = {path: path.stat().st_mtime_ns for path in kept.rglob("*.pyc")}
         assert any(path.name.startswith("launch.") for path in compiled)

@@ -27,7 +27,6 @@ def main(cache: str) -> None:
     sources = [path for folder in _site_folders() for path in _without_bytecode(folder)]
     if not sources:
         return
-    os.makedirs(cache, exist_ok=True)
     cached = _in_processes(sources, cache)
     took = time.monotonic() - started
     print("Bytecode of {} files in {:.1f}s ({} were compiled before)".format(len(sources), took, cached))
@@ -115,8 +114,11 @@ def _body(cached: str, source: bytes, path: str) -> "tuple[bytes, bool]":
         body = marshal.dumps(compile(source, path, "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # a template, or code for another Python
         body = b""
-    os.makedirs(os.path.dirname(cached), exist_ok=True)
-    _write(cached, body)
+    try:
+        os.makedirs(os.path.dirname(cached), exist_ok=True)
+        _write(cached, body)
+    except OSError:  # the cache saves time, and is not what is asked for
+        pass
     return body, False
 
 
