@@ -1,4 +1,4 @@
-"""From noise to pictures: solvers of dx/dt = v(x, t, y) from t = 0 to 1, with classifier-free guidance.
+"""From noise to pictures: dx/dt = v(x, t, y) from t = 0 to 1 (solvers.py), with classifier-free guidance.
 
 The caller gives the model whose weights count: the EMA's (flow_matching.EMA.model), not the raw ones.
 
@@ -11,43 +11,7 @@ import torch
 from torch import Tensor
 
 from tiny_cats.flow_matching import Velocity
-
-Flow = Callable[[Tensor, float], Tensor]
-"""(x_t, t) -> velocity, class and guidance given."""
-Solver = Callable[[Flow, Tensor, float, float], Tensor]
-"""(flow, x_t, t, h) -> x at t + h."""
-
-
-def euler(flow: Flow, x: Tensor, t: float, h: float) -> Tensor:
-    """x + h v(x, t): first order, one evaluation a step."""
-    return x + h * flow(x, t)
-
-
-def heun(flow: Flow, x: Tensor, t: float, h: float) -> Tensor:
-    """Second order: the mean of the velocities at both ends, of which the later is Euler's guess."""
-    v = flow(x, t)
-    return x + h / 2 * (v + flow(x + h * v, t + h))
-
-
-def midpoint(flow: Flow, x: Tensor, t: float, h: float) -> Tensor:
-    """Second order: the velocity in the middle, which half a step of Euler's leads to."""
-    return x + h * flow(x + h / 2 * flow(x, t), t + h / 2)
-
-
-SOLVERS: dict[str, Solver] = {"euler": euler, "heun": heun, "midpoint": midpoint}
-
-
-def integrate(flow: Flow, x: Tensor, *, steps: int, solver: str) -> Tensor:
-    """x at t = 1 from x at t = 0, in equal steps.
-
-    Heun's last step is Euler's: a velocity at t = 1 itself is never trained, and one step of first order
-    leaves the whole of second order (Karras et al. 2022, arXiv 2206.00364, algorithm 1).
-    """
-    step, last = SOLVERS[solver], euler if solver == "heun" else SOLVERS[solver]
-    h = 1 / steps
-    for k in range(steps - 1):
-        x = step(flow, x, k * h, h)
-    return last(flow, x, 1 - h, h)
+from tiny_cats.solvers import Flow, integrate
 
 
 def guided(model: Velocity, y_B: Tensor, guidance: float) -> Flow:

@@ -18,6 +18,7 @@ from tiny_cats.flow_matching import (
     velocity_errors,
     velocity_to,
 )
+from tiny_cats.solvers import integrate
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -195,14 +196,14 @@ def test_a_solver_converges_with_its_order(solver: str, order: int) -> None:
     """On dx/dt = -x^2, and to a Gaussian's end x_1 = m + s x_0 at least as fast."""
     errors = []
     for steps in (40, 80, 160):
-        x1 = sampling.integrate(lambda x, t: -x.square(), X0, steps=steps, solver=solver)
+        x1 = integrate(lambda x, t: -x.square(), X0, steps=steps, solver=solver)
         errors.append((x1 - X0 / (1 + X0)).abs().max().item())
     assert orders(errors) == pytest.approx([order] * 2, abs=0.1)
     best = Gaussian()
     flow = sampling.guided(best, torch.zeros(len(X0)).long(), 1.0)
     errors = []
     for steps in (40, 80, 160):
-        x1 = sampling.integrate(flow, X0, steps=steps, solver=solver)
+        x1 = integrate(flow, X0, steps=steps, solver=solver)
         errors.append((x1 - (best.mean + best.deviation * X0)).abs().max().item())
     assert min(orders(errors)) > order - 0.2
 
