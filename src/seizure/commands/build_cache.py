@@ -38,8 +38,8 @@ def command(
       python -m seizure build-cache configs/smoke_test.yaml --data data/synthetic --set data.limit_files=20
       python -m seizure build-cache configs/tusz_train_local.yaml --data /corpora/tusz --deep
     """
+    from seizure.launch.corpus_folder import corpus_folder
     from seizure.launch.environment import child_environment
-    from seizure.launch.run_folder import corpus_folder
     from seizure.training.recordings import choose_recordings, fill_cache
 
     if processes:

@@ -9,7 +9,8 @@ import click
 from seizure.errors import SeizureError
 
 if TYPE_CHECKING:
-    from seizure.fetch import Plan, Report
+    from seizure.fetch import Source
+    from training_kit.fetch import Plan, Report
 
 
 @click.command()
@@ -42,13 +43,14 @@ def command(
       python -m seizure fetch chbmit data/chbmit --list
       python -m seizure fetch chbmit data/chbmit
     """
-    from seizure.fetch import SOURCES, fetch, plan_fetch
-    from seizure.fetch.progress import Shown
+    from seizure.fetch import SOURCES, plan_corpus
+    from training_kit.fetch import fetch
+    from training_kit.fetch.progress import Shown
 
     if address and not address.startswith(("http://", "https://")):
         raise click.UsageError("--from takes an address that begins with https:// or http://")
     with Shown() as shown:
-        plan = plan_fetch(
+        plan = plan_corpus(
             SOURCES[corpus],
             folder,
             patients,
@@ -66,7 +68,7 @@ def command(
                 f"{plan.needed_bytes / 1e9:.2f} GB; the disk has {plan.free_bytes / 1e9:.1f} GB"
             )
         report = fetch(plan, parallel=parallel, observer=shown)
-    _print_report(plan, report, as_json)
+    _print_report(SOURCES[corpus], plan, report, as_json)
     if report.failed:
         first = next(iter(report.failed.values()))
         more = f" ({len(report.failed)} files failed)" if len(report.failed) > 1 else ""
@@ -98,7 +100,7 @@ def _print_plan(plan: "Plan", as_json: bool) -> None:
     )
 
 
-def _print_report(plan: "Plan", report: "Report", as_json: bool) -> None:
+def _print_report(source: "Source", plan: "Plan", report: "Report", as_json: bool) -> None:
     if as_json:
         click.echo(
             json.dumps(
@@ -119,6 +121,6 @@ def _print_report(plan: "Plan", report: "Report", as_json: bool) -> None:
         f" and are complete, {len(report.failed)} failed: {plan.folder}"
     )
     if not report.failed:
-        click.echo(f"{plan.source.title}, {plan.source.licence}: cite it where you use it")
+        click.echo(f"{source.title}, {source.licence}: cite it where you use it")
         click.echo("Next:")
         click.echo(f"  python -m seizure validate {plan.folder}")

@@ -4,15 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seizure.errors import SeizureError
-
-
-class FetchError(SeizureError):
-    """A download that cannot go on. What is complete, and the parts of the rest, stay where they are."""
-
-
-class FetchStopError(FetchError):
-    """A failure that the other files would meet as well: the disk is full, the server cannot be reached."""
+from training_kit.errors import FetchError
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from seizure.fetch.sources import FetchError
+from training_kit.errors import FetchError
 
 NAME = "SHA256SUMS.txt"
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]?(.+)")

@@ -8,10 +8,11 @@ from pathlib import Path
 from textwrap import shorten
 
 from seizure.config import Resolved
-from seizure.launch import run_folder
 from seizure.launch.child import INTERRUPTED, OUT_OF_TIME, name_of_end, run_child
+from seizure.launch.corpus_folder import MAY_DIFFER, corpus_folder
 from seizure.launch.environment import ChildEnvironment, child_environment
 from seizure.launch.verification import render, verify_folder
+from training_kit import run_folder
 from training_kit.run_log import RunLog
 
 
@@ -34,12 +35,12 @@ def launch(
     run of the first. `on_checkpoint` is called after each checkpoint is on disk. Raises SeizureError.
     """
     child = child_environment(resolved, environ)
-    data = run_folder.corpus_folder(resolved, data_dir)
+    data = corpus_folder(resolved, data_dir)
     steps = min(max_steps or resolved.config.training.steps, resolved.config.training.steps)
     folder = run_folder.folder_of_call(results_dir, call_id)
     is_retry = folder is not None
     if folder is None and resume:
-        folder = run_folder.folder_to_resume(results_dir, resolved, steps)
+        folder = run_folder.folder_to_resume(results_dir, resolved, steps, MAY_DIFFER)
         resolved.save(folder / "config.json")
     folder = folder or run_folder.make_folder(results_dir, resolved, call_id)
     with run_folder.held(folder), RunLog(folder) as say:

@@ -23,10 +23,10 @@ from seizure.config import Config, load_resolved
 from seizure.corpus import Splits, read_skipped, write_skipped
 from seizure.errors import CorpusError, SeizureError
 from seizure.launch.environment import LIMIT, check_environment
-from seizure.launch.run_folder import alone, read_state, write_state
 from seizure.launch.verification import verify_folder
 from seizure.training.recordings import SHARDS, choose_recordings, fill_cache, say_skipped, write_shards
 from training_kit import files
+from training_kit.run_folder import alone, read_state, write_state
 from training_kit.run_log import RunLog
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>

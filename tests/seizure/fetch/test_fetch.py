@@ -15,34 +15,16 @@ import pytest
 
 import seizure
 from seizure.commands import run
-from seizure.fetch import SOURCES, Plan, Report, fetch, fetching, plan_fetch
-from seizure.fetch.download import ATTEMPTS, Download
-from seizure.fetch.journal import NAME as JOURNAL
-from seizure.fetch.journal import sole_user
-from seizure.fetch.sources import FetchError
+from seizure.fetch import SOURCES, plan_corpus
 from tests.seizure.fetch.mirror import FILES, Mirror, serving
+from tests.training_kit.fetch.heard import Heard
+from training_kit.errors import FetchError
+from training_kit.fetch import Plan, Report, fetch, fetching
+from training_kit.fetch.download import ATTEMPTS, Download
+from training_kit.fetch.journal import NAME as JOURNAL
+from training_kit.fetch.journal import sole_user
 
 BIG = "chb01/chb01_01.edf"
-
-
-class Heard:
-    """An observer that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self.at = self.total = 0
-
-    def begin(self, words: str, total: int) -> None:
-        self.at, self.total = 0, total
-
-    def advance(self, amount: int) -> None:
-        self.at += amount
-
-    def done(self, path: str, size_bytes: int) -> None:
-        self.words.append(path)
-
-    def say(self, words: str) -> None:
-        self.words.append(words)
 
 
 @pytest.fixture
@@ -54,7 +36,7 @@ def mirror() -> Iterator[Mirror]:
 def plan(
     mirror: Mirror, folder: Path, *patients: str, heard: Heard | None = None, rehash: bool = False
 ) -> Plan:
-    return plan_fetch(
+    return plan_corpus(
         SOURCES["chbmit"],
         folder,
         patients,
@@ -111,13 +93,13 @@ def test_a_rerun_hashes_nothing_that_did_not_change(
 ) -> None:
     get(mirror, tmp_path)
     hashed: list[str] = []
-    real = fetching.sha256_of
+    real = fetching.digest_of
 
-    def counted(path: Path, stop: threading.Event) -> str:
+    def counted(path: Path, like: str, stop: threading.Event) -> str:
         hashed.append(path.name)
-        return real(path, stop)
+        return real(path, like, stop)
 
-    monkeypatch.setattr(fetching, "sha256_of", counted)
+    monkeypatch.setattr(fetching, "digest_of", counted)
     os.utime(tmp_path / "RECORDS", ns=(1, 1))
     get(mirror, tmp_path)
     assert hashed == ["RECORDS"]
@@ -199,7 +181,6 @@ def test_a_file_that_changed_after_its_size_was_asked_for(mirror: Mirror, tmp_pa
     (tmp_path / f"{BIG}.part").write_bytes(FILES[BIG][:200_000])
     mirror.files[BIG] = b"new and short"
     found = Plan(
-        found.source,
         found.address,
         found.folder,
         tuple(
@@ -270,7 +251,7 @@ def test_a_length_that_is_a_lie_does_not_matter(mirror: Mirror, tmp_path: Path) 
 
 def test_no_network_is_said_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match=r"127\.0\.0\.1 cannot be reached .* check the network"):
-        plan_fetch(
+        plan_corpus(
             SOURCES["siena"],
             tmp_path,
             [],

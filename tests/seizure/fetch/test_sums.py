@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seizure.fetch import SOURCES
-from seizure.fetch.sources import FetchError
 from seizure.fetch.sums import parse_sums
+from training_kit.errors import FetchError
 
 DIGEST = hashlib.sha256(b"").hexdigest()
 

@@ -3,8 +3,9 @@
 import errno
 from types import SimpleNamespace
 
-from seizure.launch import launch, run_folder, verification
+from seizure.launch import launch, verification
 from tests.seizure.launch.conftest import FULL
+from training_kit import run_folder
 from training_kit.run_log import RunLog
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")

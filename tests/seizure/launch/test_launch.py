@@ -13,9 +13,9 @@ from seizure.commands import run, train
 from seizure.errors import ConfigError, SeizureError
 from seizure.launch import launch
 from seizure.launch.child import run_child
-from seizure.launch.run_folder import State, alone, held, read_state, write_state
 from tests.seizure.launch.conftest import FULL, SMOKE
 from tests.support.waiting import wait_until
+from training_kit.run_folder import State, alone, held, read_state, write_state
 
 FINISH = """
 state = json.loads((folder / "state.json").read_text())

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from seizure.fetch.journal import Remote
-from seizure.fetch.sources import FetchError
+from training_kit.errors import FetchError
+from training_kit.fetch.journal import Remote
 
 TIMEOUT_S = 30.0
-AGENT = "seizure-fetch/1 (Python urllib)"
+AGENT = "training-kit-fetch/1 (Python urllib)"
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 

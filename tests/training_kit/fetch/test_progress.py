@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from seizure.fetch import progress
-from seizure.fetch.progress import Shown
+from training_kit.fetch import progress
+from training_kit.fetch.progress import Shown
 
 
 def shown(is_terminal: bool) -> str:

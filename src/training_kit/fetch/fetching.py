@@ -1,18 +1,17 @@
-"""A whole fetch: list, select, compare with what is there, ask sizes, check the disk, download."""
+"""A whole fetch of named files: compare with what is there, ask sizes, check the disk, download."""
 
 import queue
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from seizure.fetch import http, sums
-from seizure.fetch.download import Download, Stopped, attempts, disk_error, sha256_of
-from seizure.fetch.journal import Checked, Journal, sole_user
-from seizure.fetch.sources import FetchError, FetchStopError, Source
-from training_kit.files import write_text
+from training_kit.errors import FetchError, FetchStopError
+from training_kit.fetch import http
+from training_kit.fetch.download import Download, Stopped, attempts, digest_of, disk_error
+from training_kit.fetch.journal import Checked, Journal, sole_user
 
 T = TypeVar("T")
 
@@ -34,7 +33,7 @@ class Wanted:
     """One file of a plan. `part_bytes` are here already, `is_here`: all of them, with the right digest."""
 
     path: str
-    sha256: str
+    digest: str
     size_bytes: int
     part_bytes: int
     is_here: bool
@@ -42,7 +41,6 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    source: Source
     address: str
     folder: Path
     files: tuple[Wanted, ...]
@@ -70,28 +68,37 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)  # why, by path
 
 
+def make_folder(folder: Path) -> None:
+    """Raises FetchError where there can be no such folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, folder) from None
+
+
+def read_text(url: str, observer: Observer, pause_s: float = 1.0) -> str:
+    """A small file, such as a list of digests, asked for as often as it takes. Raises FetchError."""
+    return attempts(lambda: http.read_text(url), lambda: 0, threading.Event(), observer.say, pause_s)
+
+
 def plan_fetch(
-    source: Source,
+    address: str,
     folder: Path,
-    patients: Sequence[str],
+    digests: Mapping[str, str],
     *,
-    address: str = "",
     rehash: bool = False,
     parallel: int = 4,
     observer: Observer,
     pause_s: float = 1.0,
 ) -> Plan:
-    """What a fetch into `folder` would do; creates nothing but `folder`, its journal and the list of digests.
+    """What a fetch of the files below `address` into `folder` would do; creates `folder` and its journal.
 
-    Files that the journal does not vouch for are hashed, with `rehash` all. Raises FetchError.
+    `digests`: by path, SHA-256 or MD5. Files that the journal does not vouch for are hashed, with `rehash`
+    all. Raises FetchError.
     """
-    address = (address or source.address).rstrip("/") + "/"
+    address = address.rstrip("/") + "/"
     shared = _shared(address, folder, observer, threading.Event(), pause_s)
-    url = http.url_of(address, sums.NAME)
-    text = attempts(lambda: http.read_text(url), lambda: 0, shared.stop, observer.say, pause_s)
-    digests = sums.parse_sums(text)
-    write_text(folder / sums.NAME, text)
-    paths = source.select(digests, patients)
+    paths = sorted(digests)
     observer.begin("looking at what is here", len(paths))
 
     def look(path: str) -> Wanted:
@@ -106,7 +113,7 @@ def plan_fetch(
     if failed:
         raise next(iter(failed.values()))
     files = tuple(found[path] for path in paths)
-    return Plan(source, address, folder, files, shutil.disk_usage(folder).free)
+    return Plan(address, folder, files, shutil.disk_usage(folder).free)
 
 
 def fetch(plan: Plan, *, parallel: int = 4, observer: Observer, pause_s: float = 1.0) -> Report:
@@ -114,7 +121,7 @@ def fetch(plan: Plan, *, parallel: int = 4, observer: Observer, pause_s: float =
     if plan.needed_bytes + RESERVE_BYTES > plan.free_bytes:
         raise FetchError(
             f"{plan.needed_bytes / 1e9:.2f} GB are still to come and the disk of {plan.folder} has "
-            f"{plan.free_bytes / 1e9:.2f} GB: make room, or take single patients by --patient"
+            f"{plan.free_bytes / 1e9:.2f} GB: make room, or choose another folder"
         )
     shared = _shared(plan.address, plan.folder, observer, threading.Event(), pause_s)
     missing = {file.path: file for file in plan.missing}
@@ -123,7 +130,7 @@ def fetch(plan: Plan, *, parallel: int = 4, observer: Observer, pause_s: float =
     observer.advance(sum(file.part_bytes for file in missing.values()))
 
     def get(path: str) -> int:
-        size_bytes = shared.fetch(path, missing[path].sha256)
+        size_bytes = shared.fetch(path, missing[path].digest)
         observer.done(path, size_bytes)
         return size_bytes
 
@@ -137,15 +144,15 @@ def fetch(plan: Plan, *, parallel: int = 4, observer: Observer, pause_s: float =
 def _shared(
     address: str, folder: Path, observer: Observer, stop: threading.Event, pause_s: float
 ) -> Download:
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         journal = Journal(folder)
     except OSError as error:
         raise disk_error(error, folder) from None
     return Download(address, folder, journal, stop, observer.advance, observer.say, pause_s)
 
 
-def _is_here(shared: Download, path: str, sha256: str, rehash: bool) -> bool:
+def _is_here(shared: Download, path: str, wanted: str, rehash: bool) -> bool:
     """Whether the file is complete: by its size and time where the journal has them, else by its digest."""
     file = shared.folder / path
     if not file.is_file():
@@ -153,13 +160,13 @@ def _is_here(shared: Download, path: str, sha256: str, rehash: bool) -> bool:
     found = file.stat()
     seen = shared.journal.checked.get(path)
     if seen and not rehash and (seen.size_bytes, seen.mtime_ns) == (found.st_size, found.st_mtime_ns):
-        return seen.sha256 == sha256
+        return seen.digest == wanted
     try:
-        digest = sha256_of(file, shared.stop)
+        digest = digest_of(file, wanted, shared.stop)
     except OSError as error:
         raise disk_error(error, file) from None
     shared.journal.note_checked(path, Checked(found.st_size, found.st_mtime_ns, digest))
-    return digest == sha256
+    return digest == wanted
 
 
 def _in_threads(

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from seizure.fetch.sources import FetchError
 from training_kit import files
+from training_kit.errors import FetchError
 
 NAME = ".fetched.jsonl"
 
@@ -31,7 +31,7 @@ class Checked:
 
     size_bytes: int
     mtime_ns: int
-    sha256: str
+    digest: str
 
 
 class Journal:
@@ -46,8 +46,8 @@ class Journal:
             match (kind, fact):
                 case "remote", {"size_bytes": int(size), "validator": str(validator)}:
                     self.remotes[path] = Remote(size, validator)
-                case "checked", {"size_bytes": int(size), "mtime_ns": int(mtime), "sha256": str(sha256)}:
-                    self.checked[path] = Checked(size, mtime, sha256)
+                case "checked", {"size_bytes": int(size), "mtime_ns": int(mtime), "digest": str(digest)}:
+                    self.checked[path] = Checked(size, mtime, digest)
 
     def note_remote(self, path: str, remote: Remote) -> None:
         self.remotes[path] = remote

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
-from seizure.fetch import http
-from seizure.fetch.http import PassingError, RangeError
-from seizure.fetch.journal import Checked, Journal, Remote
-from seizure.fetch.sources import FetchError, FetchStopError
+from training_kit.errors import FetchError, FetchStopError
+from training_kit.fetch import http
+from training_kit.fetch.http import PassingError, RangeError
+from training_kit.fetch.journal import Checked, Journal, Remote
 
 CHUNK_BYTES = 1 << 18
 ATTEMPTS = 6  # in a row without a byte of progress
@@ -43,16 +43,16 @@ class Download:
     say: Callable[[str], None]
     pause_s: float = 1.0  # before the second attempt; doubles
 
-    def fetch(self, path: str, sha256: str) -> int:
-        """Downloads one file; returns its size. Raises FetchError, or Stopped."""
+    def fetch(self, path: str, wanted: str) -> int:
+        """Downloads one file, of the digest `wanted`; returns its size. Raises FetchError, or Stopped."""
         target = self.folder / path
         part = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             for is_last in (False, True):
-                digest = self._complete(path, part)
-                if digest == sha256:
-                    return self._keep(path, part, target, sha256)
+                digest = self._complete(path, part, wanted)
+                if digest == wanted:
+                    return self._keep(path, part, target, wanted)
                 self.got(-part.stat().st_size)
                 part.write_bytes(b"")
                 if not is_last:
@@ -60,7 +60,7 @@ class Download:
         except OSError as error:
             raise disk_error(error, target) from None
         raise FetchError(
-            f"{path}: came twice with the digest {digest[:12]}…, where SHA256SUMS.txt says {sha256[:12]}…: "
+            f"{path}: came twice with the digest {digest[:12]}…, where {wanted[:12]}… is known: "
             "the server's copy is damaged; try again later, or another mirror by --from URL"
         )
 
@@ -71,17 +71,17 @@ class Download:
             self.journal.note_remote(path, self._attempts(lambda: http.head(url), lambda: 0))
         return self.journal.remotes[path]
 
-    def _complete(self, path: str, part: Path) -> str:
+    def _complete(self, path: str, part: Path, wanted: str) -> str:
         """Brings the part to its full size; returns its digest."""
         self.remote(path)
         if part.exists() and part.stat().st_size > self.journal.remotes[path].size_bytes:
             self.got(-part.stat().st_size)
             part.write_bytes(b"")
-        return self._attempts(lambda: self._attempt(path, part), lambda: _size(part))
+        return self._attempts(lambda: self._attempt(path, part, wanted), lambda: _size(part))
 
-    def _attempt(self, path: str, part: Path) -> str:
+    def _attempt(self, path: str, part: Path, wanted: str) -> str:
         remote = self.journal.remotes[path]
-        digest, at = _hash(part, self.stop)
+        digest, at = _hash(part, wanted, self.stop)
         if at < remote.size_bytes or at == 0:
             url = http.url_of(self.address, path)
             try:
@@ -89,7 +89,7 @@ class Download:
                     if body.offset < at:  # the whole file came: it changed, or ranges are not known there
                         self.got(-at)
                         out.truncate(0)
-                        digest, at = hashlib.sha256(), 0
+                        digest, at = hash_like(wanted), 0
                     if body.size_bytes >= 0 and body.size_bytes != remote.size_bytes:
                         remote = self._resized(path, body.size_bytes)
                     at = self._copy(body, out, digest, at)
@@ -116,12 +116,12 @@ class Download:
             self.got(len(chunk))
         return at
 
-    def _keep(self, path: str, part: Path, target: Path, sha256: str) -> int:
+    def _keep(self, path: str, part: Path, target: Path, digest: str) -> int:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(target)
         found = target.stat()
-        self.journal.note_checked(path, Checked(found.st_size, found.st_mtime_ns, sha256))
+        self.journal.note_checked(path, Checked(found.st_size, found.st_mtime_ns, digest))
         return found.st_size
 
     def _attempts(self, attempt: Callable[[], T], progress: Callable[[], int]) -> T:
@@ -155,13 +155,18 @@ def attempts(
             stop.wait(wait_s)
 
 
-def sha256_of(path: Path, stop: threading.Event) -> str:
-    return _hash(path, stop)[0].hexdigest()
+def hash_like(digest: str) -> Digest:
+    """What made a digest in hexadecimal, told by its length: SHA-256, or MD5 of older sources."""
+    return hashlib.md5(usedforsecurity=False) if len(digest) == 32 else hashlib.sha256()
 
 
-def _hash(path: Path, stop: threading.Event) -> tuple[Digest, int]:
+def digest_of(path: Path, like: str, stop: threading.Event) -> str:
+    return _hash(path, like, stop)[0].hexdigest()
+
+
+def _hash(path: Path, like: str, stop: threading.Event) -> tuple[Digest, int]:
     """The digest of a file so far, and its size; of nothing where there is none."""
-    digest, size = hashlib.sha256(), 0
+    digest, size = hash_like(like), 0
     if path.exists():
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):

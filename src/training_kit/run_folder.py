@@ -4,25 +4,23 @@ The configuration is saved in it when it is made, and is what every later attemp
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
-from seizure.config import Resolved, load_resolved
-from seizure.errors import ConfigError, SeizureError
+from pydantic import BaseModel
+
 from training_kit import files
-from training_kit.config import flatten
+from training_kit.config import Resolved, flatten, load_resolved
+from training_kit.errors import ConfigError, UserError
 
-# A resumed run may differ in these: none of them changes what is learned.
-MAY_DIFFER = (
-    *("strict_env", "cache.processes", "training.workers", "training.compile", "training.keep_checkpoints"),
-    *("training.log_every_steps", "training.checkpoint_every_steps"),
-    *("postprocessing.", "evaluation.", "tracking."),
-)
+STARTED = re.compile(r"\d{8}-\d{6}(-\d+)?$")
+AnyResolved: TypeAlias = Resolved[Any]  # of a model with a field `name`, which names its runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def write_state(folder: Path, state: State) -> None:
     files.write_text(folder / "state.json", json.dumps(asdict(state), indent=1) + "\n")
 
 
-def make_folder(results_dir: Path, resolved: Resolved, call_id: str) -> Path:
+def make_folder(results_dir: Path, resolved: AnyResolved, call_id: str) -> Path:
     """A new folder with the configuration in it. Raises ConfigError where it cannot be written."""
     runs = results_dir / "runs"
     started = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -72,44 +70,34 @@ def folder_of_call(results_dir: Path, call_id: str) -> Path | None:
     return next((f for f, state in _runs(results_dir) if call_id and state.call_id == call_id), None)
 
 
-def folder_to_resume(results_dir: Path, resolved: Resolved, steps: int) -> Path:
+def folder_to_resume(
+    results_dir: Path, resolved: AnyResolved, steps: int, may_differ: tuple[str, ...]
+) -> Path:
     """The newest run of this configuration's name that has not done `steps` steps, or not finished.
 
-    Raises SeizureError where there is none, or where its configuration differs in what is learned.
+    `may_differ`: beginnings of the settings that change nothing of what is learned. Raises UserError where
+    there is no such run, or where another setting of it differs.
     """
-    name = resolved.config.name
-    ours = [(f, s) for f, s in _runs(results_dir) if _name_of(f) == name]
+    name, model = resolved.config.name, type(resolved.config)
+    ours = [(f, s) for f, s in _runs(results_dir) if _name_of(f, model) == name]
     if not ours:
-        raise SeizureError(f"{results_dir / 'runs'} holds no run named {name}: start one without --resume")
+        raise UserError(f"{results_dir / 'runs'} holds no run named {name}: start one without --resume")
     for folder, state in ours:
         if state.state != "finished" or state.steps < steps:
-            _check_same(folder, resolved)
+            _check_same(folder, resolved, may_differ)
             return folder
-    raise SeizureError(
+    raise UserError(
         f"{ours[0][0]} is finished ({ours[0][1].steps} steps), and so is every other run named {name}: "
         "nothing to resume; start a new one without --resume"
     )
 
 
-def corpus_folder(resolved: Resolved, data_dir: Path) -> Path:
-    """Where the run's corpus lies. Raises ConfigError where there is no such folder."""
-    data = data_dir / resolved.config.data.root
-    if not data.is_dir():
-        raise ConfigError(
-            f"{data} is no folder: name the corpus by --data DIR, or make one: "
-            "python -m seizure synth data/synthetic"
-        )
-    return data
-
-
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Within: this process alone runs the run in `folder`. Raises SeizureError where another one does."""
+    """Within: this process alone runs the run in `folder`. Raises UserError where another one does."""
     with (folder / "lock").open("a") as lock:
         if not files.try_lock(lock):
-            raise SeizureError(
-                f"{folder} is being trained by another process: wait for it, or start a new run"
-            )
+            raise UserError(f"{folder} is being trained by another process: wait for it, or start a new run")
         yield
 
 
@@ -118,13 +106,13 @@ def alone(folder: Path, say: Callable[[str], None], patience_s: float = 600.0) -
     """Within: this is the only training process of the run in `folder`.
 
     A launcher that was killed leaves its training process, which keeps the step at hand and ends: that is
-    waited for. Raises SeizureError where it does not end.
+    waited for. Raises UserError where it does not end.
     """
     deadline, has_said = time.monotonic() + patience_s, False
     with (folder / "training.lock").open("a") as lock:
         while not files.try_lock(lock):
             if time.monotonic() > deadline:
-                raise SeizureError(f"{folder} is being trained by another process: wait for it, or end it")
+                raise UserError(f"{folder} is being trained by another process: wait for it, or end it")
             if not has_said:
                 say("[RUN] waiting for the training process of an earlier attempt to end")
             has_said = True
@@ -152,24 +140,26 @@ def _runs(results_dir: Path) -> Iterator[tuple[Path, State]]:
 
 
 def _started(folder: Path) -> str:
-    name = _name_of(folder)
-    return folder.name.removeprefix(name)
+    match = STARTED.search(folder.name)
+    return match[0] if match else ""
 
 
-def _name_of(folder: Path) -> str:
+def _name_of(folder: Path, model: type[BaseModel]) -> str:
     try:
-        return load_resolved(folder / "config.json").config.name
-    except ConfigError:  # written by another version: not ours to go on with
+        return str(load_resolved(folder / "config.json", model).config.name)  # type: ignore[attr-defined]
+    except ConfigError:  # another training's, or written by another version: not ours to go on with
         return ""
 
 
-def _check_same(folder: Path, resolved: Resolved) -> None:
-    before = flatten(load_resolved(folder / "config.json").config.model_dump(mode="json"))
+def _check_same(folder: Path, resolved: AnyResolved, may_differ: tuple[str, ...]) -> None:
+    before = flatten(
+        load_resolved(folder / "config.json", type(resolved.config)).config.model_dump(mode="json")
+    )
     now = flatten(resolved.config.model_dump(mode="json"))
     differing = [
         f"{key} was {json.dumps(before.get(key))} and is {json.dumps(now.get(key))}"
         for key in sorted({*before, *now})
-        if before.get(key) != now.get(key) and not key.startswith(MAY_DIFFER)
+        if before.get(key) != now.get(key) and not key.startswith(may_differ)
     ]
     if differing:
         raise ConfigError(
