@@ -39,7 +39,7 @@ def put_states(states: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state, gpu)
 
 
-def step_generator(seed: int, step: int, rank: int) -> torch.Generator:
+def step_generator(seed: int, step: int, rank: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator that depends on nothing but its arguments: what augments batch `step` of `rank`."""
     mixed = np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+    return torch.Generator(device).manual_seed(int(mixed >> np.uint64(1)))

@@ -25,7 +25,7 @@ def test_smoke_runs_need_no_data_and_no_download() -> None:
         resolve(CONFIGS / f"{name}_smoke.yaml").config
         for resolve, name in ((resolve_classifier, "classifier"), (resolve_dit, "tinydit"))
     )
-    assert classifier.data.synthetic and dit.data.synthetic and not classifier.model.pretrained
+    assert classifier.data.synthetic and dit.data.synthetic and classifier.model.weights == "scratch"
 
 
 def test_a_setting_that_does_not_exist_is_named() -> None:

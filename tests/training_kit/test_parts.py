@@ -39,6 +39,16 @@ def test_records_give_means_over_samples_in_order():
     assert record.take() == []
 
 
+def test_records_keep_what_else_a_step_has():
+    record = Record(ALONE)
+    record.add(
+        1, 0.1, torch.tensor(6.0), torch.tensor(3), torch.tensor(1.5), {"accuracy": torch.tensor(0.25)}
+    )
+    record.add(2, 0.1, torch.tensor(6.0), torch.tensor(3), torch.tensor(1.5))
+    first, second = record.take()
+    assert first["accuracy"] == 0.25 and "accuracy" not in second
+
+
 # devices
 
 

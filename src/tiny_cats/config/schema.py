@@ -31,8 +31,10 @@ class Data(Section):
 
 class ClassifierModel(Section):
     preset: Literal["resnet18", "resnet34"] = "resnet18"
-    pretrained: bool = False
-    """Start from timm's weights of ImageNet; needs timm, and the network once."""
+    weights: Literal["scratch", "imagenet"] = "scratch"
+    """`imagenet`: start from timm's; needs timm, and the network once."""
+    stem: Literal["imagenet", "small"] = "imagenet"
+    """`small`: a first layer of 3x3 without strides, for pictures under about 100 px."""
 
 
 class DitModel(Section):

@@ -1,0 +1,1 @@
+"""One loop for both trainings (`loop.train`), and what is different between them: their tasks."""

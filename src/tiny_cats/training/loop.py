@@ -1,0 +1,275 @@
+"""Trains a task: read it from top to bottom. Everything that it resumes from is in its checkpoints.
+
+On a CPU a run that was killed and resumed gives the same losses, bit for bit, as one that was not, at the
+same number of threads; on GPUs as far as their kernels are deterministic.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tiny_cats.config.schema import Training
+from tiny_cats.errors import DivergenceError, OutOfMemoryError
+from tiny_cats.training import resuming
+from tiny_cats.training.memory import is_out_of_memory, largest_that_fits, memory_of
+from tiny_cats.training.task import Pictures, Task
+from training_kit import checkpoint
+from training_kit.devices import Place, number_format
+from training_kit.interrupt import stop_between_steps
+from training_kit.metrics import Line, Metrics
+from training_kit.pace import Pace, progress_bar
+from training_kit.randomness import step_generator
+from training_kit.record import Record, first_not_finite
+from training_kit.schedule import learning_rate_share
+from training_kit.tracking import Trackers
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """`steps`: done in total, over all lives of the run. `losses`: of the steps of this life."""
+
+    best_checkpoint: Path
+    last_checkpoint: Path
+    steps: int
+    losses: list[float]
+
+
+def train(
+    task: Task,
+    settings: Training,
+    folder: Path,
+    place: Place,
+    *,
+    resume: bool = False,
+    max_steps: int | None = None,
+    say: Say = print,
+    trackers_from: Callable[[int], Trackers] | None = None,
+    on_checkpoint: Callable[[], None] = lambda: None,
+) -> TrainResult:
+    """Trains to step `settings.steps`, or to `max_steps` if that is sooner; see the file's docstring.
+
+    `trackers_from` opens what follows along, from its first step on; `on_checkpoint` is called when one is on
+    disk. Raises DivergenceError, OutOfMemoryError, CheckpointError where it cannot resume or write, and
+    KeyboardInterrupt once the step is kept.
+    """
+    checkpoints, samples = folder / "checkpoints", folder / "samples"
+
+    # model and optimiser
+    model, device = task.model, place.device
+    optimiser = make_optimiser(model, settings.learning_rate, settings.weight_decay)
+    share_of_rate = partial(learning_rate_share, warmup_steps=settings.warmup_steps, steps=settings.steps)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, share_of_rate)
+    dtype = number_format(settings.precision, device)
+    micro = settings.micro_batch_size or settings.batch_size
+
+    # where an earlier life of this run stopped
+    state = resuming.State(task, settings, optimiser, scheduler)
+    done, best_value = state.restore(checkpoints, say) if resume else state.begin(checkpoints)
+    stop = min(settings.steps, max_steps or settings.steps)
+    last, best = checkpoint.step_path(checkpoints, done), checkpoints / checkpoint.BEST
+    losses: list[float] = []
+    if done >= stop:
+        say(f"[TRAIN] step {done} of {stop} is done already")
+        return TrainResult(best, last, done, losses)
+
+    if settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda"):
+        model.compile()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    limit = f" (training.steps = {settings.steps}, stopped by --max-steps)" if stop < settings.steps else ""
+    say(f"[TRAIN] {task.name}, {weights:,} parameters, on {place.describe()}, {str(dtype)[6:]}")
+    say(
+        f"[TRAIN] steps {done + 1} to {stop}{limit}, {settings.batch_size} pictures a step, {micro} at a time"
+    )
+
+    model.train()
+    record, pace = Record(place), Pace(settings.batch_size)
+    with ExitStack() as stack:
+        batches = task.batches(done)  # batch k is that of step k + 1
+        is_stopping = stack.enter_context(stop_between_steps(True))
+        advance = stack.enter_context(progress_bar(done, stop, True))
+        metrics = stack.enter_context(Metrics(folder / "metrics.jsonl", done))
+        trackers = trackers_from(done + 1) if trackers_from else None
+        if trackers:
+            stack.callback(trackers.close)
+
+        for step in range(done + 1, stop + 1):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited_s = time.perf_counter() - asked
+            generator = step_generator(settings.seed, step, place.rank, device)
+            found = None
+            try:
+                found = backward(task, batch, micro, generator, step, device, dtype)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            if found is None:  # here, where the error no longer holds what filled the memory
+                raise OutOfMemoryError(_what_fits(task, optimiser, batch, micro, step, device, dtype))
+            loss, logs = found
+            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
+            learning_rate = float(scheduler.get_last_lr()[0])
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            scheduler.step()
+            task.after_step(step)
+            record.add(step, learning_rate, loss, loss.new_ones(()), grad_norm, logs)
+            pace.step(waited_s)
+            advance(step)
+
+            is_asked_to_stop = is_stopping()
+            is_end = step == stop or is_asked_to_stop
+            is_validating = step % settings.validate_every_steps == 0 or step == settings.steps
+            is_validating |= is_end and not best.exists()
+            is_keeping = step % settings.checkpoint_every_steps == 0 or is_end
+            if not (is_validating or is_keeping or step % settings.log_every_steps == 0):
+                continue
+
+            # what the steps since the last time gave; nothing is kept of a model that has diverged
+            lines = record.take()
+            pictures_a_s, loader_share = pace.take()
+            refuse_diverged(lines, checkpoints)
+            losses += [line["loss"] for line in lines]
+            lines[-1] |= {"pictures_a_s": round(pictures_a_s, 1), "loader_share": round(loader_share, 5)}
+            paused = time.perf_counter()
+            if is_validating:
+                lines[-1] |= validate(task)
+                value = lines[-1][task.minimised]
+                if value < best_value or not best.exists():
+                    best_value = value
+                    state.write_best(best, step, say)
+                task.sample_pictures(step, samples)
+            say(_line(lines, stop, task.minimised))
+            metrics.append(lines)
+            if trackers:
+                trackers.log(step, {name: value for name, value in lines[-1].items() if name != "step"})
+            if is_keeping:
+                metrics.make_durable()
+                last = state.write(checkpoints, step, best_value, say)
+                on_checkpoint()
+            pace.pause(time.perf_counter() - paused)
+            if is_asked_to_stop:
+                say(f"[TRAIN] stopped after step {step}, which is kept: go on with --resume")
+                raise KeyboardInterrupt
+    return TrainResult(best, last, stop, losses)
+
+
+def make_optimiser(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW; decay acts on weights, not on biases and norms' scales."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+
+
+def backward(
+    task: Task,
+    batch: Pictures,
+    micro: int,
+    generator: torch.Generator,
+    step: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Adds the gradient of the batch's mean loss; that loss, and what else to log."""
+    x_BCHW, y_B = batch.x_BCHW.to(device, non_blocking=True), batch.y_B.to(device, non_blocking=True)
+    total, logs = torch.zeros((), device=device), dict[str, Tensor]()
+    for x_mCHW, y_m in zip(torch.split(x_BCHW, micro), torch.split(y_B, micro), strict=True):
+        share = len(y_m) / len(y_B)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss, more = task.loss(x_mCHW, y_m, generator, step)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        total += loss.detach() * share
+        for name, value in more.items():
+            logs[name] = logs.get(name, 0.0) + value.detach() * share
+    return total, logs
+
+
+def validate(task: Task) -> dict[str, float]:
+    was_training = task.model.training
+    task.model.eval()
+    with torch.no_grad():
+        figures = task.validate()
+    task.model.train(was_training)
+    return figures
+
+
+def refuse_diverged(lines: list[Line], checkpoints: Path) -> None:
+    """Raises DivergenceError where a step's loss is no number, or nothing is learned from it."""
+    kept = checkpoint.step_files(checkpoints)
+    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
+    bad = first_not_finite(lines)
+    if bad:
+        raise DivergenceError(
+            f"step {bad['step']}: the loss is {bad['loss']}, its gradient's norm {bad['grad_norm']}; "
+            f"training stopped, {good}; lower training.learning_rate and start anew"
+        )
+    still = next((line for line in lines if line["grad_norm"] == 0.0), None)
+    if still:
+        raise DivergenceError(
+            f"step {still['step']}: the gradient is exactly 0 at a loss of {still['loss']}: nothing is "
+            f"learned, training stopped, {good}; is what is predicted compared with itself?"
+        )
+
+
+def _what_fits(
+    task: Task,
+    optimiser: torch.optim.Optimizer,
+    batch: Pictures,
+    micro: int,
+    step: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> str:
+    """Tries fewer pictures at a time, changes no weight, and says what the user can set."""
+    # the optimiser's two averages come with its first step: room for them is part of what has to fit
+    has_averages = bool(optimiser.state)
+
+    def try_size(size: int) -> None:
+        _free(task.model, device)
+        parameters = list(task.model.parameters())
+        room = [] if has_averages else [torch.zeros_like(p) for p in parameters for _ in range(2)]
+        part = _Part(batch.x_BCHW[:size], batch.y_B[:size])
+        try:
+            backward(task, part, size, torch.Generator(device).manual_seed(0), step, device, dtype)
+        finally:
+            del room
+
+    size = largest_that_fits(len(batch.y_B), micro, try_size)
+    _free(task.model, device)
+    begin = f"step {step}: out of memory with {micro} pictures at a time on {memory_of(device)}"
+    if size is None:
+        return f"{begin}, and one alone does not fit: take smaller pictures or a smaller model"
+    advice = f"--set training.micro_batch_size={size} leaves a step at {len(batch.y_B)} pictures"
+    return f"{begin}; {size} fit: {advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    x_BCHW: Tensor
+    y_B: Tensor
+
+
+def _free(model: nn.Module, device: torch.device) -> None:
+    model.zero_grad(set_to_none=True)
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _line(lines: list[Line], stop: int, minimised: str) -> str:
+    last = lines[-1]
+    loss = sum(line["loss"] for line in lines) / len(lines)
+    val = f", {minimised.replace('_', ' ')} {last[minimised]:.4f}" if minimised in last else ""
+    return (
+        f"[TRAIN] step {last['step']}/{stop}: loss {loss:.4f}{val}, lr {last['lr']:.2e}, "
+        f"{last['pictures_a_s']:.0f} pictures/s, loader {last['loader_share']:.1%}"
+    )
