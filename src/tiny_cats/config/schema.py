@@ -5,7 +5,7 @@ A test holds the second: a setting that nothing in the package reads is an error
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -17,16 +17,41 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which pictures, and how they are divided."""
+    """Which pictures, how they are divided, and at what size they are kept."""
 
     root: str = "cats"
     """Folder of class folders, below the data folder (`/data` on Modal, `--data DIR` here)."""
     synthetic: PositiveInt | None = None
     """So many drawn pictures of each class, and no folder at all: smoke runs."""
-    size: PositiveInt = 128
-    """Pixels a side."""
+    labels: Literal["folders", "breeds", "species"] = "folders"
+    """Classes: the folders themselves, Oxford's 12 cat breeds and "other", or cat against dog."""
+    size: Annotated[int, Field(ge=16, le=1024)] = 128
+    """Pixels a side of what a model sees."""
+    stored_size: Annotated[int, Field(ge=16, le=2048)] | None = None
+    """Pixels a side of what the cache keeps and batches hold; more than `size` is room for random crops."""
+    val_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    test_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     seed: int = 0
     """Of the division into training, validation and test."""
+    limit_images: PositiveInt | None = None
+    """At most so many pictures, spread over the classes: quick runs."""
+    cache: str = ""
+    """Folder of the decoded pictures; "": `.tiny_cats` in the pictures' own folder."""
+
+    @property
+    def side(self) -> int:
+        """Pixels a side of a batch's pictures, before they are cropped to `size`."""
+        return self.stored_size or self.size
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Data":
+        if self.side < self.size:
+            raise ValueError(
+                f"stored_size {self.stored_size} is below size {self.size}: make it the same or more"
+            )
+        if self.val_share + self.test_share >= 1:
+            raise ValueError("val_share and test_share leave nothing to train on: lower them")
+        return self
 
 
 class ClassifierModel(Section):
