@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tiny_cats.errors import ModelError
 from tiny_cats.flow_matching import LAST_TIME, velocity_to
 
 COLOURS = 3
@@ -60,6 +61,13 @@ def tinydit_64(num_classes: int = 13) -> "TinyDiT":
 def tinydit_32(num_classes: int = 13) -> "TinyDiT":
     """32 px, patch 4, for CPUs."""
     return TinyDiT(PRESETS["tinydit_32"], num_classes)
+
+
+def build_model(preset: str, num_classes: int) -> "TinyDiT":
+    """The preset of this name, with fresh weights. Raises ModelError where there is none."""
+    if preset not in PRESETS:
+        raise ModelError(f"model.preset: {preset} is none of {', '.join(PRESETS)}")
+    return TinyDiT(PRESETS[preset], num_classes)
 
 
 def count_parameters(model: nn.Module) -> int:

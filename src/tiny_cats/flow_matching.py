@@ -53,6 +53,12 @@ def draw_times(
     return torch.sigmoid(mean + deviation * u).clamp(max=LAST_TIME)
 
 
+def spread_times(count: int, *, mean: float = 0.0, deviation: float = 1.0) -> Tensor:
+    """The middles of `count` equally likely parts of draw_times' distribution, early to late: (count,)."""
+    u = torch.special.ndtri((torch.arange(count) + 0.5) / count)
+    return torch.sigmoid(mean + deviation * u).clamp(max=LAST_TIME)
+
+
 class FlowMatchingLoss:
     """E |v(x_t, t, y) - (x_1 - x_0)|^2, a number a colour and pixel (Liu et al. 2023, equation 1).
 

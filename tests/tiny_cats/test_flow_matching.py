@@ -15,6 +15,7 @@ from tiny_cats.flow_matching import (
     FlowMatchingLoss,
     draw_times,
     interpolate,
+    spread_times,
     velocity_errors,
     velocity_to,
 )
@@ -121,6 +122,13 @@ def test_times_are_logit_normal() -> None:
     assert u.mean().item() == pytest.approx(-0.5, abs=0.02)
     assert u.std().item() == pytest.approx(0.8, abs=0.02)
     assert draw_times(100_000, seeded(), mean=3.0).max() == pytest.approx(LAST_TIME)
+
+
+def test_times_spread_for_validation_have_the_distribution_of_those_drawn_for_training() -> None:
+    u = torch.logit(spread_times(1000, mean=-0.5, deviation=0.8))
+    assert u.mean().item() == pytest.approx(-0.5, abs=0.01)
+    assert u.std().item() == pytest.approx(0.8, abs=0.02)
+    assert spread_times(1000, mean=3.0).max() == pytest.approx(LAST_TIME)
 
 
 def test_a_tenth_of_the_labels_is_lost_in_training() -> None:

@@ -113,5 +113,42 @@ class ClassifierConfig(Base):
     model: ClassifierModel = ClassifierModel()
 
 
+class Flow(Section):
+    """How TinyDiT learns: the path from noise to pictures, and the average that is kept of its weights."""
+
+    label_dropout: Share = 0.1
+    """Share of the pictures that lose their class: what guidance leads away from."""
+    time_mean: float = 0.0
+    """Of the normal number whose sigmoid is a time; below 0: more of them near noise."""
+    time_deviation: PositiveFloat = 1.0
+    mirror: bool = True
+    """Half of the pictures as in a mirror; samples will be, too."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    """What the average keeps of itself a step, once it is warm."""
+    ema_every_steps: PositiveInt = 10
+    """Steps that one pass over the average stands for."""
+
+
+class Sampling(Section):
+    """The grids drawn on the way."""
+
+    count: PositiveInt = 36
+    steps: PositiveInt = 50
+    solver: Literal["euler", "heun", "midpoint"] = "heun"
+    guidance: NotNegative = 1.5
+    """1: the class as learned, at half the work; above it: more like its class; 0: no class."""
+
+
 class DitConfig(Base):
     model: DitModel = DitModel()
+    flow: Flow = Flow()
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _has_the_presets_size(self) -> "DitConfig":
+        size = int(self.model.preset.removeprefix("tinydit_"))
+        if self.data.size != size:
+            raise ValueError(
+                f"data.size: {self.data.size}, and {self.model.preset} draws {size} px: set {size}"
+            )
+        return self
