@@ -1,6 +1,9 @@
 """What a picture's class is: its folder, one of Oxford's twelve breeds or "other", or cat against dog."""
 
+import json
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from tiny_cats.errors import DataError
@@ -12,6 +15,8 @@ CAT_BREEDS = (
     *("Maine_Coon", "Persian", "Ragdoll", "Russian_Blue", "Siamese", "Sphynx"),
 )
 OTHER = "other"
+SPECIES = "species.json"
+"""In a data folder, what its breeds are: {"Abyssinian": "cat", "beagle": "dog"}. Written by `data fetch`."""
 _CATS = {name.casefold() for name in (*CAT_BREEDS, "cat", "cats")}
 _OXFORD_NAME = re.compile(r"(.+)_\d+")
 
@@ -32,12 +37,26 @@ def class_names(folders: list[str], labels: Labels) -> tuple[str, ...]:
     return (*rest, OTHER) if OTHER in folders else tuple(rest)
 
 
-def class_of(folder: str, labels: Labels) -> str:
+def class_of(folder: str, labels: Labels, species: Mapping[str, str]) -> str:
+    """`species`: what read_species found."""
     if labels == "breeds":
         return folder if folder in CAT_BREEDS else OTHER
     if labels == "species":
-        return "cat" if folder.casefold() in _CATS else "dog"
+        return species.get(folder, "cat" if folder.casefold() in _CATS else "dog")
     return folder
+
+
+def read_species(root: Path) -> dict[str, str]:
+    """Cat or dog by folder, where the data folder says so. Raises DataError."""
+    try:
+        said = json.loads((root / SPECIES).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{root / SPECIES} cannot be read ({error}): mend or remove it") from None
+    if not isinstance(said, dict) or not set(said.values()) <= {"cat", "dog"}:
+        raise DataError(f"{root / SPECIES} says something else than cat or dog: mend or remove it")
+    return said
 
 
 def class_in_name(stem: str) -> str | None:

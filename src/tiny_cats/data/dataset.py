@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiny_cats.config.schema import Data
-from tiny_cats.data.classes import class_names, class_of
+from tiny_cats.data.classes import class_names, class_of, read_species
 from tiny_cats.data.shards import Store, open_store
 from tiny_cats.data.split import TEST, TRAIN, VAL, divide, order_key
 from tiny_cats.data.survey import Found, Survey, survey_folder
@@ -69,13 +69,18 @@ def prepare(
 ) -> Dataset:
     """Builds or opens the cache of the pictures in `folder / options.root`. Raises DataError.
 
+    `cache`: where the decoded pictures go, if the options do not say; none: `.tiny_cats` beside the pictures.
     `progress` hears what goes on, how many pictures are done, and of how many. `threads` 0: one a core.
     """
+    if options.cache:
+        cache = Path(options.cache)
     root = folder / options.root
     if options.synthetic:
         name = f"synthetic-{options.synthetic}-{options.side}"
-        root = make_pictures(folder / name, per_class=options.synthetic, size=max(32, options.side))
-    cache = cache or (Path(options.cache) if options.cache else root / CACHE)
+        root = make_pictures(
+            (cache or folder) / name, per_class=options.synthetic, size=max(32, options.side)
+        )
+    cache = cache or root / CACHE
     looked = survey_folder(
         root,
         memory=_memory(cache),
@@ -96,8 +101,11 @@ def prepare(
         threads=threads,
         announce=lambda done, of: progress("decoding pictures", done, of),
     )
+    species = read_species(root)
     number = {name: place for place, name in enumerate(classes)}
-    labels = np.array([number[class_of(looked.good[i].folder, options.labels)] for i in chosen], np.int64)
+    labels = np.array(
+        [number[class_of(looked.good[i].folder, options.labels, species)] for i in chosen], np.int64
+    )
     groups = np.array([looked.group[i] for i in chosen], np.int64)
     digests = [looked.good[i].facts.digest for i in chosen]
     split = divide(
@@ -148,7 +156,7 @@ def _limited(looked: Survey, options: Data) -> list[int]:
         return everything
     by_class: dict[str, list[int]] = {}
     for place in everything:
-        by_class.setdefault(class_of(looked.good[place].folder, options.labels), []).append(place)
+        by_class.setdefault(class_of(looked.good[place].folder, options.labels, {}), []).append(place)
     ranked = []
     for places in by_class.values():
         places.sort(key=lambda place: order_key(looked.good[place].facts.digest, options.seed))

@@ -34,6 +34,9 @@ ORIENTATION = 0x0112
 Image.MAX_IMAGE_PIXELS = None
 
 
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 class Fault(StrEnum):
     """Why a file is not used. The values appear in reports."""
 
@@ -83,6 +86,11 @@ class Picture:
     notes: tuple[Note, ...]
 
 
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins so is meant to be a picture of a known format; it may be damaged."""
+    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Drops pillow's warnings of odd metadata; what matters is raised. For one thread that starts others."""
@@ -127,13 +135,10 @@ def _decode(data: bytes, size: int) -> Picture:
         notes = []
         turn = image.getexif().get(ORIENTATION, 1)
         width, height = image.size
+        pixels_HWC = None
         if format_ == "JPEG" and image.mode in ("RGB", "L"):
-            if image.mode == "L":
-                notes.append(Note.GREY)
             pixels_HWC = _decode_jpeg(data, image, size, notes)
-            shown = Image.fromarray(pixels_HWC)
-        else:
-            shown = _as_rgb(image, notes)
+        shown = _as_rgb(image, notes) if pixels_HWC is None else Image.fromarray(pixels_HWC)
         square = _square(shown, size)
         if turn in _TURNS:
             notes.append(Note.TURNED)
@@ -157,31 +162,26 @@ def _check_size(image: Image.Image) -> None:
         )
 
 
-def _decode_jpeg(data: bytes, image: Image.Image, size: int, notes: list[Note]) -> UInt8:
+def _decode_jpeg(data: bytes, image: Image.Image, size: int, notes: list[Note]) -> UInt8 | None:
+    """The pixels, scaled by a power of two; None where pillow, which is more patient, has to read them."""
     width, height = image.size
     factor = 1
     while factor < 8 and min(width, height) >= 2 * factor * HEADROOM * size:
         factor *= 2
     # 0: no scaling; libjpeg rounds the sides of a scaled picture up
-    least = (-(-height // factor), -(-width // factor)) if factor > 1 else (0, 0)
+    rows, columns = (-(-height // factor), -(-width // factor)) if factor > 1 else (0, 0)
     try:
-        return _pixels(data, least, is_strict=True)
+        pixels_HWC: UInt8 = simplejpeg.decode_jpeg(data, "RGB", min_height=rows, min_width=columns)
     except ValueError as error:
-        words = str(error)
-        if "extraneous bytes" in words:  # before a marker: some of Oxford's have them, and are whole
+        if "extraneous bytes" in str(error):  # before a marker: some of Oxford's have them, and are whole
             notes.append(Note.STRAY_BYTES)
-            return _pixels(data, least, is_strict=False)
-        if "remature end" in words:
-            raise PictureError(
-                Fault.TRUNCATED, "the JPEG ends early: get it again from where it came"
-            ) from None
+            return None
+        if "remature end" in str(error):
+            words = "the JPEG ends early: get it again from where it came"
+            raise PictureError(Fault.TRUNCATED, words) from None
         raise
-
-
-def _pixels(data: bytes, least: tuple[int, int], *, is_strict: bool) -> UInt8:
-    pixels_HWC: UInt8 = simplejpeg.decode_jpeg(
-        data, "RGB", min_height=least[0], min_width=least[1], strict=is_strict
-    )
+    if image.mode == "L":
+        notes.append(Note.GREY)
     return pixels_HWC
 
 

@@ -1,4 +1,4 @@
-"""Folders that are whole or absent: filled under a name beside their own, then renamed."""
+"""Folders that are whole or absent: filled below a hidden one beside their own, then renamed."""
 
 import errno
 import os
@@ -12,36 +12,43 @@ from training_kit.files import try_lock
 
 
 @contextmanager
-def whole_folder(target: Path, *, keep_on_error: bool = False) -> Iterator[Path]:
-    """A folder to fill that becomes `target` at the end; after an error it goes, or stays for the next try.
+def working_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder beside `target`, for one process at a time; it stays until `finish`, or the next try.
 
-    What a killed process left is removed first, or found again with `keep_on_error`. Raises DataError where
-    `target` holds something, another process fills it, or the disk is full.
+    Raises DataError where `target` holds something, another process is at work, or the disk is full.
     """
-    check_free(target)
-    part = target.with_name(f".{target.name}.part")
+    work = target.absolute().with_name(f".{target.absolute().name}.part")
     try:
-        part.mkdir(parents=True, exist_ok=True)
-        with (part.with_name(f".{target.name}.lock")).open("w") as lock:
+        check_free(target)
+        work.mkdir(parents=True, exist_ok=True)
+        with (work / ".lock").open("w") as lock:
             if not try_lock(lock):
-                raise DataError(f"another process is filling {target}: wait for it, or name another folder")
-            yield from _fill(part, target, keep_on_error)
-            Path(lock.name).unlink(missing_ok=True)
+                raise DataError(f"another process is filling {target}: wait for it, or name another")
+            check_free(target)  # again: the one waited for may have filled it
+            yield work
     except OSError as error:
-        raise _disk_error(error, target) from None
+        raise disk_error(error, target) from None
 
 
-def _fill(part: Path, target: Path, keep_on_error: bool) -> Iterator[Path]:
-    if not keep_on_error:
-        _empty(part)
-    try:
-        yield part
-        _sync(part)
-        part.rename(target)
-    except BaseException:
-        if not keep_on_error:
-            shutil.rmtree(part, ignore_errors=True)
-        raise
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder to fill, which becomes `target` at the end; after an error or a kill there is none."""
+    with working_folder(target) as work:
+        try:
+            pictures = work / "whole"
+            if pictures.exists():  # of a killed process
+                shutil.rmtree(pictures)
+            pictures.mkdir()
+            yield pictures
+            finish(pictures, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def finish(pictures: Path, target: Path) -> None:
+    """Gives a filled folder its name."""
+    os.sync()  # what is in it, before its name
+    pictures.rename(target)
 
 
 def check_free(target: Path) -> None:
@@ -55,27 +62,10 @@ def check_free(target: Path) -> None:
         raise DataError(f"{target} cannot be read ({error.strerror}): name another folder") from None
 
 
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-
-
-def _sync(folder: Path) -> None:
-    """The folder's names on disk, before it gets its own."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _disk_error(error: OSError, target: Path) -> DataError:
+def disk_error(error: OSError, target: Path) -> DataError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DataError(f"the disk is full at {target}: make room and run the command again")
     if error.errno in (errno.EBUSY, errno.EXDEV):
-        return DataError(
-            f"{target} is a mount of its own, so no folder can take its place: name a folder in it"
-        )
-    return DataError(
-        f"{error.filename or target} cannot be used ({error.strerror or error}): name another folder"
-    )
+        return DataError(f"{target} is a mount, whose place no folder can take: name one below it")
+    what = error.filename or target
+    return DataError(f"{what} cannot be used ({error.strerror or error}): name another folder")
