@@ -64,7 +64,8 @@ def fetch(folder: Path, address: str, form: str) -> None:
         )
         return
     click.echo(
-        f"{done.pictures:,} pictures: {species['cat']} breeds of cats, {species['dog']} of dogs: {folder}"
+        f"{_count(done.pictures, 'picture')} of {_count(len(done.breeds), 'breed')}, "
+        f"{species['cat']} of cats and {species['dog']} of dogs: {folder}"
     )
     click.echo(f"Oxford-IIIT Pet (Parkhi and others, 2012), {LICENCE}: cite it where you use it")
     _say_next(folder)

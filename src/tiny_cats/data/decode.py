@@ -132,7 +132,7 @@ def _decode(data: bytes, size: int) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         format_ = "JPEG" if image.format == "MPO" else str(image.format)
         _check_size(image)
-        notes = []
+        notes: list[Note] = []
         turn = image.getexif().get(ORIENTATION, 1)
         width, height = image.size
         pixels_HWC = None

@@ -86,7 +86,7 @@ def _handler(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
             body = content[start:]
             if mirror.wrong[path] > 0:
                 mirror.wrong[path] -= 1
-                body = body[:-1] + b"\x00"
+                body = body[:-1] + bytes([body[-1] ^ 0xFF])
             self._head(status, len(body), content, headers)
             self._send(path, body)
 
