@@ -34,8 +34,8 @@ def with_tracking(**tracking):
     return Config.model_validate(make_config().model_dump() | {"tracking": tracking})
 
 
-def wished(config, folder):
-    return wished_trackers(config.tracking, config, folder, 1, print)
+def wished(config, folder, say=print):
+    return wished_trackers(config.tracking, config, folder, 1, say)
 
 
 def test_a_failing_tracker_is_named_once_and_left_out():
@@ -112,5 +112,5 @@ def test_wandb_that_is_not_installed_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "key")
     monkeypatch.setitem(sys.modules, "wandb", None)
     lines = []
-    wished_trackers(with_tracking(tensorboard=False, wandb_project="eeg"), tmp_path, 1, lines.append)
+    wished(with_tracking(tensorboard=False, wandb_project="eeg"), tmp_path, lines.append)
     assert len(lines) == 1 and lines[0].startswith("[TRACK] Weights & Biases is off: ModuleNotFoundError")

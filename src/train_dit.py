@@ -1,0 +1,45 @@
+"""Trains TinyDiT on Modal.
+
+    modal run --detach src/train_dit.py --config-path configs/tinydit_smoke.yaml
+    modal run --detach src/train_dit.py
+    modal run src/train_dit.py::check_imports
+
+Can be launched from anywhere: nothing but `modal` is needed where these are typed. What machine and which
+Volumes it takes is said in deploy/cats/settings.toml; docs/modal-cloud.md leads through it all.
+"""
+
+import modal
+
+from tiny_cats import cloud
+
+CONFIG = "configs/tinydit.yaml"
+
+cloud.refuse_old_client()
+cloud.refuse_second_set()
+app = modal.App("tiny-cats-dit")
+outputs = cloud.outputs()
+image = cloud.image()
+
+
+@app.function(image=image, volumes={"/data": cloud.data(), "/outputs": outputs}, **cloud.machine("dit"))
+def train_dit_on_gpu(
+    config_path: str = CONFIG, resume: bool = False, max_steps: int | None = None, set: str = ""
+) -> None:
+    """Trains as a configuration file of configs/ says; `set` overrides settings: a.b=1,c.d=2."""
+    cloud.train("dit", outputs, config_path, resume, max_steps, set)
+
+
+@app.function(image=image)
+def check_imports() -> None:
+    """Imports every module of the training in the container, and prints where each lies."""
+    cloud.import_all()
+
+
+@app.local_entrypoint()
+def main(
+    config_path: str = CONFIG, resume: bool = False, max_steps: int | None = None, set: str = ""
+) -> None:
+    """Starts train_dit_on_gpu and waits for it; with --detach it goes on when this machine sleeps."""
+    call = train_dit_on_gpu.spawn(config_path, resume, max_steps, set)
+    print(f"run as {call.object_id}; `modal app logs` shows it again", flush=True)
+    call.get()

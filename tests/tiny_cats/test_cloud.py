@@ -1,0 +1,188 @@
+"""The Modal apps: what goes into the container, for how long, and what is done however a run ends."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import modal
+import pytest
+
+from tiny_cats import cloud
+
+ROOT = Path(__file__).parents[2]
+APPS = {"train": "train_on_gpu", "train_dit": "train_dit_on_gpu"}
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(f"{name}_under_test", ROOT / f"src/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", ["src/train.py", "src/train_dit.py", "src/tiny_cats/cloud.py"])
+def test_only_modal_and_the_standard_library_are_needed_where_it_is_typed(path: str) -> None:
+    tree = ast.parse((ROOT / path).read_text())
+    imported = {
+        (name.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported - set(sys.stdlib_module_names) <= {"modal", "tiny_cats"}
+
+
+def test_no_file_of_the_package_edits_the_path() -> None:
+    for path in [*(ROOT / "src/tiny_cats").rglob("*.py"), *(ROOT / "src").glob("train*.py")]:
+        assert "sys.path" not in re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL), path
+
+
+def test_no_program_is_called_that_an_image_may_lack() -> None:
+    """`wget: command not found` was how the predecessor's first download ended."""
+    for path in [*(ROOT / "src/tiny_cats").rglob("*.py"), *(ROOT / "src").glob("train*.py")]:
+        assert not re.search(r"\b(subprocess|os\.system|os\.popen|wget|curl)\b", path.read_text()), path
+
+
+def test_the_image_has_the_packages_of_its_group_and_one_version_of_pytorch() -> None:
+    locked = set(
+        re.findall(r"^([a-z0-9][a-z0-9._-]*)==", (ROOT / "deploy/cats/requirements.txt").read_text(), re.M)
+    )
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    asked = [one for name in ("training", "cats") for one in groups[name] if isinstance(one, str)]
+    assert {re.split(r"[>=<\[]", one)[0] for one in asked} <= locked
+    assert f'TORCH = "{cloud.TORCH.partition("==")[2]}"' in (ROOT / "scripts/setup.py").read_text()
+    assert not locked & {"torch", "torchvision", "timm"}
+
+
+def test_pytorch_comes_before_the_packages_and_the_code_last() -> None:
+    """Code before dependencies cost the predecessor a rebuild of all at every change."""
+    tree = ast.parse((ROOT / "src/tiny_cats/cloud.py").read_text())
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "image")
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    calls.sort(key=lambda call: (call.end_lineno, call.end_col_offset))
+    steps = [call.func.attr for call in calls if isinstance(call.func, ast.Attribute)]
+    assert [step for step in steps if step.startswith(("uv_", "debian", "add_"))] == [
+        "debian_slim", *["uv_pip_install"] * 4, "add_local_python_source", "add_local_dir", "add_local_file",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["modal", "run", "src/train.py"], True),
+        (["run", "src/train.py", "--config-path", "configs/classifier_smoke.yaml"], False),
+        (["run", "src/train.py", "--config-path=configs/classifier.yaml"], True),
+        (
+            [
+                "run",
+                "src/train.py",
+                "--config-path=configs/classifier_smoke.yaml",
+                "--set",
+                "model.weights=imagenet",
+            ],
+            True,
+        ),
+        (["run", "src/train.py::check_imports"], False),
+        (["deploy", "src/train.py"], True),
+    ],
+)
+def test_only_a_run_from_timm_s_weights_has_timm_in_its_image(words, wanted, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cloud.wants_pretrained("configs/classifier.yaml", words) is wanted
+
+
+def test_a_configuration_that_is_not_there_is_said_before_anything_is_built(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit, match=r"error: configs/x\.yaml: No such file or directory"):
+        cloud.wants_pretrained("configs/classifier.yaml", ["--config-path", "configs/x.yaml"])
+
+
+def test_an_old_client_is_refused_in_a_sentence() -> None:
+    cloud.refuse_old_client(cloud.LEAST_CLIENT)
+    cloud.refuse_old_client("1.10.0")
+    with pytest.raises(SystemExit, match=r"error: modal 1\.4\.2 is too old .*modal>=1\.4\.3"):
+        cloud.refuse_old_client("1.4.2")
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_a_second_set_is_refused(name: str) -> None:
+    command = [sys.executable, f"src/{name}.py", "--set", "a.b=1", "--set=c.d=2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: --set stands twice")
+
+
+class FakeVolume:
+    commits = 0
+
+    def commit(self) -> None:
+        self.commits += 1
+
+    def with_mount_options(self, **_: object) -> "FakeVolume":
+        return self
+
+
+@pytest.fixture(params=APPS)
+def function(request, monkeypatch):
+    """(what the training function runs, the options that it has, the Volume that it commits)."""
+    volume = FakeVolume()
+    monkeypatch.setattr(modal.Volume, "from_name", lambda *_, **__: volume)
+    monkeypatch.setattr(modal.App, "function", lambda _, **options: lambda run: (run, options))
+    monkeypatch.setattr(modal.App, "local_entrypoint", lambda _: lambda run: run)
+    monkeypatch.chdir(ROOT)
+    return *getattr(load(request.param), APPS[request.param]), volume
+
+
+def test_attempts_of_a_day_are_followed_by_others(function) -> None:
+    """Retries without resume, a limit of an hour, and a run of a day: all three were the predecessor's."""
+    _, options, _ = function
+    assert options["timeout"] == 24 * 3600 and options["retries"].max_retries >= 2
+    assert set(options["volumes"]) == {"/data", "/outputs"}
+
+
+@pytest.mark.parametrize("ends", ["well", "badly", "by a mistake"])
+def test_resume_is_passed_on_and_every_checkpoint_and_end_is_committed(function, ends, monkeypatch) -> None:
+    run, options, volume = function
+    seen = {}
+
+    def start(kind, resolved, **given):
+        seen.update(given, kind=kind, resolved=resolved)
+        given["on_checkpoint"]()
+        if ends == "by a mistake":
+            raise ZeroDivisionError
+        return {"well": 0, "badly": 75}[ends]
+
+    monkeypatch.setattr("tiny_cats.run.start", start)
+    wrong = {"badly": RuntimeError, "by a mistake": ZeroDivisionError}.get(ends)
+    config = "configs/tinydit_smoke.yaml" if "dit" in run.__name__ else "configs/classifier_smoke.yaml"
+    arguments = (config, True, 7, "training.batch_size=8,training.seed=3")
+    if wrong:
+        with pytest.raises(wrong):
+            run(*arguments)
+    else:
+        run(*arguments)
+    assert volume.commits == 2
+    assert seen["resume"] is True and seen["max_steps"] == 7 and seen["limit_s"] < options["timeout"]
+    assert seen["resolved"].config.training.batch_size == 8
+    assert (seen["data_dir"], seen["results_dir"]) == (Path("/data"), Path("/outputs"))
+
+
+def test_a_relative_data_folder_lies_below_the_mount(tmp_path) -> None:
+    """`data/cats` against the mount `/data/cats`: data.root is below --data DIR, which is /data there."""
+    from tiny_cats.config import resolve_dit
+
+    for path in (ROOT / "configs").glob("tinydit*.yaml"):
+        root = resolve_dit(path).config.data.root
+        assert not root.startswith(("/", "data")), path
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_nothing_depends_on_the_launching_machine_while_it_runs(name: str) -> None:
+    """A laptop that slept ended the predecessor's run: spawned calls outlive their caller under --detach."""
+    tree = ast.parse((ROOT / f"src/{name}.py").read_text())
+    main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    called = {node.attr for node in ast.walk(main) if isinstance(node, ast.Attribute)}
+    assert "spawn" in called and "remote" not in called
