@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tiny_cats.config.schema import Data
-from tiny_cats.data import prepare
 from tiny_cats.data.batches import in_order, open_batches
+from tiny_cats.data.dataset import prepare
 from tiny_cats.data.synth import COATS, make_pictures
 from tiny_cats.dataset import cats_dataloader
 from tiny_cats.errors import DataError

@@ -1,0 +1,58 @@
+"""`predict`: say which breed pictures show, with a trained classifier"""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE|DIR …")
+@click.option(
+    "--model", type=click.Path(path_type=Path),
+    help="A folder that `export` wrote, the one in exported/ if none is named; or a run or checkpoint, "
+    "if PyTorch is installed.",
+)  # fmt: skip
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Classes to print of each.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Pictures at a time."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(images: tuple[Path, ...], model: Path | None, top: int, batch_size: int, form: str) -> int:
+    """Say which breed pictures show, with the probability of each class.
+
+    A picture that cannot be read is named and makes the exit status 1; the others are predicted all the
+    same. JSON has all classes.
+
+    \b
+    Examples:
+      python -m tiny_cats predict cat.jpg
+      python -m tiny_cats predict photos/ --model exported/classifier --format json
+      python -m tiny_cats predict cat.jpg --model runs/classifier-20260301-101500
+    """
+    from tiny_cats.opening import classifier_from
+    from tiny_cats.runtime.classify import Failure, Prediction, find_pictures, predict
+
+    found = find_pictures(images)
+    classifier = classifier_from(model)
+    done: list[Prediction] = []
+    failed: list[Failure] = []
+    for result in predict(classifier, found, batch_size=batch_size):
+        if isinstance(result, Failure):
+            failed.append(result)
+            print(f"error: {result.path}: {result.fault}: {result.detail}", file=sys.stderr, flush=True)
+            continue
+        for notice in result.notices:
+            print(f"note: {result.path}: {notice}", file=sys.stderr, flush=True)
+        done.append(result)
+        if form == "text":
+            click.echo(result.line(top))
+    if form == "json":
+        result_json = {
+            "model": f"{classifier.about.preset}, step {classifier.about.step}",
+            "images": [one.as_json() for one in done],
+            "failed": [one.as_json() for one in failed],
+        }
+        click.echo(json.dumps(result_json, indent=1, ensure_ascii=False))
+    return 1 if failed else 0

@@ -1,0 +1,1 @@
+"""Trained models, written for use elsewhere: safetensors, ONNX, and a card that says what they are."""

@@ -1,0 +1,1 @@
+"""Exported models on ONNX Runtime: nothing in here, nor below it, imports PyTorch."""
