@@ -30,6 +30,7 @@ NAMED_AS = {
     ".tiff": "TIFF",
 }
 
+Stamp = tuple[int, int]  # a file's size, and when it was changed, in ns
 Announce = Callable[[int, int], None]
 """Hears (done, of)."""
 
@@ -118,11 +119,10 @@ def survey_folder(
     new = [path for path in files if path not in facts]
     done = len(facts)
     announce(done, len(files))
-    for path, fact in zip(
-        new, in_threads(lambda path: _examine_file(root / path), new, threads), strict=True
-    ):
+    examined = in_threads(lambda path: _examine_file(root / path), new, threads)
+    for path, (fact, stamp) in zip(new, examined, strict=True):
         facts[path] = fact
-        known.learn(root, path, fact)
+        known.learn(path, stamp, fact)
         done += 1
         announce(done, len(files))
     if new:
@@ -188,11 +188,18 @@ def examine(data: bytes) -> Facts:
     )
 
 
-def _examine_file(path: Path) -> Facts:
+def _examine_file(path: Path) -> tuple[Facts, Stamp]:
+    """What a file is, and its stamp from before it was read: if it changes meanwhile, it is read again."""
     try:
-        return examine(path.read_bytes())
+        stamp = _stamp(path)
+        return examine(path.read_bytes()), stamp
     except OSError as error:
-        return Facts("", Fault.UNREADABLE.value, error.strerror or str(error))
+        return Facts("", Fault.UNREADABLE.value, error.strerror or str(error)), (0, 0)
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _divide(found: list[Found]) -> tuple[list[Found], list[Found]]:
@@ -220,7 +227,7 @@ class _Memory:
     """Facts by digest, digests by path, size and time of change; none where the file is missing or odd."""
 
     path: Path | None
-    files: dict[str, list[object]] = field(default_factory=dict)
+    files: dict[str, list[int | str]] = field(default_factory=dict)
     facts: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -234,27 +241,21 @@ class _Memory:
     def recall(self, root: Path, path: str) -> Facts | None:
         try:
             size, mtime_ns, digest = self.files[path]
-            now = (root / path).stat()
-            if (size, mtime_ns) != (now.st_size, now.st_mtime_ns):
+            if (size, mtime_ns) != _stamp(root / path):
                 return None
             return _facts(self.facts[str(digest)])
         except (KeyError, ValueError, TypeError, OSError):
             return None
 
-    def learn(self, root: Path, path: str, facts: Facts) -> None:
-        if not facts.digest:
-            return
-        try:
-            now = (root / path).stat()
-        except OSError:
-            return
-        self.files[path] = [now.st_size, now.st_mtime_ns, facts.digest]
-        self.facts[facts.digest] = asdict(facts)
+    def learn(self, path: str, stamp: Stamp, facts: Facts) -> None:
+        if facts.digest:
+            self.files[path] = [*stamp, facts.digest]
+            self.facts[facts.digest] = asdict(facts)
 
     def write(self) -> None:
         if self.path:
             content = {"version": VERSION, "files": self.files, "facts": self.facts}
-            write_text(self.path, json.dumps(content, ensure_ascii=False))
+            write_text(self.path, json.dumps(content))
 
 
 def _facts(raw: dict[str, object]) -> Facts:
