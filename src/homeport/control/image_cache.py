@@ -17,8 +17,8 @@ from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.eviction import Cached, evict, freed
 from homeport.runtime.identity import remove_tree
-from homeport.runtime.image_builder import PACKAGE_CACHES
 from homeport.runtime.layers import LayerStore, tree_bytes
+from homeport.runtime.package_caches import PackageCaches
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class ImageCache:
     async def clear_packages(self, *, dry_run: bool) -> int:
         """Removes what pip and uv fetched and what was compiled; how many bytes that frees. Raises
         FailedPreconditionError while something is built, since it may read there."""
-        folders = [folder for name in PACKAGE_CACHES if (folder := self._home.cache / name).is_dir()]
+        folders = PackageCaches(self._home).folders()
         size = sum([await asyncio.to_thread(tree_bytes, folder) for folder in folders])
         if dry_run:
             return size

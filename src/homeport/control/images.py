@@ -40,6 +40,7 @@ from homeport.runtime.client_bundle import ensure_client_bundle
 from homeport.runtime.engine import ImageView
 from homeport.runtime.image_builder import ImageBuilder
 from homeport.runtime.layers import LayerStore
+from homeport.runtime.package_caches import PackageCaches
 from homeport.runtime.pythons import PythonLayer, ensure_python
 from homeport.runtime.uv import Log
 from homeport.store.database import Database
@@ -151,6 +152,7 @@ class Images:
         """Clears away what an engine that was killed left half made. Once, before anything else."""
         self._db.run("images_interrupted", now=time.time())
         await asyncio.to_thread(self._store.sweep)
+        await asyncio.to_thread(PackageCaches(self._home).sweep)
         await asyncio.to_thread(self._recipes.registry.sweep)
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """RUN steps that are nothing but `pip install …`, translated to the same installation by uv.
 
-uv resolves and installs many times faster and compiles bytecode. Only what means the same to both is
-translated; for a step with anything else the answer is None, and pip itself runs.
+uv resolves and installs many times faster. Only what means the same to both is translated; for a step with
+anything else the answer is None, and pip itself runs. What the client writes for Image.uv_pip_install is uv's
+already; it is taken apart too, so that packages get there by hard links and bytecode from a cache.
 """
 
 import re
@@ -61,13 +62,26 @@ _DROPPED_VALUES = {"--root-user-action", "--progress-bar"}
 _ADDING = ("--index", "--find-links")  # in pip these add to what the machine's configuration says
 
 
+# Image.uv_pip_install's command, and options by which it is no plain addition to what `python` finds
+_UV_STEP = re.compile(
+    r"(?P<uv>/\S+/uv) pip install --python \$\(command -v python\) --compile-bytecode (?P<words>.+)"
+)
+_NOT_PLAIN = {
+    *("--target", "-t", "--prefix", "--system", "--python", "-p", "--user", "--directory", "--project"),
+    *("--editable", "-e", "--reinstall", "--force-reinstall", "--reinstall-package", "--exact", "--dry-run"),
+    *("--link-mode", "--compile-bytecode", "--no-compile-bytecode", "--no-cache", "--no-cache-dir", "-n"),
+    "--cache-dir",
+}
+
+
 @dataclass
 class PipInstall:
     """An installation by uv. `python` and `pip` are the names that the step called: uv installs for the
-    interpreter that `python` finds, if `pip` lies beside it."""
+    interpreter that `python` finds, if `pip` lies beside it. `uv` is the image's, where the step names it."""
 
     python: str
     pip: str | None
+    uv: str | None = None
     arguments: list[str] = field(default_factory=list)
     find_links: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
@@ -75,6 +89,8 @@ class PipInstall:
 
 def translate_pip(command: str) -> PipInstall | None:
     """The same installation for uv; None where the step is more than `pip install`, or says what uv lacks."""
+    if step := _UV_STEP.fullmatch(command):
+        return _take_apart(step["uv"], _plain_words(step["words"]))
     words = _plain_words(command)
     if words is None:
         return None
@@ -83,6 +99,12 @@ def translate_pip(command: str) -> PipInstall | None:
         return None
     reader = _Options(install[1])
     return reader.read(install[0])
+
+
+def _take_apart(uv: str, words: list[str] | None) -> PipInstall | None:
+    if words is None or _NOT_PLAIN & {word.partition("=")[0] for word in words}:
+        return None
+    return PipInstall("python", None, uv, words)
 
 
 def _plain_words(command: str) -> list[str] | None:
@@ -174,35 +196,57 @@ class _Options:
         return True
 
 
-def shell_script(
-    install: PipInstall,
-    command: str,
-    uv: str,
-    find_links: Sequence[str],
-    indexes: Sequence[str],
-    compiler: Sequence[str],
-) -> str:
+@dataclass(frozen=True)
+class Tools:
+    """What a step finds for its installation. `find_links` and `indexes` are the machine's own, to which the
+    step's are added. `compiler` and `linker` are arguments for the image's Python: one gives site-packages
+    their bytecode, which takes uv longer; the other, followed by uv and its arguments, has uv install by hard
+    links (inside/packages.py), and is empty where there can be none."""
+
+    uv: str
+    find_links: Sequence[str]
+    indexes: Sequence[str]
+    compiler: Sequence[str]
+    linker: Sequence[str] = ()
+
+
+def shell_script(install: PipInstall, command: str, tools: Tools) -> str:
     """A script for /bin/sh that installs by uv, or runs `command` itself where `pip` and `python` are of two
-    environments. `find_links` and `indexes` are the machine's own, to which the step's are added; `compiler`
-    are arguments for the image's Python that give site-packages their bytecode, which takes uv longer."""
+    environments, and for what hard links cannot do."""
     quote: Callable[[str], str] = shlex.quote
     arguments = list(install.arguments)
     if install.find_links:  # given as an option they replace the environment's
-        for place in (*find_links, *install.find_links):
+        for place in (*tools.find_links, *install.find_links):
             arguments.extend(("--find-links", place))
     if install.indexes:
-        for index in (*indexes, *install.indexes):
+        for index in (*tools.indexes, *install.indexes):
             arguments.extend(("--index", index))
-    # an image with another C library, such as Alpine's, cannot run this machine's uv
-    test = f'python="$(command -v {quote(install.python)})" && {quote(uv)} --version >/dev/null 2>&1'
+    test = f'python="$(command -v {quote(install.python)})"'
     if install.pip:
-        test += f' && [ "$(dirname "$(command -v {quote(install.pip)})")" = "$(dirname "$python")" ]'
-    # as pip does: the best version of all indexes, not the first index that knows the name
-    options = '--python "$python" --index-strategy unsafe-best-match'
+        test += f' && pip="$(command -v {quote(install.pip)})" && [ "${{pip%/*}}" = "${{python%/*}}" ]'
+    options = f'pip install --python "$python" {shlex.join(arguments)}'
+    if (
+        install.uv is None
+    ):  # as pip does: the best version of all indexes, not the first one that knows the name
+        options += " --index-strategy unsafe-best-match"
     compiles = not {"--target", "--prefix", "--no-compile-bytecode"} & set(arguments)
+    lines = []
+    if tools.linker and compiles and "--reinstall" not in arguments:
+        lines += [
+            f'"$python" -I {shlex.join(tools.linker)} {quote(install.uv or tools.uv)} {options}',
+            "status=$?",
+            "if [ $status -eq 0 ] || [ $status -ge 128 ]; then exit $status; fi",
+            "if [ $status -gt 64 ] && [ $status -lt 75 ]; then exit $((status - 64)); fi",
+        ]
+    if install.uv is None:
+        lines += _copying(f"{quote(tools.uv)} {options}", compiles, arguments, tools)
+    return "\n".join([f"if {test}; then", *lines, "fi", command])
+
+
+def _copying(install: str, compiles: bool, arguments: Sequence[str], tools: Tools) -> list[str]:
     if not compiles and "--no-compile-bytecode" not in arguments:
-        options += " --compile-bytecode"
-    lines = [f"if {test}; then", f"  {quote(uv)} pip install {options} {shlex.join(arguments)} || exit $?"]
-    if compiles:
-        lines.append(f'  "$python" -I {shlex.join(compiler)} || true')
-    return "\n".join([*lines, "  exit 0", "fi", command])
+        install += " --compile-bytecode"
+    compiler = [f'  "$python" -I {shlex.join(tools.compiler)} || true'] if compiles else []
+    # an image with another C library, such as Alpine's, cannot run this machine's uv
+    test = f"{shlex.quote(tools.uv)} --version >/dev/null 2>&1"
+    return [f"if {test}; then", f"  {install} || exit $?", *compiler, "  exit 0", "fi"]

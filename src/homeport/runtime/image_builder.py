@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from homeport.model.home import Home
-from homeport.plan.pip_steps import shell_script, translate_pip
+from homeport.plan.pip_steps import Tools, shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
 from homeport.runtime.apt import AptCache, find_setup, lent, release_of
-from homeport.runtime.commands import Bind, CommandSpec, own, remove_tree
+from homeport.runtime.commands import Bind, CommandSpec, remove_tree
 from homeport.runtime.host import run_step
-from homeport.runtime.identity import container_uid
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
+from homeport.runtime.package_caches import PLACE, PackageCaches
 from homeport.runtime.package_sources import (
     PackageSources,
     certificates_elsewhere,
@@ -32,8 +32,13 @@ from homeport.runtime.uv import run_uv, uv_binary
 
 _MACHINE = "/run/homeport"  # where a step finds what is bound in; /run is no part of an image
 _UV = f"{_MACHINE}/uv"
-PACKAGE_CACHES = ("uv", "pip", "bytecode")  # folders of the home's cache, shared by all builds
 _CERTIFICATES = f"{_MACHINE}/certificates"
+_QUIET = {
+    "UV_NO_PROGRESS": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_ROOT_USER_ACTION": "ignore",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Step:
     workdir: str = "/"
     binds: tuple[Bind, ...] = field(default=())
     mounts: StepMounts = field(default=StepMounts())
+    scratch: str | None = None  # for hard links into the packages' cache
 
 
 class ImageBuilder:
@@ -56,6 +62,7 @@ class ImageBuilder:
     def __init__(self, home: Home, store: LayerStore) -> None:
         self._home = home
         self._store = store
+        self._packages = PackageCaches(home)
 
     async def run(
         self,
@@ -78,24 +85,31 @@ class ImageBuilder:
         installs = translate_pip(command) if argv is None and shell == DEFAULT_SHELL else None
         if any(name.startswith("PIP_") for name in (*env, *secrets)):
             installs = None  # the image or a Secret tells pip what uv would not hear
+        scratch = self._packages.new_scratch() if installs is not None else None
         if installs is not None:
-            places = sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split()
-            indexes = sources.env.get("UV_INDEX", "").split()
-            words = (*DEFAULT_SHELL, shell_script(installs, command, _UV, places, indexes, _compiler()))
+            tools = Tools(
+                _UV,
+                sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split(),
+                sources.env.get("UV_INDEX", "").split(),
+                ("-c", _installer(), "bytecode", f"{PLACE}/bytecode"),
+                ("-c", _installer(), "link", f"{PLACE}/{scratch}", f"{PLACE}/bytecode") if scratch else (),
+            )
+            words = (*DEFAULT_SHELL, shell_script(installs, command, tools))
             log("(installed by uv, with this machine's package cache)\n")
         machine, files = (sources.env, {}) if host_usr else certificates_elsewhere(sources.env, _CERTIFICATES)
         certificates = (Bind(path, place) for path, place in files.items() if is_open(path))
-        binds = (*self._caches(), *self._sources(sources), *certificates)
+        binds = (self._packages.bind(), *self._sources(sources), *certificates)
         # what the image or a Secret says wins over what this machine says
         complete = {
             "HOME": "/root",
-            **_cache_variables(),
+            **self._packages.variables(),
+            **_QUIET,
             **machine,
             **env,
             **secrets,
             **mounts.variables,
         }
-        step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts)
+        step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts, scratch)
         apt = None if host_usr else await self._apt(layers)
         async with mounts.held():
             return await self._make(step, log, apt)
@@ -136,11 +150,12 @@ class ImageBuilder:
                     memory_folders=step.mounts.memory_folders,
                     becomes=self._store.path(step.key),
                 )
-                status = await run_step(spec, output.add, remarks)
-            output.end()
-            if status != 0:
-                raise StepFailedError(status, output.last_lines)
-            forget_machine(tree, [*(bind.target for bind in binds), *step.mounts.targets])
+                with self._packages.scratch(step.scratch, tree):
+                    status = await run_step(spec, output.add, remarks)
+                    output.end()
+                    if status != 0:
+                        raise StepFailedError(status, output.last_lines)
+                    forget_machine(tree, [*(bind.target for bind in binds), *step.mounts.targets])
             return {"kind": "step", "remarks": sorted(remarks)}
 
         return await self._store.make(step.key, fill)
@@ -151,16 +166,6 @@ class ImageBuilder:
         release = await asyncio.to_thread(release_of, layers)
         setup = release and await find_setup(release)
         return AptCache(self._home, setup) if setup else None
-
-    def _caches(self) -> tuple[Bind, ...]:
-        binds = []
-        for name in PACKAGE_CACHES:
-            folder = self._home.cache / name
-            folder.mkdir(mode=0o755, exist_ok=True)
-            if folder.stat().st_uid != container_uid():  # new, or an engine's of another isolation
-                own(folder)
-            binds.append(Bind(folder, f"{_MACHINE}/{name}-cache", read_only=False))
-        return tuple(binds)
 
     def _sources(self, sources: PackageSources) -> tuple[Bind, ...]:
         binds = [Bind(uv_binary(), _UV)]
@@ -180,20 +185,7 @@ class ImageBuilder:
 
 
 @cache
-def _compiler() -> tuple[str, ...]:
-    """Arguments for the image's Python that compile what was installed: the program itself, since a step may
-    not be able to read this installation."""
-    source = (Path(__file__).parent / "inside/bytecode.py").read_text(encoding="utf-8")
-    return ("-c", source, f"{_MACHINE}/bytecode-cache")
-
-
-def _cache_variables() -> dict[str, str]:
-    return {
-        "UV_CACHE_DIR": f"{_MACHINE}/uv-cache",
-        "UV_LINK_MODE": "copy",  # the cache is on another mount than the layer
-        "UV_NO_PROGRESS": "1",
-        "PIP_CACHE_DIR": f"{_MACHINE}/pip-cache",
-        "PIP_PROGRESS_BAR": "off",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_ROOT_USER_ACTION": "ignore",
-    }
+def _installer() -> str:
+    """The program that installs and compiles on the image's Python, itself: a step may not be able to read
+    this installation."""
+    return (Path(__file__).parent / "inside/packages.py").read_text(encoding="utf-8")

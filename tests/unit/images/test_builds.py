@@ -153,6 +153,74 @@ def test_no_step_reaches_what_launchers_run(workshop: Workshop) -> None:
     workshop.run(use)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "pip install idna==3.6 click",
+        "/.uv/uv pip install --python $(command -v python) --compile-bytecode click idna==3.6",
+    ],
+)
+def test_packages_are_hard_links_into_the_cache(workshop: Workshop, step: str) -> None:
+    own_uv = ("COPY --from=ghcr.io/astral-sh/uv:latest /uv /.uv/uv",) if step.startswith("/.uv") else ()
+    site = f"/usr/local/lib/python{SERIES}/site-packages"
+
+    async def use(shop: Shop) -> None:
+        image = await shop.derive(*own_uv, f"RUN {step}")
+        found = await shop.look(
+            image,
+            f"cd {site}/idna && stat -c %h core.py __pycache__/core.*.pyc && "
+            "python -v -c 'import idna.core' 2>&1 | grep -c 'core.*pyc matches' && "
+            "echo 1/0 >> core.py",
+        )
+        links, compiled, matches = map(int, found.split("\n"))
+        assert links >= 2
+        assert compiled >= 2
+        assert matches == 1
+        layer = shop.images.view(image.image_id).layers[0]
+        assert {str(path.relative_to(layer)) for path in layer.glob("*/*/*")} == {"usr/local/lib"}
+        # nothing that a container writes reaches the cache, or the next image
+        again = await shop.derive(*own_uv, "ENV A=1", f"RUN {step}")
+        assert "were compiled before)" in shop.output
+        assert await shop.look(again, "python -c 'import idna.core, click; print(idna.__version__)'") == "3.6"
+
+        # what lower layers have counts, and stays as it is or is replaced whole
+        kept = await shop.derive(*own_uv, f"RUN {step}", "RUN pip install idna six")
+        assert "by copying" not in shop.output
+        assert await shop.look(kept, "python -c 'import idna, six; print(idna.__version__)'") == "3.6"
+        newer = await shop.derive(*own_uv, f"RUN {step}", "RUN pip install idna==3.7 six")
+        assert "(it replaces what is installed: once more, by copying)" in shop.output
+        names = await shop.look(
+            newer, f"python -c 'import idna.core, six; print(idna.__version__)'; ls {site}"
+        )
+        assert names.split("\n")[0] == "3.7"
+        assert [name for name in names.split("\n") if name.startswith("idna")] == [
+            "idna",
+            "idna-3.7.dist-info",
+        ]
+
+    workshop.run(use)
+    assert not list((workshop.home.cache / "packages").glob("tmp-*"))
+
+
+def test_an_installation_that_fails_is_tried_once(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        with pytest.raises(EndedError, match="exit status 1: RUN pip install idna==0"):
+            await shop.derive("RUN pip install idna==0")
+        assert shop.output.count("No solution found") == 1
+
+    workshop.run(use)
+
+
+def test_what_a_killed_engine_left_of_an_installation_goes_at_the_next_start(workshop: Workshop) -> None:
+    left = workshop.home.cache / "packages/tmp-1/making"
+    left.mkdir(parents=True)
+
+    async def use(shop: Shop) -> None:
+        assert not left.parent.exists()
+
+    workshop.run(use)
+
+
 def test_pip_itself_runs_where_a_step_is_more(workshop: Workshop) -> None:
     async def use(shop: Shop) -> None:
         image = await shop.derive("RUN pip install six && echo done")

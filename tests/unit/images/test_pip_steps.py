@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.plan.pip_steps import shell_script, translate_pip
+from homeport.plan.pip_steps import Tools, shell_script, translate_pip
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,8 @@ def test_places_add_to_the_machines() -> None:
     command = "pip install six -f /mine --extra-index-url https://mine"
     install = translate_pip(command)
     assert install is not None
-    script = shell_script(install, command, "/uv", ["/wheels"], ["https://theirs"], ["-c", "compile"])
+    tools = Tools("/uv", ["/wheels"], ["https://theirs"], ["-c", "compile"])
+    script = shell_script(install, command, tools)
     assert "--find-links /wheels --find-links /mine" in script
     assert "--index https://theirs --index https://mine" in script
 
@@ -95,7 +96,7 @@ def test_uv_installs_only_for_the_python_that_pip_belongs_to(
         path.chmod(0o755)
     install = translate_pip("pip install six")
     assert install is not None
-    script = shell_script(install, "pip install six", str(tmp_path / "uv"), [], [], ["-c", "compile"])
+    script = shell_script(install, "pip install six", Tools(str(tmp_path / "uv"), [], [], ["-c", "compile"]))
     output = subprocess.run(
         ["/bin/sh", "-c", script],
         env={"PATH": f"{first}:{second}:/usr/bin:/bin"},
@@ -103,3 +104,41 @@ def test_uv_installs_only_for_the_python_that_pip_belongs_to(
         text=True,
     )
     assert output.stdout.split()[0] == ran
+
+
+@pytest.mark.parametrize(
+    ("status", "ran"),
+    [(0, ["link"]), (66, ["link"]), (137, ["link"]), (75, ["link", "uv"]), (1, ["link", "uv"])],
+)
+def test_what_hard_links_cannot_do_is_copied(tmp_path: Path, status: int, ran: list[str]) -> None:
+    for name, says in (("python", f"echo link; exit {status}"), ("pip", "echo pip"), ("uv", "echo uv")):
+        (tmp_path / name).write_text(
+            f'#!/bin/sh\n[ "$1$2$3" = -Ic ] || [ "$1" = --version ] || {{ {says}; }}\n'
+        )
+        (tmp_path / name).chmod(0o755)
+    install = translate_pip("pip install six")
+    assert install is not None
+    tools = Tools(str(tmp_path / "uv"), [], [], ["c"], ["link"])
+    script = shell_script(install, "pip install six", tools)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ran
+    assert done.returncode == {66: 2, 137: 137}.get(status, 0)
+
+
+def test_the_clients_uv_steps_are_taken_apart() -> None:
+    prefix = "/.uv/uv pip install --python $(command -v python) --compile-bytecode"
+    install = translate_pip(f"{prefix} --find-links /wheels --prerelease allow six 'idna>3'")
+    assert install is not None
+    assert install.uv == "/.uv/uv"
+    assert install.arguments == ["--find-links", "/wheels", "--prerelease", "allow", "six", "idna>3"]
+    script = shell_script(install, "itself", Tools("/uv", ["/mine"], [], ["c"], ["link"]))
+    assert (
+        "/uv pip install --python \"$python\" --find-links /wheels --prerelease allow six 'idna>3'\n"
+        in script
+    )
+    assert "unsafe-best-match" not in script
+    assert script.endswith("\nitself")
+    for words in ("--target=/x six", "-e /app", "--reinstall six", "six && true", "$NAME", "--no-cache six"):
+        assert translate_pip(f"{prefix} {words}") is None

@@ -163,7 +163,7 @@ def test_images_of_a_running_app_stay_though_no_function_names_them_yet(workshop
 def test_what_builds_fetched_of_packages_goes_when_asked_and_nothing_is_built(workshop: Workshop) -> None:
     async def use(shop: Shop) -> None:
         base = await shop.base()
-        fetched = shop.workshop.home.cache / "pip"
+        fetched = shop.workshop.home.cache / "packages/pip"
         fetched.mkdir(exist_ok=True)
         (fetched / "wheel").write_bytes(b"x" * 100_000)
         started = await shop.images.get_or_create(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.runtime.inside import bytecode
+from homeport.runtime.inside import packages
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"cats/m{number}.py").write_text(f"NUMBER = {number}\n")
     (folder / "cats/template.py").write_text("{% if %}\n")
     (folder / "cats/data.txt").write_text("no module")
-    monkeypatch.setattr(bytecode, "_site_folders", lambda: [str(folder)])
+    monkeypatch.setattr(packages, "_site_folders", lambda: [str(folder)])
     return folder
 
 
@@ -30,7 +30,7 @@ def compiled(site: Path) -> dict[str, bytes]:
 def test_the_files_are_those_that_python_uses(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert "Bytecode of 4 files" in capsys.readouterr().out
     assert set(compiled(site)) == {f"m{n}.{sys.implementation.cache_tag}.pyc" for n in range(3)}
     said = subprocess.run(
@@ -46,14 +46,14 @@ def test_the_files_are_those_that_python_uses(
 def test_a_second_time_they_come_from_the_cache(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     first = compiled(site)
     for path in site.rglob("*.pyc"):
         path.unlink()
     for path in site.rglob("*.py"):
         os.utime(path, (1000, 1000))  # installed at another time
     capsys.readouterr()
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert "(4 were compiled before)" in capsys.readouterr().out
     again = compiled(site)
     assert {name: data[16:] for name, data in again.items()} == {
@@ -66,7 +66,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "cache").write_text("no folder")
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert "Bytecode of 4 files" in capsys.readouterr().out
     assert set(compiled(site)) == {f"m{n}.{sys.implementation.cache_tag}.pyc" for n in range(3)}
 
@@ -74,10 +74,10 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
 def test_what_is_valid_stays_and_what_changed_is_compiled_again(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     (site / "cats/m1.py").write_text("NUMBER = 10001\n")
     capsys.readouterr()
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert "Bytecode of 2 files" in capsys.readouterr().out, "the changed one, and what does not compile"
     spec = importlib.util.spec_from_file_location("m1", site / "cats/m1.py")
     assert spec is not None and spec.loader is not None
@@ -89,14 +89,14 @@ def test_what_is_valid_stays_and_what_changed_is_compiled_again(
 def test_many_files_are_shared_out(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bytecode, "_LEAST_FOR_TWO", 1)
+    monkeypatch.setattr(packages, "_LEAST_FOR_TWO", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
     for number in range(50):
         (site / f"cats/n{number}.py").write_text(f"NUMBER = {number}\n")
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert len(compiled(site)) == 53
     for path in site.rglob("*.pyc"):
         path.unlink()
     capsys.readouterr()
-    bytecode.main(str(tmp_path / "cache"))
+    packages.main(["bytecode", str(tmp_path / "cache")])
     assert "(54 were compiled before)" in capsys.readouterr().out
