@@ -4,15 +4,12 @@ Shapes: B pictures, C colours (3), H = W their sides.
 """
 
 import hashlib
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, nn
 
 from tiny_cats import augment
@@ -21,8 +18,8 @@ from tiny_cats.data.batches import Batch, open_batches, take
 from tiny_cats.data.dataset import Dataset, View
 from tiny_cats.dit import build_model
 from tiny_cats.flow_matching import EMA, FlowMatchingLoss, spread_times, velocity_errors
+from tiny_cats.runtime.grid import write_grid
 from tiny_cats.sampling import sample
-from training_kit import files
 from training_kit.checkpoint import Content
 from training_kit.devices import Place
 
@@ -112,7 +109,7 @@ class DitTask:
             size=self.net.size,
             generator=torch.Generator().manual_seed(VALIDATION_SEED),
         )
-        _write_grid(folder / f"step-{step:06d}.png", pictures.cpu(), {"step": step, **settings})
+        write_grid(folder / f"step-{step:06d}.png", pictures.cpu().numpy(), {"step": step, **settings})
 
     def extra_state(self) -> dict[str, Any]:
         return {"ema": self.ema.state_dict()}
@@ -145,21 +142,3 @@ def sampler_of(content: Content, *, averaged: bool = True) -> Any:
     model = build_model(about["preset"], len(about["classes"]))
     model.load_state_dict(content["extra"]["ema"]["weights"] if averaged else content["model"])
     return model.eval().requires_grad_(False)
-
-
-def _write_grid(path: Path, pictures: Tensor, settings: dict[str, Any]) -> None:
-    columns = math.ceil(math.sqrt(len(pictures)))
-    page = torch.full(
-        (3, -(-len(pictures) // columns) * (pictures.shape[2] + 2), columns * (pictures.shape[3] + 2)),
-        255,
-        dtype=torch.uint8,
-    )
-    for place, picture in enumerate(pictures):
-        y, x = place // columns * (picture.shape[1] + 2), place % columns * (picture.shape[2] + 2)
-        page[:, y : y + picture.shape[1], x : x + picture.shape[2]] = picture
-    inside = PngInfo()
-    for name, value in settings.items():
-        inside.add_itxt(name, str(value))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(path) as file:
-        Image.fromarray(page.permute(1, 2, 0).numpy()).save(file, "PNG", pnginfo=inside)
