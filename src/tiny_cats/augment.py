@@ -81,6 +81,23 @@ def jitter(x_BCHW: Tensor, strength: float, generator: Generator) -> Tensor:
     return (grey_B1HW + (x_BCHW - grey_B1HW) * colour_B).clamp(-1, 1)
 
 
+def cutout(x_BCHW: Tensor, share: float, generator: Generator) -> Tensor:
+    """A square of `share` of each side greyed out, its middle anywhere (DeVries and Taylor 2017); floats."""
+    H, W = x_BCHW.shape[2:]
+    rows_H, columns_W = torch.arange(H, device=x_BCHW.device), torch.arange(W, device=x_BCHW.device)
+    y_B, x_B = _uniform(x_BCHW, generator) * H, _uniform(x_BCHW, generator) * W
+    is_out_BH = (rows_H + 0.5 - y_B[:, None]).abs() < share * H / 2
+    is_out_BW = (columns_W + 0.5 - x_B[:, None]).abs() < share * W / 2
+    return x_BCHW.masked_fill((is_out_BH[:, :, None] & is_out_BW[:, None, :])[:, None], 0.0)
+
+
+def mix(x_BCHW: Tensor, y_BK: Tensor, most: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Pictures and targets with up to `most` of the batch's next one blended in (Zhang et al. 2018)."""
+    share_B = most * _uniform(x_BCHW, generator)
+    x_BCHW = torch.lerp(x_BCHW, x_BCHW.roll(1, 0), share_B[:, None, None, None])
+    return x_BCHW, torch.lerp(y_BK, y_BK.roll(1, 0), share_B[:, None])
+
+
 def _uniform(x_BCHW: Tensor, generator: Generator) -> Tensor:
     """(B,) of [0, 1), drawn where the generator lives."""
     drawn_B = torch.rand(len(x_BCHW), generator=generator, device=generator.device)

@@ -52,7 +52,7 @@ def cats_model(
 
 
 def normalise(x_BCHW: Tensor) -> Tensor:
-    """What the network takes, from pictures of 0 to 255 (uint8 or float)."""
+    """What the network takes, from RGB pictures of 0 to 255 (uint8 or float)."""
     x_BCHW = x_BCHW.float() / 255.0
     mean_C11, std_C11 = (x_BCHW.new_tensor(values).view(3, 1, 1) for values in (MEAN_RGB, STD_RGB))
     return (x_BCHW - mean_C11) / std_C11

@@ -62,6 +62,26 @@ class ClassifierModel(Section):
     """`small`: a first layer of 3x3 without strides, for pictures under about 100 px."""
 
 
+class ClassifierLoss(Section):
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """The share of the target that all classes get (Szegedy et al. 2016, arXiv 1512.00567, section 7)."""
+    balanced: bool = False
+    """Weigh each picture by the inverse of its class's share of the training pictures."""
+
+
+class Augmentation(Section):
+    """What is done to training pictures, beside mirroring half of them."""
+
+    crop: Annotated[float, Field(gt=0, le=1)] = 0.35
+    """The least share of a picture's area that a random crop keeps; 1: none."""
+    jitter: Share = 0.3
+    """By how much brightness, contrast and saturation are changed at most; 0: not at all."""
+    cutout: Share = 0.0
+    """Side of a square that is greyed out, as a share of the picture's (arXiv 1708.04552); 0: none."""
+    mixup: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """At most this share of another picture is blended in, and of its class into the target; 0: none."""
+
+
 class DitModel(Section):
     preset: Literal["tinydit_128", "tinydit_64", "tinydit_32"] = "tinydit_128"
 
@@ -111,6 +131,8 @@ class Base(Section):
 
 class ClassifierConfig(Base):
     model: ClassifierModel = ClassifierModel()
+    loss: ClassifierLoss = ClassifierLoss()
+    augment: Augmentation = Augmentation()
 
 
 class Flow(Section):

@@ -16,7 +16,7 @@ from tiny_cats.evaluation.accuracy import wilson
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer]
 
-BINS = 10
+BINS, PICTURES_A_BIN = 10, 8  # at most so many, of no fewer pictures than these
 TEMPERATURES = (0.05, 20.0)  # where the fit looks; a limit means that the logits say nothing, or all
 
 
@@ -73,7 +73,9 @@ def reliability(p_NK: Floats, y_N: Labels, bins: int = BINS) -> list[Bin]:
     sure_N = p_NK.max(axis=1)
     is_right_N = p_NK.argmax(axis=1) == y_N
     found = []
-    for part in np.array_split(np.argsort(sure_N, kind="stable"), min(bins, len(y_N))):
+    for part in np.array_split(
+        np.argsort(sure_N, kind="stable"), max(1, min(bins, len(y_N) // PICTURES_A_BIN))
+    ):
         share = wilson(int(is_right_N[part].sum()), len(part))
         found.append(Bin(len(part), float(sure_N[part].mean()), share.value, share.low, share.high))
     return found

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 COLUMNS = 6
 CELL_PX = 144
-CAPTION_PX = 30
+LINE_PX = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +40,27 @@ def worst_mistakes(
 
 def mistakes_png(pictures: Sequence[NDArray[np.uint8]], mistakes: Sequence[Mistake]) -> bytes:
     """A grid of the mistakes' pictures (HWC, in the order of `mistakes`), what they are under each."""
+    captions = [[f"{one.named} {one.confidence:.0%}", f"is {one.true}"] for one in mistakes]
+    return grid_png(pictures, captions)
+
+
+def grid_png(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[str]]) -> bytes:
+    """Pictures (HWC) in rows of six, with up to two lines under each."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
     # its DejaVu knows more scripts than pillow's own font
     font = ImageFont.truetype(matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf", 11)
-    rows = max(1, -(-len(mistakes) // COLUMNS))
-    columns = max(1, min(COLUMNS, len(mistakes)))
-    grid = Image.new("RGB", (columns * (CELL_PX + 4), rows * (CELL_PX + CAPTION_PX + 4)), "white")
+    columns, rows = max(1, min(COLUMNS, len(pictures))), max(1, -(-len(pictures) // COLUMNS))
+    width, height = CELL_PX + 4, CELL_PX + 4 + LINE_PX * max((len(lines) for lines in captions), default=0)
+    grid = Image.new("RGB", (columns * width, rows * height), "white")
     draw = ImageDraw.Draw(grid)
-    for place, (picture, mistake) in enumerate(zip(pictures, mistakes, strict=True)):
-        left = place % COLUMNS * (CELL_PX + 4) + 2
-        top = place // COLUMNS * (CELL_PX + CAPTION_PX + 4) + 2
+    for place, (picture, lines) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = place % COLUMNS * width + 2, place // COLUMNS * height + 2
         grid.paste(Image.fromarray(picture).resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC), (left, top))
-        for line, words in enumerate((f"{mistake.named} {mistake.confidence:.0%}", f"is {mistake.true}")):
+        for number, words in enumerate(lines):
             fitting = _fit(words, lambda text: draw.textlength(text, font))
-            draw.text((left, top + CELL_PX + 14 * line), fitting, "black", font)
+            draw.text((left, top + CELL_PX + LINE_PX * number), fitting, "black", font)
     png = BytesIO()
     grid.save(png, "PNG")
     return png.getvalue()

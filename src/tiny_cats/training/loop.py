@@ -22,7 +22,6 @@ from tiny_cats.training.memory import is_out_of_memory, largest_that_fits, memor
 from tiny_cats.training.task import Pictures, Task
 from training_kit import checkpoint
 from training_kit.devices import Place, number_format
-from training_kit.interrupt import stop_between_steps
 from training_kit.metrics import Line, Metrics
 from training_kit.pace import Pace, progress_bar
 from training_kit.randomness import step_generator
@@ -54,12 +53,13 @@ def train(
     say: Say = print,
     trackers_from: Callable[[int], Trackers] | None = None,
     on_checkpoint: Callable[[], None] = lambda: None,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> TrainResult:
     """Trains to step `settings.steps`, or to `max_steps` if that is sooner; see the file's docstring.
 
     `trackers_from` opens what follows along, from its first step on; `on_checkpoint` is called when one is on
-    disk. Raises DivergenceError, OutOfMemoryError, CheckpointError where it cannot resume or write, and
-    KeyboardInterrupt once the step is kept.
+    disk; once `is_stopping` the step at hand is the last. Raises DivergenceError, OutOfMemoryError,
+    CheckpointError where it cannot resume or write, and KeyboardInterrupt when it stopped and kept the step.
     """
     checkpoints, samples = folder / "checkpoints", folder / "samples"
 
@@ -94,7 +94,6 @@ def train(
     record, pace = Record(place), Pace(settings.batch_size)
     with ExitStack() as stack:
         batches = task.batches(done)  # batch k is that of step k + 1
-        is_stopping = stack.enter_context(stop_between_steps(True))
         advance = stack.enter_context(progress_bar(done, stop, True))
         metrics = stack.enter_context(Metrics(folder / "metrics.jsonl", done))
         trackers = trackers_from(done + 1) if trackers_from else None

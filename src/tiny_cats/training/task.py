@@ -30,8 +30,9 @@ class Task(Protocol):
     name: str
     """`classifier` or `tinydit`: a checkpoint of the other is refused."""
 
-    model: nn.Module
-    """What is trained, on the device already. The loop may compile it in place."""
+    @property
+    def model(self) -> nn.Module:
+        """What is trained, on the device already. The loop may compile it in place."""
 
     minimised: str
     """The key of `validate`'s answer that decides which step's weights are kept as best.pt."""

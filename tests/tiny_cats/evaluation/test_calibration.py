@@ -57,7 +57,8 @@ def test_bins_hold_all_pictures_in_equal_parts():
     assert sum(one.pictures for one in bins) == 103 and {one.pictures for one in bins} == {10, 11}
     assert [one.confidence for one in bins] == sorted(one.confidence for one in bins)
     assert all(one.low <= one.accuracy <= one.high for one in bins)
-    assert len(reliability(probabilities(logits_NK[:4]), y_N[:4])) == 4
+    assert len(reliability(probabilities(logits_NK[:20]), y_N[:20])) == 2
+    assert len(reliability(probabilities(logits_NK[:4]), y_N[:4])) == 1
 
 
 def test_its_picture_is_a_png():

@@ -15,13 +15,21 @@ from tiny_cats.training.loop import make_optimiser, train
 from tiny_cats.training.resuming import FORMAT, read_weights
 from training_kit import files
 from training_kit.checkpoint import read_checkpoint
+from training_kit.interrupt import stop_between_steps
 from training_kit.metrics import read_metrics
 
 
-def run(task, folder, *, resume=False, max_steps=None, say=lambda line: None, **settings):
+def run(task, folder, *, say=lambda line: None, resume=False, max_steps=None, is_stopping=None, **settings):
     folder.mkdir(exist_ok=True)
     return train(
-        task, Training(**{**SMALL, **settings}), folder, CPU, resume=resume, max_steps=max_steps, say=say
+        task,
+        Training(**{**SMALL, **settings}),
+        folder,
+        CPU,
+        resume=resume,
+        max_steps=max_steps,
+        say=say,
+        is_stopping=is_stopping or (lambda: False),
     )
 
 
@@ -126,8 +134,8 @@ def test_ctrl_c_keeps_the_step_at_hand(whole, tmp_path):
             if step == 5:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        run(Interrupted(), tmp_path, say=said.append)
+    with stop_between_steps(True) as is_stopping, pytest.raises(KeyboardInterrupt):
+        run(Interrupted(), tmp_path, say=said.append, is_stopping=is_stopping)
     assert said[-1] == "[TRAIN] stopped after step 5, which is kept: go on with --resume"
     live(tmp_path, resume=True, say=said.append)
     assert "[TRAIN] resuming after step 5" in said

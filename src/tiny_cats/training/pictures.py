@@ -1,0 +1,38 @@
+"""The pictures of a run, made ready and said: the beginning of both trainings."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tiny_cats.config.schema import Data
+from tiny_cats.data.dataset import Dataset, prepare
+
+EVERY_S = 10.0  # between lines that say how far it is
+
+
+def ready_pictures(
+    options: Data,
+    data_dir: Path,
+    say: Callable[[str], None],
+    is_stopping: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Dataset:
+    """The run's pictures, from the cache, which is built where there is none.
+
+    Raises DataError, and KeyboardInterrupt once `is_stopping`: what is cached stays.
+    """
+    said = clock()
+
+    def progress(words: str, done: int, of: int) -> None:
+        nonlocal said
+        if is_stopping():
+            raise KeyboardInterrupt
+        if clock() - said >= EVERY_S:
+            said = clock()
+            say(f"[DATA] {words}: {done} of {of}")
+
+    dataset = prepare(options, data_dir, lambda words: say(f"[DATA] {words}"), progress=progress)
+    for name, view in (("train", dataset.train), ("val", dataset.val), ("test", dataset.test)):
+        counts = ", ".join(f"{count} {class_}" for class_, count in view.counts.items() if count)
+        say(f"[DATA] {name}: {len(view)} pictures" + (f" ({counts})" if counts else ""))
+    return dataset
