@@ -1,0 +1,233 @@
+"""A trained TinyDiT judged: its losses against the linear predictor's, its samples against real pictures.
+
+Everything is measured on held-out pictures that training has not seen, beside noise, a blurred mean and the
+linear model's own draws, which are measured in the very same way.
+
+Shapes: N pictures, C colours (3), H = W their sides.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tiny_cats.evaluation import features
+from tiny_cats.evaluation.distances import Space, distance
+from tiny_cats.evaluation.gates import Measured, Verdict, judge_measured
+from tiny_cats.evaluation.gaussian import Linear, best_linear
+from tiny_cats.evaluation.memorisation import Neighbours, copies, nearest
+from tiny_cats.evaluation.velocity import TIMES, VelocityOf, mean_as_trained, velocity_losses
+from tiny_cats.sampling import from_uint8, to_uint8
+
+LOSS_PICTURES = 256  # of each split that losses are measured on
+SPACE_PICTURES = 2000  # of training that the features' coordinates are fitted to
+PIXELS_SIDE = 32  # pictures are compared by pixels at most this large
+SEED = 17
+CPU = torch.device("cpu")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures with their classes: uint8 (N, 3, H, W), int64 (N,)."""
+
+    x_NCHW: Tensor
+    y_N: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x_NCHW)
+
+    def spread(self, count: int) -> "Pictures":
+        """At most `count` of them, evenly spread over all: of every class, in a set that is in order."""
+        places = torch.linspace(0, len(self) - 1, min(count, len(self))).round().long()
+        return Pictures(self.x_NCHW[places], self.y_N[places])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged. `sample`: uint8 pictures of EMA weights, one a class. `classify`: the classes named."""
+
+    average: VelocityOf
+    raw: VelocityOf
+    sample: Callable[[Tensor, torch.Generator], Tensor]
+    classes: tuple[str, ...]
+    device: torch.device = CPU
+    reported_loss: float | None = None
+    """What training said of its loss last, under logit-normal times of these two."""
+    time_mean: float = 0.0
+    time_deviation: float = 1.0
+    classify: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was measured, the verdicts, and the pictures that show it."""
+
+    measured: Measured
+    verdicts: list[Verdict]
+    pictures: Mapping[str, Tensor]  # by name, uint8 (N, 3, H, W)
+    nearness: Mapping[str, list[float]]
+    linear_axes: int
+
+    @property
+    def passes(self) -> bool:
+        return all(one.outcome != "failed" for one in self.verdicts)
+
+    def facts(self) -> dict[str, Any]:
+        """As plain values, for results.json."""
+        m = self.measured
+        curves = {"held_out": m.held_out, "training": m.training, "raw_held_out": m.raw_held_out}
+        curves |= {"linear": m.linear}
+        return {
+            "gates": [one.facts() for one in self.verdicts],
+            "velocity": {"times": list(m.times)} | {name: list(curve) for name, curve in curves.items()},
+            "linear_axes": self.linear_axes,
+            "distances": {
+                "network": features.NAME,
+                "network_sha256": features.DIGEST,
+                "pictures": m.pictures,
+                "of": {
+                    name: {"frechet": one.frechet, "kernel": one.kernel} for name, one in m.distances.items()
+                },
+            },
+            "copied": {"pixels": m.copied_pixels, "features": m.copied_features},
+            "loss": {"reported": m.reported_loss, "measured_anew": m.measured_loss},
+            "guided_class": {
+                "samples": m.sample_accuracy,
+                "real": m.real_accuracy,
+                "chance": m.chance,
+            },
+        }
+
+
+def judge_tinydit(
+    subject: Subject, training: Pictures, held_out: Pictures, *, count: int, say: Say = lambda words: None
+) -> Judged:
+    """Measures and judges. `count`: samples, at most as many as there are held-out and training pictures."""
+    count = min(count, len(held_out), len(training))
+    generator = torch.Generator().manual_seed(SEED)
+    real = held_out.spread(count)
+
+    say(f"[JUDGE] {count} samples")
+    samples = subject.sample(real.y_N, generator).cpu()
+
+    say(f"[JUDGE] velocity losses at {len(TIMES)} times, and the best linear predictor's")
+    linear = best_linear(_flat(training.x_NCHW), _flat(held_out.x_NCHW), TIMES)
+    losses = _losses(subject, training.spread(LOSS_PICTURES), held_out.spread(LOSS_PICTURES))
+    linear_losses = linear.losses(_flat(held_out.spread(LOSS_PICTURES).x_NCHW), TIMES)
+
+    say(f"[JUDGE] distances in the features of {features.NAME}")
+    rivals = _rivals(training, linear, count, generator) | {"samples": samples}
+    of = {name: features.features(x) for name, x in rivals.items()}
+    of_real, of_training = features.features(real.x_NCHW), features.features(training.x_NCHW)
+    space = Space.of(of_training[:: max(1, len(training) // SPACE_PICTURES)], count)
+    distances = {name: distance(space, found, of_real) for name, found in of.items()}
+
+    say("[JUDGE] the nearest training picture of each sample")
+    by_pixels = [nearest(_small(x), *_both(training, _small)) for x in (samples, real.x_NCHW)]
+    of_mirrored = features.features(training.x_NCHW.flip(-1))
+    known = space.scaled(of_training), space.scaled(of_mirrored)
+    by_features = [nearest(space.scaled(x), *known) for x in (of["samples"], of_real)]
+
+    measured = Measured(
+        times=TIMES,
+        held_out=losses["held_out"],
+        training=losses["training"],
+        raw_held_out=losses["raw_held_out"],
+        linear=linear_losses,
+        pictures=count,
+        distances=distances,
+        copied_pixels=_share(copies(*by_pixels)),
+        copied_features=_share(copies(*by_features)),
+        reported_loss=subject.reported_loss,
+        measured_loss=mean_as_trained(losses["raw_training"], subject.time_mean, subject.time_deviation),
+        **_classes(subject, samples, real),
+    )
+    return Judged(
+        measured,
+        judge_measured(measured),
+        {"real": real.x_NCHW, **rivals, **_nearest_pictures(samples, training, by_pixels[0], by_features[0])},
+        {
+            "samples": by_pixels[0].nearness_N.tolist(),
+            "held_out": by_pixels[1].nearness_N.tolist(),
+            "samples_by_features": by_features[0].nearness_N.tolist(),
+            "held_out_by_features": by_features[1].nearness_N.tolist(),
+        },
+        len(linear.variance_K),
+    )
+
+
+def blurred_mean(x_NCHW: Tensor) -> Tensor:
+    """The mean picture, blurred by a Gaussian of a sixteenth of the side: uint8 (1, 3, H, W)."""
+    side = x_NCHW.shape[-1]
+    reach = max(1, side // 8)
+    r = torch.arange(-reach, reach + 1).float()
+    weight = torch.exp(-(r**2) / (2 * (side / 16) ** 2))
+    weight = weight / weight.sum()
+    x = x_NCHW.float().mean(dim=0).unsqueeze(1)
+    x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), weight.view(1, 1, 1, -1))
+    x = F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), weight.view(1, 1, -1, 1))
+    return x.squeeze(1).round().clamp(0, 255).to(torch.uint8).unsqueeze(0)
+
+
+def _losses(subject: Subject, training: Pictures, held_out: Pictures) -> dict[str, list[float]]:
+    return {
+        name: velocity_losses(of, from_uint8(pictures.x_NCHW), pictures.y_N, device=subject.device)
+        for name, of, pictures in (
+            ("held_out", subject.average, held_out),
+            ("training", subject.average, training),
+            ("raw_held_out", subject.raw, held_out),
+            ("raw_training", subject.raw, training),
+        )
+    }
+
+
+def _rivals(training: Pictures, linear: Linear, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """What samples are held against: `real` (the floor), `noise`, `blurred mean`, `linear model`."""
+    shape = (count, *training.x_NCHW.shape[1:])
+    return {
+        "training pictures": training.spread(count).x_NCHW,
+        "noise": to_uint8(torch.randn(shape, generator=generator)),
+        "blurred mean": blurred_mean(training.x_NCHW).expand(count, -1, -1, -1),
+        "linear model": to_uint8(linear.sample(count, generator).view(shape)),
+    }
+
+
+def _classes(subject: Subject, samples: Tensor, real: Pictures) -> dict[str, float]:
+    if subject.classify is None or len(subject.classes) < 2:
+        return {}
+    right = [_share(subject.classify(x).cpu() == real.y_N) for x in (samples, real.x_NCHW)]
+    return {"sample_accuracy": right[0], "real_accuracy": right[1], "chance": 1 / len(subject.classes)}
+
+
+def _nearest_pictures(
+    samples: Tensor, training: Pictures, by_pixels: Neighbours, by_features: Neighbours, shown: int = 8
+) -> dict[str, Tensor]:
+    """The samples that are most like a copy, each with its neighbour by pixels and by features."""
+    place = by_pixels.nearness_N.argsort()[:shown]
+    return {
+        "most like copies": samples[place],
+        "nearest by pixels": training.x_NCHW[by_pixels.place_N[place]],
+        "nearest by features": training.x_NCHW[by_features.place_N[place]],
+    }
+
+
+def _flat(x_NCHW: Tensor) -> Tensor:
+    return from_uint8(x_NCHW).flatten(1)
+
+
+def _small(x_NCHW: Tensor) -> Tensor:
+    x = from_uint8(x_NCHW)
+    return (F.adaptive_avg_pool2d(x, PIXELS_SIDE) if x.shape[-1] > PIXELS_SIDE else x).flatten(1)
+
+
+def _both(training: Pictures, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    return of(training.x_NCHW), of(training.x_NCHW.flip(-1))
+
+
+def _share(is_so_N: Tensor) -> float:
+    return float(is_so_N.double().mean())
