@@ -52,7 +52,7 @@ from homeport.control.functions import Functions
 from homeport.control.image_cache import Removal
 from homeport.control.image_definition import FunctionRunner
 from homeport.control.image_names import ImageNames
-from homeport.control.image_recipes import as_base
+from homeport.control.image_recipes import Base, as_base
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
 from homeport.control.links import Links
@@ -72,16 +72,18 @@ from homeport.control.sweep import Sweep
 from homeport.control.torch_builds import TorchBuilds
 from homeport.control.volume_service import VolumeService
 from homeport.control.web_calls import WebCalls
+from homeport.model.errors import EngineUnavailableError
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
 from homeport.runtime import isolation
 from homeport.runtime.engine import ContainerRuntime
+from homeport.runtime.plain import PlainSandbox
 from homeport.runtime.proot import ProotSandbox
 from homeport.runtime.sandbox import Sandbox
 from homeport.store import home_files
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
-from homeport.store.settings import image_cache_limit, read_settings
+from homeport.store.settings import Settings, image_cache_limit, read_settings
 from homeport.store.value_files import ValueFiles
 from homeport.web.endpoints import Endpoints
 
@@ -278,16 +280,33 @@ def build(
 def default_parts(chosen: isolation.Isolation) -> Parts:
     """Real containers and images."""
     isolation.choose(chosen)
-    return Parts(ProotSandbox if chosen == isolation.PROOT else Sandbox, _images)
+    runtimes: dict[str, Callable[[Home], ContainerRuntime]] = {
+        isolation.PROOT: ProotSandbox,
+        isolation.PROCESS: PlainSandbox,
+    }
+    return Parts(runtimes.get(chosen, Sandbox), _images)
 
 
 def _images(home: Home, db: Database, mounts: Mounts, secrets: Secrets) -> tuple[ImageParts, list[object]]:
     settings = read_settings(home)
     torch = TorchBuilds(home, has_gpu=bool(this_machine().gpus))
-    images = Images(home, db, mounts, secrets, as_base(settings.base), torch)
+    images = Images(home, db, mounts, secrets, _base(settings), torch)
     images.cache.limit_bytes = image_cache_limit(home, settings)
     names = ImageNames(db, Environments(db), images)
     return images, [ImageServicer(images), ImageNameServicer(names, images)]
+
+
+def _base(settings: Settings) -> Base:
+    """Plain processes have no other root than this machine's."""
+    base = as_base(settings.base)
+    if isolation.chosen() != isolation.PROCESS:
+        return base
+    if base == "debian":
+        raise EngineUnavailableError(
+            "--base debian gives images a root file system of their own, which --engine process cannot show: "
+            "homeport up --engine process --base auto"
+        )
+    return "host"
 
 
 def _stored(

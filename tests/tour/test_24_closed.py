@@ -96,8 +96,6 @@ def test_up_says_that_proot_is_used_and_status_what_it_cannot_hold(account, fold
         assert "run under proot" in homeport("doctor", env=env).out
         refused = homeport("up", "--engine", "namespaces", env=env, fails=True)
         assert "homeport down && homeport up --engine namespaces" in refused.err
-        refused = homeport("up", "--engine", "process", env=env, fails=True)
-        assert "--engine process is not served yet" in refused.err
     finally:
         homeport("down", env=env)
 

@@ -8,9 +8,9 @@ from typing import Any
 from homeport.cli import service
 from homeport.cli.checks import Finding
 from homeport.model.home import Home
-from homeport.runtime import choice, proot_view
+from homeport.runtime import choice, plain_view, proot_view
 from homeport.runtime.host import HostReport, detect
-from homeport.runtime.isolation import PROOT
+from homeport.runtime.isolation import PROCESS, PROOT
 
 _NOTHING = "nothing"
 
@@ -18,6 +18,8 @@ _NOTHING = "nothing"
 def isolation(found: HostReport, endpoint: service.Endpoint | None) -> dict[str, Any]:
     """What keeps containers apart, of the engine that is up or of the next, and what that cannot hold."""
     kind = endpoint.engine if endpoint else found.isolation
+    if kind == PROCESS:
+        return {"engine": kind, "lacks": list(plain_view.lacks())}
     if kind == PROOT:
         return {"engine": kind, "lacks": list(proot_view.lacks())}
     return {"engine": kind, "lacks": [] if found.can_run_containers else [no_container_sentence(found)]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from homeport.cli import service
-from homeport.model.errors import FailedPreconditionError, InvalidError, NotServedError
+from homeport.model.errors import FailedPreconditionError, InvalidError
 from homeport.model.home import Home, default_home
 
 EPILOG = """\b
@@ -14,6 +14,7 @@ Examples:
   homeport up                  start it; nothing happens when it is up
   homeport up --gpu require    refuse functions with gpu= where no GPU is free
   homeport up --engine proot   translate paths instead of using namespaces
+  homeport up --engine process run containers as plain processes: nothing is isolated
   homeport up --base host      images over this machine's own programs only, never a root of their own
   homeport up --foreground     stay in this terminal, until Ctrl-C
 """
@@ -33,8 +34,8 @@ Examples:
 @click.option(
     "--engine",
     type=click.Choice(["auto", "namespaces", "proot", "process"]),
-    help="What keeps containers apart. auto takes namespaces, or proot where they are closed.  [default: as "
-    "at the last start, or auto]",
+    help="What keeps containers apart. auto takes namespaces, or proot where they are closed; process "
+    "isolates nothing.  [default: as at the last start, or auto]",
 )
 @click.option(
     "--image-cache",
@@ -70,7 +71,6 @@ def command(
     It listens on 127.0.0.1 only, and only who holds its token is served. Its log is engine.log in the home
     that `homeport status` names.
     """
-    _refuse_process(engine)
     home = default_home()
     plain = {"--base": base, "--torch": torch}
     options = [
@@ -95,15 +95,6 @@ def command(
     elif not profile.is_active():
         click.echo('To use it in this shell:   eval "$(homeport env)"')
         click.echo("To run an app at once:     homeport run app.py")
-
-
-def _refuse_process(engine: str | None) -> None:
-    if engine == "process":
-        raise NotServedError(
-            "--engine process is not served yet: code that runs on this machine itself has no /root, no "
-            "image and no mounts. Where namespaces are closed, proot gives it those: "
-            "homeport up --engine proot"
-        )
 
 
 def _image_cache(text: str | None) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ import json
 from homeport.control.image_aliases import ImageAliases
 from homeport.control.image_definition import NotThereError, Result, Voice
 from homeport.control.registry_images import Asked, RegistryImages
-from homeport.model.errors import FailedPreconditionError, NotFoundError
+from homeport.model.errors import FailedPreconditionError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.plan.layer_key import layer_key
 from homeport.plan.recipe import ImageState, Variable
 from homeport.plan.references import LOCAL_DEBIAN, Reference, parse_reference
 from homeport.plan.registry_errors import RegistryUnreachableError
+from homeport.runtime import isolation
 from homeport.runtime.apt import release_here
 from homeport.runtime.base_image import (
     BASE_ENV,
@@ -22,6 +23,7 @@ from homeport.runtime.base_image import (
     ready_base_image,
 )
 from homeport.runtime.base_tree import ensure_base_tree
+from homeport.runtime.commands import NO_ROOT
 from homeport.runtime.debian_root import ensure_root, ready_root
 from homeport.runtime.layers import LayerStore
 from homeport.store.database import Database
@@ -73,6 +75,10 @@ class Bases:
         return _result(tag, base)
 
     async def _pulled(self, name: str, asked: Asked, voice: Voice | None) -> Result:
+        if isolation.chosen() == isolation.PROCESS:
+            if is_local_tag(name):
+                return await self.local(name, asked, voice)
+            raise NotServedError(f"`FROM {name}` {NO_ROOT}")
         reference = parse_reference(name)
         known = None if asked.is_forced else self._registries.known(reference)
         if isinstance(known, Result):

@@ -32,6 +32,7 @@ from homeport.model.home import Home
 from homeport.plan.instructions import From, Instruction
 from homeport.plan.registry_auth import read_login
 from homeport.plan.system_packages import check_system_packages, is_client_prelude, needs_own_root
+from homeport.runtime import isolation
 from homeport.runtime.base_image import is_local_tag
 from homeport.runtime.context import Context, write_context_files
 from homeport.runtime.file_steps import FileSteps
@@ -114,7 +115,8 @@ class Recipes:
         instructions = check_definition(definition)
         is_own = is_client_prelude(instructions) or self._base != "host"
         if not is_own and self._lies_over_this_machine(definition, instructions):
-            check_system_packages(instructions, missing_packages)
+            option = "--engine auto" if isolation.chosen() == isolation.PROCESS else "--base auto"
+            check_system_packages(instructions, missing_packages, option)
         return instructions
 
     def _wants_own_root(self, instructions: list[Instruction]) -> bool:

@@ -27,14 +27,15 @@ from homeport.control.image_definition import (
 )
 from homeport.control.registry_images import Asked
 from homeport.control.torch_builds import TorchBuilds
-from homeport.model.errors import FailedPreconditionError, NotFoundError
+from homeport.model.errors import FailedPreconditionError, NotFoundError, NotServedError
 from homeport.model.home import Home
 from homeport.plan.instructions import Copy, From, Instruction, Remark, Run, User, Workdir
 from homeport.plan.layer_key import layer_key
 from homeport.plan.recipe import ROOT, advance, copy_key, run_key, unused_build_args
 from homeport.plan.stages import Stage, StagePlan, plan_stages
 from homeport.plan.system_packages import PRELUDE_PACKAGES, apt_use, closed_usr, is_client_prelude
-from homeport.runtime.commands import remove_tree
+from homeport.runtime import isolation
+from homeport.runtime.commands import NO_ROOT, remove_tree
 from homeport.runtime.context import Context
 from homeport.runtime.file_steps import Copying, FileSteps, Ground, Source
 from homeport.runtime.image_builder import ImageBuilder
@@ -327,6 +328,8 @@ class Walk:
 
     async def _function(self, result: Result, step: RunFunction) -> Result:
         """Image.run_function: a container's files, keyed by what the client says of the function."""
+        if isolation.chosen() == isolation.PROCESS:
+            raise NotServedError(f"`{step.text}` {NO_ROOT}")
         function = step.function
         runner = self._functions()
 

@@ -25,9 +25,11 @@ from homeport.model.errors import (
     ContainerStartError,
     FailedPreconditionError,
     NotFoundError,
+    NotServedError,
 )
 from homeport.model.ids import SANDBOX, new_id
 from homeport.plan.resources import Machine
+from homeport.runtime import isolation
 from homeport.store.database import Database
 
 _Result = api_pb2.GenericResult
@@ -90,6 +92,11 @@ class Sandboxes:
         app = self._functions.app(app_id)
         if app.stopped:
             raise FailedPreconditionError(f"App {app_id} has stopped; run it, or look it up, again.")
+        if isolation.chosen() == isolation.PROCESS:
+            raise NotServedError(
+                "Sandboxes are made for code that nobody vouches for, and --engine process isolates nothing; "
+                "to run them: homeport down && homeport up --engine auto"
+            )
         warnings = judged(sandbox)
         if sandbox.name and self._db.one(
             "sandbox_by_name", app_id=app_id, name=sandbox.name, include_ended=False

@@ -240,6 +240,8 @@ def shell_script(install: PipInstall, command: str, tools: Tools) -> str:
         ]
     if install.uv is None:
         lines += _copying(f"{quote(tools.uv)} {options}", compiles, arguments, tools)
+    if not lines:
+        return command
     return "\n".join([f"if {test}; then", *lines, "fi", command])
 
 

@@ -63,10 +63,13 @@ def needs_own_root(
 
 
 def check_system_packages(
-    instructions: Sequence[Instruction], missing: Callable[[tuple[str, ...]], list[str]]
+    instructions: Sequence[Instruction],
+    missing: Callable[[tuple[str, ...]], list[str]],
+    option: str = "--base auto",
 ) -> None:
     """Raises NotServedError for a step that needs packages which `missing` says are not on this machine, or
-    apt for something else than to install packages."""
+    apt for something else than to install packages. `option` of homeport up gives images a root of their
+    own."""
     for step in instructions:
         use = apt_use(step) if isinstance(step, Run) else None
         if use is None:
@@ -75,14 +78,14 @@ def check_system_packages(
             raise NotServedError(
                 f"This engine builds over this machine's userland only, which `{step.text}` would change: "
                 "install here what the step wants and remove it, or restart the engine: homeport down; "
-                "homeport up --base auto"
+                f"homeport up {option}"
             )
         absent = missing(use.packages)
         if absent:
-            raise NotServedError(_refusal(step, use, absent))
+            raise NotServedError(_refusal(step, use, absent, option))
 
 
-def _refusal(step: Instruction, use: AptUse, absent: list[str]) -> str:
+def _refusal(step: Instruction, use: AptUse, absent: list[str], option: str) -> str:
     which = "them" if len(absent) > 1 else "it"
     missing = " and ".join(filter(None, [", ".join(absent[:-1]), absent[-1]]))
     rest = "" if len(absent) == len(use.packages) else " (the others are there)"
@@ -90,5 +93,5 @@ def _refusal(step: Instruction, use: AptUse, absent: list[str]) -> str:
     return (
         f"apt_install is met by this machine's own packages, and {missing} {are} not on it{rest}. Install "
         f"{which} here: sudo apt-get install {' '.join(absent)}; or let images have a root file system of "
-        f"their own: homeport down; homeport up --base auto. The step was `{step.text}`."
+        f"their own: homeport down; homeport up {option}. The step was `{step.text}`."
     )

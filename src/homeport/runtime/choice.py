@@ -1,4 +1,4 @@
-"""Which isolation this engine uses: the one asked for, else namespaces, else proot. Never none unasked.
+"""Which isolation this engine uses: the one asked for, else namespaces, else proot. None only when asked.
 
 What was found for namespaces is remembered for this boot and these settings, since finding it out takes a
 tenth of a second; what the user asked for is remembered until something else is asked.
@@ -15,11 +15,11 @@ from typing import Any, Final, Literal
 from homeport.model.errors import EngineUnavailableError
 from homeport.model.home import Home
 from homeport.runtime import host, proot_view
-from homeport.runtime.isolation import NAMESPACES, PROOT, Isolation
+from homeport.runtime.isolation import NAMESPACES, PROCESS, PROOT, Isolation
 from homeport.runtime.keeper import is_supervised
 
-Asked = Literal["auto", "namespaces", "proot"]
-ASKED: Final = ("auto", NAMESPACES, PROOT)
+Asked = Literal["auto", "namespaces", "proot", "process"]
+ASKED: Final = ("auto", NAMESPACES, PROOT, PROCESS)
 _SETTINGS: Final = (
     "kernel/random/boot_id",
     "user/max_user_namespaces",
@@ -56,6 +56,12 @@ def choose(home: Home, asked: Asked | None) -> Choice:
 def _choose(home: Home, wanted: Asked, known: dict[str, Any]) -> Choice:
     if wanted == NAMESPACES:
         return Choice(NAMESPACES)
+    if wanted == PROCESS:
+        return Choice(
+            PROCESS,
+            "Nothing is isolated, as asked: containers are plain processes of this user; homeport status "
+            "says what that means.",
+        )
     if wanted == PROOT:
         if problem := proot_view.problem():
             raise EngineUnavailableError(f"proot cannot be used: {problem}")
@@ -125,9 +131,3 @@ def _write(home: Home, content: dict[str, Any]) -> None:
         draft = home.root / "isolation.new"
         draft.write_text(json.dumps(content), encoding="utf-8")
         draft.replace(_file(home))
-
-
-def chosen_by(home: Home) -> Isolation:
-    """What the engine of this home uses, or used last."""
-    found = _read(home).get("chosen", NAMESPACES)
-    return PROOT if found == PROOT else NAMESPACES

@@ -7,6 +7,7 @@ layer when it is done. What is run, on which layers, and what becomes of the lay
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import socket
 import tempfile
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from homeport.model.errors import ContainerStartError
+from homeport.model.errors import ContainerStartError, NotServedError
 from homeport.runtime import isolation, proot_copies, proot_view
 from homeport.runtime.host_files import etc_files, mounts_below_usr
 from homeport.runtime.identity import container_uid, own, remove_tree
@@ -23,9 +24,16 @@ from homeport.runtime.launcher import spawn_launcher
 
 __all__ = ["Bind", "CommandSpec", "own", "remove_tree", "run_command"]
 
+NO_ROOT: Final = (
+    "needs a root file system of its own, which --engine process gives none: only steps that install "
+    "packages by pip or uv, or copy files, run on this machine itself. To build the image: homeport down && "
+    "homeport up --engine auto"
+)
 _READ_BYTES: Final = 65536
 _GRACE_S: Final = 10.0
 _EMULATED: Final = "chown to other users was emulated: all files are the image's root's"
+
+OnMachine = Callable[[Callable[[str], str]], tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,9 @@ class CommandSpec:
     memory_folders: tuple[str, ...] = field(default=())
     work: Mapping[str, Any] | None = None  # of inside/files.py, in place of the command
     becomes: Path | None = None  # where the layer will lie, if it is to be one
+    # the command where it runs on this machine itself, given what says where a path of the container's is;
+    # None where it cannot
+    on_machine: OnMachine | None = None
 
 
 async def run_command(
@@ -80,8 +91,8 @@ async def run_command(
     the container cannot be put together.
     """
     remarks = set() if remarks is None else remarks
-    if isolation.chosen() == isolation.PROOT:
-        return await _run_prooted(command, on_output, remarks)
+    if isolation.chosen() != isolation.NAMESPACES:
+        return await _run_in_copy(command, on_output, remarks)
     parts = _UpperParts(command.upper, command.host_usr)
     parts.create()
     try:
@@ -90,32 +101,21 @@ async def run_command(
         await asyncio.to_thread(parts.merge)
 
 
-async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None], remarks: set[str]) -> int:
-    """In a copy of the layers, which is compared with them afterwards: see inside/proot_step.py."""
-    binary = proot_view.find_proot()
-    if binary is None:
-        raise ContainerStartError("proot is gone from this machine: apt-get install proot")
+async def _run_in_copy(command: CommandSpec, on_output: Callable[[bytes], None], remarks: set[str]) -> int:
+    """In a copy of the layers, which is compared with them afterwards: see inside/proot_step.py and
+    plain_step.py."""
     root = command.upper.with_name(command.upper.name + ".root")
     etc = command.upper.with_name(command.upper.name + ".etc")
     kept = _MemoryFiles(command)
     try:
         for folder in (command.upper, root, etc):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        view = proot_view.view(binary, root)
-        view["host_usr"] = command.host_usr
-        view["workdir"] = command.workdir
-        view["env"] = {**command.env, "PROOT_NO_SECCOMP": "1"}
         begun = [command.upper] if any(command.upper.iterdir()) else []
         stock = command.upper.parent.parent
-        if begun or not proot_copies.take(stock, command.layers, command.host_usr, root):
-            view["copied"] = [str(layer) for layer in (*begun, *command.layers)]
-        spec = {
-            "proot": view,
-            "binds": [
-                *([str(bind.source), bind.target, bind.read_only] for bind in command.binds),
-                *(_cover(etc, name, text) for name, text in etc_files("modal").items()),
-                *kept.binds,
-            ],
+        is_ready = not begun and proot_copies.take(stock, command.layers, command.host_usr, root)
+        copied = [] if is_ready else [str(layer) for layer in (*begun, *command.layers)]
+        binds = [[str(bind.source), bind.target, bind.read_only] for bind in command.binds]
+        spec: dict[str, Any] = {
             "views": [
                 {
                     "layers": [str(layer) for layer in shown.layers],
@@ -127,11 +127,11 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None],
             "work": command.work,
             "volumes": [],
             "etc": {},
-            "workdir": command.workdir,
-            "command": list(command.argv),
             "upper": str(command.upper),
             "keeps_copy": command.becomes is not None and not begun,
         }
+        special = _plain if isolation.chosen() == isolation.PROCESS else _prooted
+        spec |= special(command, root, etc, [*binds, *kept.binds], copied)
         status = await _launch({"mode": "command", "spec": spec}, on_output, remarks)
         if status == 0 and spec["keeps_copy"]:
             layers = (command.becomes or command.upper, *command.layers)
@@ -146,6 +146,53 @@ async def _run_prooted(command: CommandSpec, on_output: Callable[[bytes], None],
             *root.parent.glob(f"{root.name}.view-*"),
         ):
             await asyncio.to_thread(remove_tree, folder)
+
+
+def _prooted(
+    command: CommandSpec, root: Path, etc: Path, binds: list[list[Any]], copied: list[str]
+) -> dict[str, Any]:
+    binary = proot_view.find_proot()
+    if binary is None:
+        raise ContainerStartError("proot is gone from this machine: apt-get install proot")
+    view = proot_view.view(binary, root) | {
+        "host_usr": command.host_usr,
+        "workdir": command.workdir,
+        "env": {**command.env, "PROOT_NO_SECCOMP": "1"},
+        "copied": copied,
+    }
+    return {
+        "proot": view,
+        "binds": [*binds, *(_cover(etc, name, text) for name, text in etc_files("modal").items())],
+        "workdir": command.workdir,
+        "command": list(command.argv),
+    }
+
+
+def _plain(
+    command: CommandSpec, root: Path, etc: Path, binds: list[list[Any]], copied: list[str]
+) -> dict[str, Any]:
+    """On this machine itself: a command has the paths of the copy in place of the container's."""
+    places = sorted(((target, source) for source, target, _ in binds), reverse=True)
+
+    def place(path: str) -> str:
+        for target, source in places:
+            if path == target or path.startswith(f"{target}/"):
+                return f"{source}{path[len(target) :]}"
+        return f"{root}{path}"
+
+    words = command.on_machine(place) if command.on_machine else None
+    if words is None and command.work is None:
+        raise NotServedError(f"`{shlex.join(command.argv)}` {NO_ROOT}")
+    env = {name: place(value) if value.startswith("/run/") else value for name, value in command.env.items()}
+    paths = env.get("PATH", "/usr/bin:/bin").split(":")
+    own = [f"{root}{path}" for path in paths if path.startswith("/usr/local/")]
+    return {
+        "binds": binds,
+        "plain": {"root": str(root), "copied": copied, "host_usr": command.host_usr},
+        "env": {**env, "PATH": ":".join([*own, *paths]), "HOME": f"{root}/root"},
+        "workdir": f"{root}{command.workdir}",
+        "command": list(words or ()),
+    }
 
 
 class _MemoryFiles:

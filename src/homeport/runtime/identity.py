@@ -24,8 +24,8 @@ def container_uid() -> int:
 
 def has_own_uid() -> bool:
     """Whether containers have a uid of their own: as root, unless in a user namespace that lacks it, where
-    root is an ordinary user outside. proot needs the owner of HOMEPORT_HOME."""
-    return isolation.chosen() != isolation.PROOT and _may_have_own_uid()
+    root is an ordinary user outside. Without namespaces they have that of HOMEPORT_HOME."""
+    return isolation.chosen() == isolation.NAMESPACES and _may_have_own_uid()
 
 
 @functools.cache

@@ -5,17 +5,20 @@ What the steps are, their keys and what is already there is control/image_recipe
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from homeport.model.errors import NotServedError
 from homeport.model.home import Home
-from homeport.plan.pip_steps import Tools, shell_script, translate_pip
+from homeport.plan.machine_steps import is_clear, machine_script
+from homeport.plan.pip_steps import PipInstall, Tools, shell_script, translate_pip
 from homeport.plan.recipe import DEFAULT_SHELL
+from homeport.runtime import isolation
 from homeport.runtime.apt import AptCache, find_setup, lent, release_of
-from homeport.runtime.commands import Bind, CommandSpec, remove_tree
+from homeport.runtime.commands import NO_ROOT, Bind, CommandSpec, OnMachine, remove_tree
 from homeport.runtime.host import run_step
 from homeport.runtime.kept_files import forget_machine
 from homeport.runtime.layers import LayerStore
@@ -54,6 +57,7 @@ class Step:
     binds: tuple[Bind, ...] = field(default=())
     mounts: StepMounts = field(default=StepMounts())
     scratch: str | None = None  # for hard links into the packages' cache
+    on_machine: OnMachine | None = None
 
 
 class ImageBuilder:
@@ -87,13 +91,8 @@ class ImageBuilder:
             installs = None  # the image or a Secret tells pip what uv would not hear
         scratch = self._packages.new_scratch() if installs is not None else None
         if installs is not None:
-            tools = Tools(
-                _UV,
-                sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split(),
-                sources.env.get("UV_INDEX", "").split(),
-                ("-c", _installer(), "bytecode", f"{PLACE}/bytecode"),
-                ("-c", _installer(), "link", f"{PLACE}/{scratch}", f"{PLACE}/bytecode") if scratch else (),
-            )
+            linker = ("-c", _installer(), "link", f"{PLACE}/{scratch}", f"{PLACE}/bytecode")
+            tools = replace(_tools(sources, _UV, PLACE), linker=linker if scratch else ())
             words = (*DEFAULT_SHELL, shell_script(installs, command, tools))
             log("(installed by uv, with this machine's package cache)\n")
         machine, files = (sources.env, {}) if host_usr else certificates_elsewhere(sources.env, _CERTIFICATES)
@@ -109,7 +108,12 @@ class ImageBuilder:
             **secrets,
             **mounts.variables,
         }
-        step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts, scratch)
+        on_machine = None
+        if isolation.chosen() == isolation.PROCESS:
+            if installs is None or not is_clear(installs) or mounts.targets or mounts.variables:
+                raise NotServedError(f"`RUN {command}` {NO_ROOT}")
+            on_machine = partial(_on_machine, installs, sources)
+        step = Step(key, layers, words, complete, host_usr, workdir, binds, mounts, scratch, on_machine)
         apt = None if host_usr else await self._apt(layers)
         async with mounts.held():
             return await self._make(step, log, apt)
@@ -125,7 +129,14 @@ class ImageBuilder:
         scratch = self._store.scratch()
         output: list[bytes] = []
         try:
-            spec = CommandSpec(argv, layers, scratch / "tree", env, host_usr=host_usr)
+            spec = CommandSpec(
+                argv,
+                layers,
+                scratch / "tree",
+                env,
+                host_usr=host_usr,
+                on_machine=lambda place: (place(argv[0]), *argv[1:]),
+            )
             status = await run_step(spec, output.append)
         finally:
             await asyncio.to_thread(remove_tree, scratch)
@@ -149,6 +160,7 @@ class ImageBuilder:
                     texts=step.mounts.texts,
                     memory_folders=step.mounts.memory_folders,
                     becomes=self._store.path(step.key),
+                    on_machine=step.on_machine,
                 )
                 with self._packages.scratch(step.scratch, tree):
                     status = await run_step(spec, output.add, remarks)
@@ -182,6 +194,22 @@ class ImageBuilder:
             return {"kind": "uv", "version": version}
 
         return await self._store.make(f"uv {version}", fill) / "bin/uv"
+
+
+def _tools(sources: PackageSources, uv: str, packages: str) -> Tools:
+    return Tools(
+        uv,
+        sources.env.get("UV_FIND_LINKS", "").replace(",", " ").split(),
+        sources.env.get("UV_INDEX", "").split(),
+        ("-c", _installer(), "bytecode", f"{packages}/bytecode"),
+    )
+
+
+def _on_machine(
+    installs: PipInstall, sources: PackageSources, place: Callable[[str], str]
+) -> tuple[str, ...]:
+    tools = _tools(sources, place(_UV), place(PLACE))
+    return (*DEFAULT_SHELL, machine_script(installs, tools, place))
 
 
 @cache

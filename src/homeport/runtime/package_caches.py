@@ -2,7 +2,7 @@
 
 A step sees them in one folder, on one mount. Beside them lies what a step installs by hard links
 (inside/packages.py), which `scratch` makes a part of the step's layer. Links are safe there, since a layer is
-only ever the lower side of an overlay. Under proot containers write to the files themselves: no links.
+only ever the lower side of an overlay. Without namespaces containers write to the files themselves: no links.
 """
 
 import os
@@ -56,7 +56,7 @@ class PackageCaches:
 
     def new_scratch(self) -> str | None:
         """The name of a folder for hard links, to be made by `scratch`; None where they are not safe."""
-        return None if isolation.chosen() == isolation.PROOT else _SCRATCH + secrets.token_hex(16)
+        return None if isolation.chosen() != isolation.NAMESPACES else _SCRATCH + secrets.token_hex(16)
 
     @contextmanager
     def scratch(self, name: str | None, tree: Path) -> Iterator[None]:

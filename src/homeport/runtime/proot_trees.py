@@ -8,6 +8,7 @@ said here.
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,18 +38,27 @@ class MergedTrees:
         self._home = home
         self._store = LayerStore(home)
 
-    async def get(self, layers: tuple[Path, ...], *, host_usr: bool, task_id: str | None = None) -> Path:
+    async def get(
+        self,
+        layers: tuple[Path, ...],
+        *,
+        host_usr: bool,
+        task_id: str | None = None,
+        finish: Callable[[Path, Path], None] | None = None,
+    ) -> Path:
         """The layers (topmost first) as one tree; where this machine's /usr lies below, with their marks. It
-        stays while the task's folder does."""
+        stays while the task's folder does. `finish(tree, place)` has the last word on a tree of its own."""
 
         async def fill(tree: Path) -> dict[str, Any]:
-            if proot_copies.take(self._home.layers, layers, host_usr, tree):
-                return {"kind": KIND}
-            merge = Merge(keeps_marks=("usr",) if host_usr else ())
-            await asyncio.to_thread(merge.run, [str(layer) for layer in layers], str(tree))
+            if not proot_copies.take(self._home.layers, layers, host_usr, tree):
+                merge = Merge(keeps_marks=("usr",) if host_usr else ())
+                await asyncio.to_thread(merge.run, [str(layer) for layer in layers], str(tree))
+            if finish is not None:
+                await asyncio.to_thread(finish, tree, path)
             return {"kind": KIND}
 
-        key = "\n".join(("merged 1", str(host_usr), *(str(layer) for layer in layers)))
+        kind = "merged 1" if finish is None else f"merged 1, {finish.__name__}"
+        key = "\n".join((kind, str(host_usr), *(str(layer) for layer in layers)))
         path = self._store.path(key)
         if task_id is not None:
             with (self._home.tasks / task_id / _USED).open("a", encoding="utf-8") as file:

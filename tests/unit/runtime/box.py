@@ -20,17 +20,24 @@ from homeport.runtime import inside, isolation
 from homeport.runtime.engine import ContainerEvents, ContainerExit, ContainerSpec, ImageView, VolumeAttachment
 from homeport.runtime.identity import own
 from homeport.runtime.launcher import WarmParents
+from homeport.runtime.plain import PlainSandbox
 from homeport.runtime.proot import ProotSandbox
 from homeport.runtime.sandbox import Sandbox
 
 ENTRYPOINT = """
 import json, os
 if __name__ == "__main__":
-    with open("/__modal/run/arguments.pb") as file:
+    with open(os.environ["MODAL_CONTAINER_ARGUMENTS_PATH"]) as file:
         source = file.read()
     exec(compile(source, "arguments", "exec"))
 """
-ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "PYTHONPATH": "/root:/pkg"}
+ENV = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": "/root:/pkg",
+    "MODAL_CONTAINER_ARGUMENTS_PATH": "/__modal/run/arguments.pb",
+}
 
 
 def system_python() -> str:
@@ -45,6 +52,8 @@ def make_sandbox(home: Home, **parents: Any) -> Sandbox:
     """The runtime of the isolation that was chosen."""
     if isolation.chosen() == isolation.PROOT:
         return ProotSandbox(home)
+    if isolation.chosen() == isolation.PROCESS:
+        return PlainSandbox(home)
     return Sandbox(home, WarmParents(**parents))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from homeport.runtime import isolation, launcher, proot_view
 from homeport.runtime.identity import remove_tree
-from homeport.runtime.isolation import NAMESPACES, PROOT
+from homeport.runtime.isolation import NAMESPACES, PROCESS, PROOT
 from tests.support.leaks import adopt_orphans, descendants, reap_orphans
 from tests.support.waiting import wait_until
 from tests.unit.runtime.box import Place, make_place
@@ -23,6 +23,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     only = metafunc.definition.get_closest_marker("proot_only")
     if metafunc.config.getoption("--closed") or only:
         kinds = [PROOT]
+    elif metafunc.definition.get_closest_marker("process_only"):
+        kinds = [PROCESS]
     elif metafunc.definition.get_closest_marker("proot_too"):
         kinds.append(PROOT)
     metafunc.parametrize("place", kinds, indirect=True)

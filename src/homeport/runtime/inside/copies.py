@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Any
 
-from . import merge
+from . import entry, memory, merge
 
 FILLING = "filling"  # beside the copy while it is not complete: nothing of it may be committed
 
@@ -37,6 +37,25 @@ def prepare(volume: dict[str, Any]) -> None:
     os.chmod(draft, 0o755)
     if volume["snapshot"]:
         _write(volume["snapshot"], marks(draft))
+
+
+def reload(volume: dict[str, Any], init: int) -> dict[str, Any]:
+    """Puts the volume's newer copy in the old one's place, unless something of that is open in a process
+    below `init`. Returns an answer for the engine."""
+    upper = volume["upper"]
+    pids = memory.descendants(init)
+    try:
+        is_busy = open_in(pids, upper)
+        if not is_busy:
+            swap(upper)
+            if open_in(pids, upper + ".old"):  # opened in this moment
+                swap_back(upper)
+                is_busy = True
+        if volume["snapshot"] is None:  # read-only: nobody looks at the old one any more
+            merge.remove(upper + ".old")
+    except OSError as error:
+        return {"error": entry.describe(error)}
+    return {"error": "files are open", "busy": True} if is_busy else {"done": True}
 
 
 def swap(upper: str) -> None:

@@ -23,6 +23,11 @@ ENTRYPOINT = "modal._container_entrypoint"
 LISTENER = b"\0"  # what comes with the descriptor of a filter's questions
 
 
+def has_namespaces(spec: dict[str, Any]) -> bool:
+    """Whether the kernel keeps the container apart; else proot does ("proot"), or nothing ("plain")."""
+    return "proot" not in spec and "plain" not in spec
+
+
 def describe(error: BaseException) -> str:
     """One line for a person: what the system said, and about which file."""
     if isinstance(error, OSError) and error.strerror:
@@ -57,7 +62,7 @@ def become_user(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) ->
     """Called in the user's process, a child of PID 1. The container's root has no capability over the mounts:
     those belong to the user namespace around its own."""
     _leave_session(spec.get("terminal") is not None, stdio[0])
-    if "proot" not in spec:  # which only makes believe that this is root
+    if has_namespaces(spec):  # proot only makes believe that this is root
         kernel.unshare(kernel.CLONE_NEWUSER)
         host.become_root(0, 0)
     _settle(spec, stdio, kept)
@@ -66,7 +71,7 @@ def become_user(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) ->
 def join_user(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int, user_namespace: int) -> None:
     """As `become_user`, in a process that comes later: it has the rights of the user's process."""
     _leave_session(spec.get("terminal") is not None, stdio[0])
-    if "proot" not in spec:
+    if has_namespaces(spec):
         kernel.join_namespace(user_namespace, kernel.CLONE_NEWUSER)
     _settle(spec, stdio, kept)
 
@@ -82,11 +87,11 @@ def _leave_session(has_terminal: bool, terminal: int) -> None:
 
 
 def _settle(spec: dict[str, Any], stdio: tuple[int, int, int], kept: int) -> None:
-    if "proot" not in spec:
+    if has_namespaces(spec):
         _emulate_owners(spec, kept)
     for target, number in enumerate(stdio):
         os.dup2(number, target)
-    close_all_but({kept})
+    close_all_but({kept, *spec.get("kept_fds", ())})
     reset_signals()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -28,7 +28,7 @@ def run(spec: dict[str, Any], preloaded: set[str] | None) -> None:
     if spec["command"] is not None:
         entry.execute(spec["command"])
     if preloaded is None or _is_shadowed(preloaded):
-        entry.execute([spec["python"], MAIN, "entrypoint"])
+        entry.execute([spec["python"], spec.get("main", MAIN), "entrypoint"])
     importlib.invalidate_caches()
     _become_entrypoint()
 

@@ -10,7 +10,7 @@ import os
 import socket
 from typing import Any
 
-from . import confinement, entry, entrypoint, kernel, messages, pid1, prooted
+from . import confinement, entrypoint, kernel, messages, pid1, prooted
 
 
 def main(arguments: list[str]) -> None:
@@ -30,8 +30,7 @@ def main(arguments: list[str]) -> None:
             os.close(number)
         pid1.start(spec, channel, (int(arguments[2]), int(arguments[3])))
     except BaseException as error:
-        messages.send(channel, {"error": entry.describe(error)})
-        os._exit(1)
+        pid1.fail(channel, error)
     entrypoint.run(spec, None)
 
 

@@ -21,12 +21,8 @@ def main(arguments: list[str]) -> None:
     if request["mode"] == "mapping":
         _hold_namespace(channel)
         return
-    if "proot" in request["spec"]:
-        from . import proot_step, prooted  # not in the time of a start that does without
-
-        os.chdir("/")
-        modes = {"command": proot_step.run, "container": _start_container}
-        modes[request["mode"]](request["spec"], prooted.paths(request["spec"]), channel)
+    if not entry.has_namespaces(request["spec"]):
+        _start_without(request["mode"], request["spec"], channel)
         return
     try:
         host.enter_namespaces(request["staged"], request["container_uid"])
@@ -37,6 +33,23 @@ def main(arguments: list[str]) -> None:
     {"command": _run_command, "container": _start_container, "parent": _become_parent}[request["mode"]](
         request["spec"], paths, channel
     )
+
+
+def _start_without(mode: str, spec: dict[str, Any], channel: socket.socket) -> None:
+    """Where there are no namespaces."""
+    from . import plain  # not in the time of a start that has them
+
+    os.chdir("/")
+    if mode == "container":
+        _start_container(spec, plain.paths(spec), channel)
+    elif "proot" in spec:
+        from . import proot_step
+
+        proot_step.run(spec, channel)
+    else:
+        from . import plain_step
+
+        plain_step.run(spec, channel)
 
 
 def _hold_namespace(channel: socket.socket) -> None:

@@ -30,13 +30,18 @@ def main(
         kept = {channel.fileno(), *output, *spec.get("cgroup_fds", ())}
         kept |= {volume["fd"] for volume in spec["volumes"] if volume.get("fd") is not None}
         entry.close_all_but(kept)
-        _join_groups(spec)
+        join_groups(spec)
         root.leave(root.build(spec, host))
         entry.make_workdir(spec["workdir"])
         start(spec, channel, output)
     except BaseException as error:
-        messages.send(channel, {"error": entry.describe(error)})
-        os._exit(1)
+        fail(channel, error)
+
+
+def fail(channel: socket.socket, error: BaseException) -> None:
+    """The end of a container that could not be put together."""
+    messages.send(channel, {"error": entry.describe(error)})
+    os._exit(1)
 
 
 def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int]) -> None:
@@ -55,7 +60,7 @@ def start(spec: dict[str, Any], channel: socket.socket, output: tuple[int, int])
         os._exit(1)
 
 
-def _join_groups(spec: dict[str, Any]) -> None:
+def join_groups(spec: dict[str, Any]) -> None:
     """Enters the control groups that hold the limits; the descriptors came from who may write there."""
     for number in spec.get("cgroup_fds", ()):
         os.write(number, b"0")
@@ -132,7 +137,7 @@ class Init:
         self.wakeups = wakeups
         self.channel = channel
         self.namespace = -1  # of the user's process, for those that come to it
-        if "proot" not in spec:
+        if entry.has_namespaces(spec):
             self.namespace = os.open("/proc/{}/ns/user".format(user), os.O_RDONLY | os.O_CLOEXEC)
         self.spawned: set[int] = set()
         self.emulated = False  # a chown that the kernel would have refused

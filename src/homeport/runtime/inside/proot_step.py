@@ -11,18 +11,17 @@ import socket
 from typing import Any
 
 from . import changes, entry, kernel, messages, proot_work, prooted
-from .host import HostPaths
 
 _STATUS = 3  # the descriptor for it: a digit, for dash
 # proot ends with the status of whatever ended last, and waits for what the command left running
 _REPORTED = ("/bin/sh", "-c", 'unset PROOT_NO_SECCOMP; "$@" 3>&-; echo $? >&3', "sh")
 
 
-def run(spec: dict[str, Any], paths: HostPaths, channel: socket.socket) -> None:
+def run(spec: dict[str, Any], channel: socket.socket) -> None:
     """Runs the command to its end. When the engine closes the channel, or dies, so does the command."""
     try:
         kernel.adopt_orphans()
-        proot_work.show_views(spec)
+        proot_work.show_views(spec, spec["proot"]["root"])
         made = prooted.assemble(spec)
         root = spec["proot"]["root"]
         before = changes.scan(root)

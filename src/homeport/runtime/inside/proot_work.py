@@ -12,10 +12,10 @@ from typing import Any
 from . import files, merge, prooted
 
 
-def show_views(spec: dict[str, Any]) -> None:
+def show_views(spec: dict[str, Any], root: str) -> None:
     """Copies other images that the command or the work is to see, and binds the copies."""
     for number, view in enumerate(spec.get("views", ())):
-        folder = "{}.view-{}".format(spec["proot"]["root"], number)
+        folder = "{}.view-{}".format(root, number)
         os.mkdir(folder)
         merge.Merge(bound=None, keeps_marks=("usr",) if view["host_usr"] else ()).run(
             view["layers"], folder, frozenset()
@@ -29,13 +29,13 @@ def become(spec: dict[str, Any]) -> None:
     status = 1
     try:
         prooted.confine(spec)
-        status = files.perform(_translated(spec))
+        status = files.perform(translated(spec, spec["proot"]["root"]))
     finally:
         os._exit(status)
 
 
-def _translated(spec: dict[str, Any]) -> dict[str, Any]:
-    root = spec["proot"]["root"]
+def translated(spec: dict[str, Any], root: str) -> dict[str, Any]:
+    """The work with places of this machine, of which `root` is the copy."""
     places = {target: source for source, target, _ in spec["binds"]}
     work = dict(spec["work"])
     work["root"] = root if work["root"] == "/" else places[work["root"]]

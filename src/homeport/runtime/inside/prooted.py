@@ -16,14 +16,13 @@ import socket
 import time
 from typing import Any, Callable
 
-from . import changes, confinement, container, copies, entry, kernel, memory, merge, messages
+from . import changes, confinement, copies, entry, kernel, memory, merge, messages, plain
 from .heaps import Heaps
 from .host import HostPaths
 from .rooted import Root
 
 MAIN = "/__modal/homeport/__main__.py"
 TEMPORARY = "/tmp"  # proot's own choice; it puts its loader and its mount points there
-_LONG = 60  # bytes: with a task's name and ctl.sock, an address holds 107
 _END_S = 1.0  # proot ends by itself when all is gone that it traces
 _PROOT_SAW_A_SIGNAL = 255 << 8  # its own wait status when a signal ended what it started
 _LINKS = (
@@ -34,15 +33,16 @@ _LINKS = (
 )
 
 
-class Started(container.Started):
+class Started(plain.Started):
     """A container under proot. `pid` is the init inside of it, which passes signals on."""
 
     def __init__(self, pid: int, channel: socket.socket, proot: int, heaps: Heaps | None) -> None:
         super().__init__(pid, channel)
         self.proot = proot
         self.heaps = heaps
-        self.keep_files: Callable[[], None] = lambda: None
         self.end = os.pidfd_open(pid)
+        self.keep_files: Callable[[], None] = lambda: None
+        self._proot_ends_at = float("inf")
 
     def hear_end(self, _: object) -> bool:
         """The init has ended; takes what it said before."""
@@ -52,26 +52,15 @@ class Started(container.Started):
 
     def kill(self) -> None:
         """What proot traces first: without proot, a process would see this machine's paths."""
+        is_late = time.monotonic() > self._proot_ends_at
         for pid in memory.descendants(os.getpid()):
-            if pid != self.proot:
-                _kill(pid)
+            if pid != self.proot or is_late:
+                plain.kill(pid)
 
     def reap(self) -> int:
         """The wait status of the user's process. Ends every process that the container left."""
-        status = 0
-        deadline = time.monotonic() + _END_S
-        while True:
-            self.kill()  # again and again: proot may just be starting one
-            if time.monotonic() > deadline:
-                _kill(self.proot)
-            try:
-                pid, found = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                time.sleep(0.002)
-            elif pid == self.proot:
-                status = found
+        self._proot_ends_at = time.monotonic() + _END_S
+        status = self.reap_all(self.proot)
         for path in _leftovers(self.proot):
             merge.remove(path)
         self.keep_files()
@@ -106,15 +95,6 @@ def start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> St
     return started
 
 
-def paths(spec: dict[str, Any]) -> HostPaths:
-    """This machine's own, but short in the folder of tasks, where sockets lie."""
-    tasks = os.path.dirname(spec.get("folder", "/"))
-    if len(tasks) < _LONG:
-        return HostPaths([])
-    opened = os.open(tasks, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    return HostPaths({tasks: "proc/self/fd/{}".format(opened)})
-
-
 def _await_init(spec: dict[str, Any], channel: socket.socket, proot: int, heaps: Heaps | None) -> Started:
     """Gives the init, once it is there, what it cannot open itself and must not close: what proot has made
     for itself, and the folders of volumes' copies, whose places a reload changes."""
@@ -141,35 +121,10 @@ def _volume_folders(spec: dict[str, Any], *, read_only: bool) -> list[str]:
     return [os.path.dirname(volume["upper"]) for volume in volumes]
 
 
-def remount(volume: dict[str, Any], init: int) -> dict[str, Any]:
-    """Puts the volume's newer copy in the old one's place, unless something of that is open."""
-    upper = volume["upper"]
-    pids = memory.descendants(init)
-    try:
-        is_busy = copies.open_in(pids, upper)
-        if not is_busy:
-            copies.swap(upper)
-            if copies.open_in(pids, upper + ".old"):  # opened in this moment
-                copies.swap_back(upper)
-                is_busy = True
-        if volume["snapshot"] is None:  # read-only: nobody looks at the old one any more
-            merge.remove(upper + ".old")
-    except OSError as error:
-        return {"error": entry.describe(error)}
-    return {"error": "files are open", "busy": True} if is_busy else {"done": True}
-
-
 def _leftovers(proot: int) -> list[str]:
     return glob.glob("{}/prooted-{}-*".format(TEMPORARY, proot)) + glob.glob(
         "{}/proot-{}-*".format(TEMPORARY, proot)
     )
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class Handover:

@@ -20,7 +20,7 @@ def spawn(spec: dict[str, Any], wanted: dict[str, Any], user_namespace: int) -> 
     Raises OSError where it cannot be started."""
     wanted["workdir"] = wanted["workdir"] or spec["workdir"]
     if wanted["command"][0] == _FILES_PROGRAM:
-        ours = [spec["python"], "-I", "-S", "-B", entrypoint.MAIN, "sandbox_files"]
+        ours = [spec["python"], "-I", "-S", "-B", spec.get("main", entrypoint.MAIN), "sandbox_files"]
         wanted["command"] = ours + wanted["command"][1:]
     if not os.path.isdir(wanted["workdir"]):
         raise OSError(0, _NO_SUCH_FOLDER.format(wanted["workdir"]))

@@ -61,9 +61,13 @@ def supervise(spec: dict[str, Any], paths: HostPaths, engine: socket.socket) -> 
 
 
 def _start(spec: dict[str, Any], paths: HostPaths, output: tuple[int, int]) -> container.Started | None:
-    if "proot" not in spec:
+    if entry.has_namespaces(spec):
         return container.start(spec, paths, output)
-    from . import prooted  # what it needs takes longer to load than a container to start
+    if "plain" in spec:
+        from . import plain  # what these need takes longer to load than a container to start
+
+        return plain.start(spec, output)
+    from . import prooted
 
     return prooted.start(spec, paths, output)
 
@@ -315,10 +319,10 @@ class Supervisor:
 
     def _remount(self, volume: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Unmounts, then mounts anew: two overlays must not have one upper folder at a time."""
-        if "proot" in self.spec:
-            from . import prooted
+        if not entry.has_namespaces(self.spec):
+            from . import copies
 
-            return prooted.remount(volume, self.started.pid)
+            return copies.reload(volume, self.started.pid)
         if fds:
             volume = dict(volume, fd=fds[0])
         answer = self.started.ask({"op": "unmount", "path": volume["path"]})

@@ -1,0 +1,25 @@
+"""The sitecustomize of containers of plain processes: their own folder, in child processes too.
+
+It stays open as a descriptor (inside/plain.py), which Python closes in what it starts unless told otherwise.
+As the client's own sitecustomize, which it hides, it puts the client's dependencies last on the path. Every
+Python of the container imports it, so it loads nothing that an interpreter has not loaded already.
+"""
+
+import _posixsubprocess
+import os
+import sys
+
+_ROOT = 500  # inside/plain.py; a test holds the two together
+_fork_exec = _posixsubprocess.fork_exec
+
+
+def _fork_exec_keeping(args, executables, close_fds, pass_fds, *rest):  # type: ignore[no-untyped-def]
+    if close_fds and os.path.exists("/proc/self/fd/{}".format(_ROOT)):
+        pass_fds = tuple(sorted({*pass_fds, _ROOT}))
+    return _fork_exec(args, executables, close_fds, pass_fds, *rest)
+
+
+_posixsubprocess.fork_exec = _fork_exec_keeping
+if "subprocess" in sys.modules:  # by a .pth file; from Python 3.12 on it has a name of its own for it
+    sys.modules["subprocess"].__dict__["_fork_exec"] = _fork_exec_keeping
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deps"))
