@@ -14,7 +14,7 @@ def amount(words: str, of: int) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(words), BarColumn(40), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
+    columns = (TextColumn(words), BarColumn(40), TextColumn("{task.percentage:.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=of)
         yield lambda done: bar.update(task, completed=done)

@@ -21,7 +21,11 @@ from tiny_cats.opening import EXPORTED
     "--data", "data_dir", type=click.Path(path_type=Path), default=Path("data"), show_default=True,
     help="The folder with the run's pictures, some of which the graph is compared on.",
 )  # fmt: skip
-def command(model: Path, out: Path | None, form: str, data_dir: Path) -> int:
+@click.option(
+    "--push", metavar="REPO",
+    help="Upload the folder to this repository of Hugging Face too; needs huggingface_hub and HF_TOKEN.",
+)  # fmt: skip
+def command(model: Path, out: Path | None, form: str, data_dir: Path, push: str | None) -> int:
     """Write a trained model into a folder, for use elsewhere.
 
     Of TinyDiT the weights' moving average is written. The ONNX graph is held to PyTorch's outputs, and a
@@ -34,9 +38,11 @@ def command(model: Path, out: Path | None, form: str, data_dir: Path) -> int:
       python -m tiny_cats export runs/tinydit-20260301-101500/checkpoints/step-010000.pt --out models/early
     """
     from tiny_cats.export.inputs import with_pictures
+    from tiny_cats.export.publish import publisher
     from tiny_cats.export.source import read_source
     from tiny_cats.export.write import export
 
+    upload = publisher(push) if push else None
     source = read_source(model)
     if source.about.ended.startswith("failed"):
         click.echo(f"note: {model}: this run {source.about.ended}", err=True)
@@ -48,4 +54,6 @@ def command(model: Path, out: Path | None, form: str, data_dir: Path) -> int:
     click.echo(f"{out}: {about.kind} {about.preset}, step {about.step}: {', '.join(about.files)}, README.md")
     for name, difference in about.parity.get("largest_difference", {}).items():
         click.echo(f"ONNX Runtime differs from PyTorch by {difference:.1e} at most on {name} inputs")
+    if upload:
+        click.echo(f"uploaded: {upload(out)}")
     return 0

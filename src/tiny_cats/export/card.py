@@ -5,10 +5,13 @@ from typing import Any
 
 from tiny_cats.runtime.folder import GRAPH, WEIGHTS, Description
 
-DATA_LICENCE = """\
-Oxford-IIIT Pet (Parkhi, Vedaldi, Zisserman and Jawahar, *Cats and Dogs*, CVPR 2012): the collection is under
-CC BY-SA 4.0, and each photograph is still its owner's. Whoever trained on other pictures (`data import`) has
-their licence to name here instead. The code is under the MIT licence."""
+PHOTOGRAPHS = """\
+Trained on the pictures of the folder `{root}`. If that is Oxford-IIIT Pet (`data fetch`; Parkhi, Vedaldi,
+Zisserman and Jawahar, *Cats and Dogs*, CVPR 2012), the collection is under CC BY-SA 4.0, and each photograph
+is still its owner's. If it is another (`data import`), name its licence here before passing the model on. The
+code is under the MIT licence."""
+
+DRAWN = "Trained on pictures that the code drew: nobody else has a right in them, and no cat looks like that."
 
 USES = {
     "classifier": """\
@@ -29,7 +32,7 @@ def card(about: Description) -> str:
 
 def _lines(about: Description) -> Iterator[str]:
     task = "image-classification" if about.kind == "classifier" else "unconditional-image-generation"
-    yield from ("---", "license: mit", f"pipeline_tag: {task}", "library_name: onnx", "---", "")
+    yield from ("---", "license: other", f"pipeline_tag: {task}", "library_name: onnx", "---", "")
     names = {"classifier": "Cats classifier", "tinydit": "TinyDiT"}
     yield f"# {names[about.kind]}: {about.preset}, {about.size} px"
     yield ""
@@ -40,7 +43,7 @@ def _lines(about: Description) -> Iterator[str]:
     yield from _use(about)
     yield from ("", "## Figures", "")
     yield from _figures(about)
-    yield from ("", "## Intended use", "", USES[about.kind], "", "## Data and licence", "", DATA_LICENCE)
+    yield from ("", "## Intended use", "", USES[about.kind], "", "## Data and licence", "", _data(about))
     yield from ("", "## Files", "", "| file | SHA-256 |", "|---|---|")
     yield from (f"| `{name}` | `{value}` |" for name, value in about.files.items())
     yield from (
@@ -48,6 +51,11 @@ def _lines(about: Description) -> Iterator[str]:
         "`model.json` has the whole configuration of the training, and the versions it ran with.",
         "",
     )
+
+
+def _data(about: Description) -> str:
+    data = about.config.get("data", {})
+    return DRAWN if data.get("synthetic") else PHOTOGRAPHS.format(root=data.get("root") or "not recorded")
 
 
 def _use(about: Description) -> Iterator[str]:
