@@ -9,7 +9,8 @@ import pytest
 from tests.tiny_cats.data.pictures import jpeg
 from tiny_cats.commands import run
 from tiny_cats.config.schema import Data
-from tiny_cats.data import prepare, survey_folder
+from tiny_cats.data.dataset import prepare
+from tiny_cats.data.survey import survey_folder
 from tiny_cats.data.synth import make_pictures
 from tiny_cats.errors import DataError
 

@@ -20,7 +20,8 @@ from tests.tiny_cats.data.pictures import jpeg
 from tests.training_kit.fetch.heard import Heard
 from tiny_cats.commands import run
 from tiny_cats.config.schema import Data
-from tiny_cats.data import oxford, prepare
+from tiny_cats.data import oxford
+from tiny_cats.data.dataset import prepare
 from tiny_cats.data.oxford import ANNOTATIONS, IMAGES, Fetched, fetch_pets
 from tiny_cats.errors import CatsError, DataError
 from training_kit.errors import FetchError

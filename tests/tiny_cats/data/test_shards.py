@@ -14,7 +14,8 @@ import pytest
 
 from tests.tiny_cats.data.pictures import jpeg
 from tiny_cats.config.schema import Data
-from tiny_cats.data import prepare, shards
+from tiny_cats.data import shards
+from tiny_cats.data.dataset import prepare
 from tiny_cats.data.shards import open_store, plan_shards
 from tiny_cats.errors import DataError
 
@@ -108,7 +109,8 @@ def test_killed_while_it_writes_no_shard_is_there_and_the_next_builds_it(pets: P
 import os, signal, sys
 from pathlib import Path
 from tiny_cats.config.schema import Data
-from tiny_cats.data import prepare, shards
+from tiny_cats.data import shards
+from tiny_cats.data.dataset import prepare
 from training_kit import files
 real = files.os.fsync
 def killing(handle):
