@@ -1,8 +1,8 @@
 """Pictures to training tensors on one core: from JPEG files, and from the cache; pillow beside both.
 
-Drawn photographs of 500 x 375 pixels, or the JPEGs of a folder given by --pictures. Every way ends in the same
-float32 tensor of 128 x 128 pixels in [-1, 1], cropped and flipped at random. The ways take turns, and the
-median counts, in CPU time of this process with one thread.
+Drawn photographs of 500 x 375 pixels, or the JPEGs of a folder given by --pictures. Every way ends in the
+same float32 tensor of 128 x 128 pixels in [-1, 1], cropped and flipped at random. The ways take turns, and
+the median counts, in CPU time of this process with one thread.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Way = Callable[[], int]
 def photographs(folder: Path, count: int) -> None:
     """JPEGs with detail at all scales, about as large as Oxford's (median 500 x 375 pixels and 100 kB)."""
     random = np.random.default_rng(0)
-    (folder / "drawn").mkdir()
+    (folder / "drawn").mkdir(parents=True)
     for number in range(count):
         total = np.zeros((375, 500, 3), np.float32)
         for scale in (2, 4, 8, 16, 32, 64):
@@ -96,7 +96,7 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.pictures or Path(scratch)
+        folder = options.pictures or Path(scratch) / "pictures"
         if not options.pictures:
             photographs(folder, 4 * BATCH)
         paths = sorted(path for path in folder.rglob("*.jpg") if path.is_file())

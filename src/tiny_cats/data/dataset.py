@@ -81,6 +81,7 @@ def prepare(
             (cache or folder) / name, per_class=options.synthetic, size=max(32, options.side)
         )
     cache = cache or root / CACHE
+    _check_cache(cache, root)
     looked = survey_folder(
         root,
         memory=_memory(cache),
@@ -127,6 +128,12 @@ def prepare(
         )
 
     return Dataset(classes, options.side, view(TRAIN), view(VAL), view(TEST), looked.bad)
+
+
+def _check_cache(cache: Path, root: Path) -> None:
+    cache, root = cache.absolute(), root.absolute()
+    if cache == root or (cache.is_relative_to(root) and not cache.relative_to(root).parts[0].startswith(".")):
+        raise DataError(f"the cache {cache} lies among the pictures: name a folder elsewhere by data.cache")
 
 
 def _memory(cache: Path) -> Path:

@@ -163,3 +163,9 @@ def test_a_cache_that_cannot_be_written_names_the_setting(pets: Path) -> None:
     ):
         prepare(OPTIONS, pets)
     pets.chmod(0o700)
+
+
+def test_a_cache_among_the_pictures_is_refused(pets: Path) -> None:
+    with pytest.raises(DataError, match=r"lies among the pictures: name a folder elsewhere by data\.cache"):
+        prepare(OPTIONS, pets, cache=pets / "cache")
+    assert not (pets / "cache").exists()
