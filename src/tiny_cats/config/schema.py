@@ -108,6 +108,15 @@ class Training(Section):
     validate_every_steps: PositiveInt = 1000
     keep_checkpoints: PositiveInt = 2
 
+    @model_validator(mode="after")
+    def _has_effects_only(self) -> "Training":
+        if self.micro_batch_size and self.micro_batch_size > self.batch_size:
+            raise ValueError(
+                f"micro_batch_size {self.micro_batch_size} is above batch_size {self.batch_size}: "
+                "it is a part of it"
+            )
+        return self
+
     @field_validator("compile", mode="before")
     @classmethod
     def _words_that_yaml_reads_as_booleans(cls, value: object) -> object:
@@ -133,6 +142,12 @@ class ClassifierConfig(Base):
     model: ClassifierModel = ClassifierModel()
     loss: ClassifierLoss = ClassifierLoss()
     augment: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ClassifierConfig":
+        if self.model.weights == "imagenet" and self.model.stem == "small":
+            raise ValueError("model.weights: imagenet come with their first layer: take model.stem: imagenet")
+        return self
 
 
 class Flow(Section):

@@ -4,7 +4,6 @@ On a CPU a run that was killed and resumed gives the same losses, bit for bit, a
 same number of threads; on GPUs as far as their kernels are deterministic.
 """
 
-import gc
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,13 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tiny_cats.config.schema import Training
 from tiny_cats.errors import DivergenceError, OutOfMemoryError
 from tiny_cats.training import resuming
-from tiny_cats.training.memory import is_out_of_memory, largest_that_fits, memory_of
-from tiny_cats.training.task import Pictures, Task
+from tiny_cats.training.gradient import backward
+from tiny_cats.training.memory import is_out_of_memory, said_of_memory, what_fits
+from tiny_cats.training.task import Task
 from training_kit import checkpoint
 from training_kit.devices import Place, number_format
 from training_kit.metrics import Line, Metrics
@@ -105,19 +105,20 @@ def train(
             batch = next(batches)
             waited_s = time.perf_counter() - asked
             generator = step_generator(settings.seed, step, place.rank, device)
-            found = None
+            is_stepped = False
             try:
-                found = backward(task, batch, micro, generator, step, device, dtype)
+                loss, logs = backward(task, batch, micro, generator, step, device, dtype)
+                grad_norm = nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
+                optimiser.step()
+                is_stepped = True
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-            if found is None:  # here, where the error no longer holds what filled the memory
-                raise OutOfMemoryError(_what_fits(task, optimiser, batch, micro, step, device, dtype))
-            loss, logs = found
-            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
-            learning_rate = float(scheduler.get_last_lr()[0])
-            optimiser.step()
+            if not is_stepped:  # here, where the error no longer holds what filled the memory
+                optimiser.state.clear()
+                raise OutOfMemoryError(what_fits(task, batch, micro, step, device, dtype))
             optimiser.zero_grad(set_to_none=True)
+            learning_rate = float(scheduler.get_last_lr()[0])
             scheduler.step()
             task.after_step(step)
             record.add(step, learning_rate, loss, loss.new_ones(()), grad_norm, logs)
@@ -140,12 +141,14 @@ def train(
             lines[-1] |= {"pictures_a_s": round(pictures_a_s, 1), "loader_share": round(loader_share, 5)}
             paused = time.perf_counter()
             if is_validating:
-                lines[-1] |= validate(task)
+                with said_of_memory(f"validating after step {step}", device):
+                    lines[-1] |= validate(task)
                 value = lines[-1][task.minimised]
                 if value < best_value or not best.exists():
                     best_value = value
                     state.write_best(best, step, say)
-                task.sample_pictures(step, samples)
+                with said_of_memory(f"drawing samples after step {step}", device):
+                    task.sample_pictures(step, samples)
             say(_line(lines, stop, task.minimised))
             metrics.append(lines)
             if trackers:
@@ -167,29 +170,6 @@ def make_optimiser(model: nn.Module, learning_rate: float, weight_decay: float) 
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
-
-
-def backward(
-    task: Task,
-    batch: Pictures,
-    micro: int,
-    generator: torch.Generator,
-    step: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Adds the gradient of the batch's mean loss; that loss, and what else to log."""
-    x_BCHW, y_B = batch.x_BCHW.to(device, non_blocking=True), batch.y_B.to(device, non_blocking=True)
-    total, logs = torch.zeros((), device=device), dict[str, Tensor]()
-    for x_mCHW, y_m in zip(torch.split(x_BCHW, micro), torch.split(y_B, micro), strict=True):
-        share = len(y_m) / len(y_B)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss, more = task.loss(x_mCHW, y_m, generator, step)
-        (loss * share).backward()  # type: ignore[no-untyped-call]
-        total += loss.detach() * share
-        for name, value in more.items():
-            logs[name] = logs.get(name, 0.0) + value.detach() * share
-    return total, logs
 
 
 def validate(task: Task) -> dict[str, float]:
@@ -217,51 +197,6 @@ def refuse_diverged(lines: list[Line], checkpoints: Path) -> None:
             f"step {still['step']}: the gradient is exactly 0 at a loss of {still['loss']}: nothing is "
             f"learned, training stopped, {good}; is what is predicted compared with itself?"
         )
-
-
-def _what_fits(
-    task: Task,
-    optimiser: torch.optim.Optimizer,
-    batch: Pictures,
-    micro: int,
-    step: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> str:
-    """Tries fewer pictures at a time, changes no weight, and says what the user can set."""
-    # the optimiser's two averages come with its first step: room for them is part of what has to fit
-    has_averages = bool(optimiser.state)
-
-    def try_size(size: int) -> None:
-        _free(task.model, device)
-        parameters = list(task.model.parameters())
-        room = [] if has_averages else [torch.zeros_like(p) for p in parameters for _ in range(2)]
-        part = _Part(batch.x_BCHW[:size], batch.y_B[:size])
-        try:
-            backward(task, part, size, torch.Generator(device).manual_seed(0), step, device, dtype)
-        finally:
-            del room
-
-    size = largest_that_fits(len(batch.y_B), micro, try_size)
-    _free(task.model, device)
-    begin = f"step {step}: out of memory with {micro} pictures at a time on {memory_of(device)}"
-    if size is None:
-        return f"{begin}, and one alone does not fit: take smaller pictures or a smaller model"
-    advice = f"--set training.micro_batch_size={size} leaves a step at {len(batch.y_B)} pictures"
-    return f"{begin}; {size} fit: {advice}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    x_BCHW: Tensor
-    y_B: Tensor
-
-
-def _free(model: nn.Module, device: torch.device) -> None:
-    model.zero_grad(set_to_none=True)
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _line(lines: list[Line], stop: int, minimised: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.tiny_cats.training.forked import forked
 from tiny_cats import run as runs
 from tiny_cats.commands import run as command
-from tiny_cats.config import resolve_classifier
+from tiny_cats.config import resolve_classifier, schema
 from tiny_cats.data.dataset import prepare
 from tiny_cats.data.synth import make_pictures
 from tiny_cats.errors import CheckpointError, DataError
@@ -186,6 +186,31 @@ def test_resuming_with_another_network_is_refused_and_changes_nothing(data, tmp_
     with pytest.raises(Exception, match=r"model\.preset was \"resnet18\" and is \"resnet34\""):
         begin(data, tmp_path, "model.preset=resnet34", resume=True)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_every_setting_is_read(data, tmp_path, monkeypatch):
+    """No option may exist that nothing reads: the predecessor's were parsed and ignored."""
+    read = set()
+
+    def spy(self, name):
+        read.add((type(self), name))
+        return object.__getattribute__(self, name)
+
+    monkeypatch.setattr(schema.Section, "__getattribute__", spy)
+    begin(data, tmp_path, "training.checkpoint_every_steps=2", max_steps=2)
+    sections = [schema.ClassifierConfig, *(field.annotation for field in fields_of(schema.ClassifierConfig))]
+    unread = {
+        (section.__name__, name)
+        for section in sections
+        if issubclass(section, schema.Section)
+        for name in section.model_fields
+        if (section, name) not in read
+    }
+    assert not unread
+
+
+def fields_of(model):
+    return [field for field in model.model_fields.values() if isinstance(field.annotation, type)]
 
 
 # evaluate

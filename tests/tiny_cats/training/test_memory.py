@@ -56,6 +56,31 @@ def test_in_the_midst_of_a_run_the_weights_and_checkpoints_stay_as_they_were(tmp
     assert run(task, tmp_path, resume=True, micro_batch_size=2).steps == 12, "and it can go on"
 
 
+def test_room_for_the_optimiser_s_own_numbers_is_counted(tmp_path, monkeypatch):
+    """They come with its first step, after a forward and a backward that fitted."""
+
+    def step(self, closure=None):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(OutOfMemoryError, match=r"step 1: out of memory with 8 pictures at a time .*; 4 fit"):
+        run(StandIn(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "what"), [("validate", "validating"), ("sample_pictures", "drawing samples")]
+)
+def test_out_of_memory_beside_the_steps_is_said_too(tmp_path, method, what):
+    def fill(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    task = StandIn()
+    setattr(task, method, fill)
+    with pytest.raises(OutOfMemoryError, match=f"{what} after step 4: out of memory on this machine"):
+        run(task, tmp_path)
+    assert (tmp_path / "checkpoints" / "step-000002.pt").exists()
+
+
 def test_other_errors_are_not_taken_for_it(tmp_path):
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         run(SmallMemory(0, RuntimeError("shapes cannot be multiplied")), tmp_path)
