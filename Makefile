@@ -6,10 +6,10 @@ export PYTHON
 BIN := .venv/bin
 # this machine's own rather than a version manager's shim, which takes a tenth of a second to start
 PYTHON3 := $(shell command -v /usr/bin/python3 || command -v python3)
-CODE := src seizure deploy tests scripts examples benchmarks
+CODE := src seizure tiny_cats deploy tests scripts examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run seizure test test-proot compat lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure
+.PHONY: help run seizure cats test test-proot compat lint check fix bench docs lock verify-modal clean setup setup-dev setup-seizure setup-cats
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -20,6 +20,9 @@ run: setup  ## set up, start the engine, train the EEG pipeline's smoke run thro
 
 seizure: setup-seizure  ## set up .venv with PyTorch, to train here without containers
 	@echo 'Ready: $(BIN)/python -m seizure --help'
+
+cats: setup-cats  ## the same for the cats pipelines
+	@echo 'Ready: $(BIN)/python -m tiny_cats --help'
 
 test: setup-dev  ## set up, run all tests
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
@@ -58,6 +61,9 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate --group dev \
 		-o requirements-dev.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -c requirements-dev.lock --no-annotate --group cats \
+		-o requirements-cats.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock --no-annotate \
 		--group pyproject.toml:seizure -o deploy/modal/requirements.txt
@@ -72,7 +78,7 @@ lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@cd tests/clients/js && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
 		--no-audit --no-fund
 
-verify-modal: setup  ## smoke run and its verification on Modal's cloud; needs a token in the environment
+verify-modal: setup  ## smoke runs of the pipelines on Modal's cloud; needs a token in the environment
 	@$(BIN)/python scripts/verify_modal.py
 
 clean:  ## remove the virtual environment and caches; the engine's state stays where `homeport status` says
@@ -80,6 +86,6 @@ clean:  ## remove the virtual environment and caches; the engine's state stays w
 	rm -rf .venv .venv-compat-* .venv.lock .uv-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup setup-dev setup-seizure: setup%:
+setup setup-dev setup-seizure setup-cats: setup%:
 	@[ -n "$(PYTHON3)" ] || { echo 'Homeport needs Python 3.11 to 3.13. Install it, such as: sudo apt-get install python3'; exit 1; }
 	@$(PYTHON3) scripts/setup.py $(or $(patsubst -%,%,$*),run)

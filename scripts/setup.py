@@ -1,5 +1,5 @@
-"""Sets up .venv from a lock file: `python3 scripts/setup.py run` (to use Homeport), `seizure` (and to train
-here, without containers: PyTorch too) or `dev` (to work on it all).
+"""Sets up .venv from a lock file: `python3 scripts/setup.py run` (to use Homeport), `seizure` or `cats`
+(and to train here, without containers: PyTorch too) or `dev` (to work on it all).
 
 Needs a Python 3.11 to 3.13 and nothing else: no pip, no venv module, no root. The steps are: find such a
 Python, find uv or fetch it by any pip that can be had, let uv make .venv and install what the lock file
@@ -25,8 +25,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "homeport-setup.json")
-LOCKS = {"run": "requirements.lock", "seizure": "requirements.lock", "dev": "requirements-dev.lock"}
-HOLDS = {"run": ("run",), "seizure": ("run", "seizure"), "dev": ("run", "seizure", "dev")}
+LOCKS = {
+    "run": "requirements.lock",
+    "seizure": "requirements.lock",
+    "cats": "requirements-cats.lock",
+    "dev": "requirements-dev.lock",
+}
+HOLDS = {
+    "run": ("run",),
+    "seizure": ("run", "seizure"),
+    "cats": ("run", "cats"),
+    "dev": ("run", "seizure", "cats", "dev"),
+}
 TORCH = "2.13.0"  # as deploy/modal/app.py; in no lock file, since its builds differ by machine
 SERIES = ("3.13", "3.12", "3.11")
 OLDEST_UV = (0, 5)
@@ -36,7 +46,7 @@ PIP_PACKAGE = "python3-pip-whl"  # Debian's and Ubuntu's package with pip as a w
 def main():
     chosen = sys.argv[1] if len(sys.argv) == 2 else ""
     if chosen not in LOCKS:
-        stop("usage: python3 scripts/setup.py run|seizure|dev")
+        stop("usage: python3 scripts/setup.py run|seizure|cats|dev")
     if is_done(chosen):
         return
     with open(os.path.join(ROOT, ".venv.lock"), "w") as turn:

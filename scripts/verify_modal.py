@@ -1,4 +1,4 @@
-"""Smoke run and verification on Modal's cloud, by the commands of docs/modal-cloud.md: `make verify-modal`.
+"""Smoke runs of the pipelines on Modal's cloud, by the commands of docs/modal-cloud.md: `make verify-modal`.
 
 Needs MODAL_TOKEN_ID and MODAL_TOKEN_SECRET in the environment, and is skipped without. Works in a Modal
 environment of its own, so that nobody's Volumes are touched. `--here` types the same commands to Homeport's
@@ -14,8 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-ENVIRONMENT = "seizure-verify"
+ENVIRONMENT = "homeport-verify"
 APP = "deploy/modal/app.py::train"
+CATS = {
+    "src/train.py": ["--config-path", "configs/classifier_smoke.yaml"],
+    "src/train_dit.py": ["--config-path", "configs/tinydit_smoke.yaml"],
+}
 SMOKE = ["--config-path", "configs/smoke_test.yaml", "--set", "training.steps=40,training.warmup_steps=5"]
 
 
@@ -31,7 +35,14 @@ def main() -> int:
     if is_here:
         environment.update(engine())
     with tempfile.TemporaryDirectory(prefix="verify-modal-") as folder:
-        return verify(Path(folder), environment)
+        make_environment(environment)
+        is_verified = {"the EEG pipeline": verify_seizure(Path(folder), environment)}
+    for app, arguments in CATS.items():
+        is_verified[app] = verify_cats(app, arguments, environment)
+    for name, verified in is_verified.items():
+        print(f"verify-modal: {name}: {'verified' if verified else 'NOT verified'}")
+    print(f"To remove what is left: modal environment delete {ENVIRONMENT}")
+    return 0 if all(is_verified.values()) else 1
 
 
 def engine() -> dict[str, str]:
@@ -42,10 +53,23 @@ def engine() -> dict[str, str]:
     return variables
 
 
-def verify(folder: Path, environment: dict[str, str]) -> int:
+def make_environment(environment: dict[str, str]) -> None:
     known = modal(environment, "environment", "list", "--json")
     if ENVIRONMENT not in known:
         modal(environment, "environment", "create", ENVIRONMENT)
+
+
+def verify_cats(app: str, arguments: list[str], environment: dict[str, str]) -> bool:
+    """Every module can be imported in the container, and the smoke run ends well."""
+    for words in ([f"{app}::check_imports"], ["--detach", app, *arguments]):
+        print(f"\n$ modal run {' '.join(words)}", flush=True)
+        if subprocess.run([BIN / "modal", "run", *words], cwd=ROOT, env=environment).returncode:
+            return False
+    return True
+
+
+def verify_seizure(folder: Path, environment: dict[str, str]) -> bool:
+    """The smoke run ends well, and its log shows that it was the one that was asked for."""
     corpus = folder / "corpus"
     call(environment, "python", "-m", "seizure", "synth", str(corpus), "--minutes", "2")
     modal(environment, "volume", "create", "seizure-data", check=False)  # it may be there from before
@@ -63,9 +87,7 @@ def verify(folder: Path, environment: dict[str, str]) -> int:
     status = run.wait()
     print(f"\n$ python -m seizure verify {log}", flush=True)
     verified = subprocess.run([BIN / "python", "-m", "seizure", "verify", str(log)], cwd=ROOT).returncode
-    done = "verified" if status == verified == 0 else "NOT verified"
-    print(f"\nverify-modal: {done}. To remove what is left: modal environment delete {ENVIRONMENT}")
-    return 0 if status == verified == 0 else 1
+    return status == verified == 0
 
 
 def modal(environment: dict[str, str], *arguments: str, check: bool = True) -> str:

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-cats.lock", "requirements-dev.lock")
 
 
 @pytest.fixture
@@ -44,14 +44,21 @@ def test_a_lock_file_has_hashes_and_no_addresses(lock: str) -> None:
 def test_the_lock_files_fit_pyproject_and_each_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    asked = project["project"]["dependencies"] + groups["seizure"]
-    dev = [line for line in groups["dev"] if isinstance(line, str)]  # the rest is a group that it includes
-    for lock, wanted in zip(LOCKS, (asked, asked + dev), strict=True):
+    for lock, group in zip(LOCKS, ("seizure", "cats", "dev"), strict=True):
         pinned = pins(lock)
-        for line in wanted:
+        for line in project["project"]["dependencies"] + asked(groups, group):
             requirement = Requirement(line)
             assert requirement.specifier.contains(pinned[requirement.name]), line
-    assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items()
+    for lock in LOCKS[:-1]:
+        assert pins(lock).items() <= pins(LOCKS[-1]).items()
+
+
+def asked(groups: dict[str, list[str | dict[str, str]]], group: str) -> list[str]:
+    """What a group asks for, with those that it includes."""
+    lines: list[str] = []
+    for line in groups[group]:
+        lines += [line] if isinstance(line, str) else asked(groups, line["include-group"])
+    return lines
 
 
 def test_uv_is_fetched_by_hash(setup: ModuleType) -> None:
