@@ -176,10 +176,22 @@ class Sampling(Section):
     """1: the class as learned, at half the work; above it: more like its class; 0: no class."""
 
 
+class Gates(Section):
+    """What a trained TinyDiT is held to at the end of its run."""
+
+    enforced: bool = True
+    """A run that does not pass has failed; `false`: the report says so, and nothing else happens."""
+    pictures: Annotated[int, Field(ge=2)] = 500
+    """Samples that are drawn and judged, at most as many as there are held-out pictures."""
+    classifier: str = ""
+    """Checkpoint of a classifier of the same classes, to name the samples' classes; "": not asked."""
+
+
 class DitConfig(Base):
     model: DitModel = DitModel()
     flow: Flow = Flow()
     sampling: Sampling = Sampling()
+    gates: Gates = Gates()
 
     @model_validator(mode="after")
     def _has_the_presets_size(self) -> "DitConfig":

@@ -29,13 +29,14 @@ BATCH = 100
 
 
 @torch.no_grad()
-def features(pictures_BCHW: Tensor) -> Tensor:
-    """(B, D) float64 on the CPU, of uint8 RGB pictures of any one size.
+def features(pictures_BCHW: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """(B, D) float64 on the CPU, of uint8 RGB pictures of any one size; `device` is where it is computed.
 
     Of each layer: the means over a grid of the picture, and the deviation over the whole of it. Beside them
     the colours of a coarse picture: cats have little of it, and grey ones would else be as good as real ones.
     """
-    return torch.cat([_features(part) for part in torch.split(pictures_BCHW, BATCH)]).double().cpu()
+    parts = torch.split(pictures_BCHW, BATCH)
+    return torch.cat([_features(part.to(device)).double().cpu() for part in parts])
 
 
 def digest() -> str:

@@ -19,6 +19,7 @@ OVER_LINEAR = 1.05  # at a time: near noise and near pictures the linear predict
 BELOW_LINEAR = 0.97  # in the mean over times
 OF_BLURRED_MEAN = 0.25
 OF_NOISE = 0.10
+OF_LINEAR = 0.9
 OVER_TRAINING = 1.25  # held-out loss over training loss
 COPIES = 0.05  # of samples; 0.01 of real pictures are, by definition
 OVER_RAW = 1.02  # EMA's held-out loss over the raw weights'
@@ -144,7 +145,7 @@ def _distances(m: Measured) -> Iterator[Verdict]:
     for rival, bound, why in (
         ("noise", OF_NOISE, "Noise has a loss, too, and an average over samples cannot see it."),
         ("blurred mean", OF_BLURRED_MEAN, "The least squared error of a picture unseen is a blurred mean."),
-        ("linear model", 1.0, "Draws from a Gaussian of the same covariance look like ghosts of cats."),
+        ("linear model", OF_LINEAR, "Draws from a Gaussian of the same covariance look like ghosts of cats."),
     ):
         name = f"distance against {'the ' if rival != 'noise' else ''}{rival}"
         expected = f"Fréchet and kernel distance at most {bound:g} of the {rival}'s"

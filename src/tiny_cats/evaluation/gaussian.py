@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 MOST_AXES = 512
-MOST_PICTURES = 6000  # that a fit is made of
+MOST_ENTRIES = 100_000_000  # numbers of all pictures together that a fit is made of: 400 MB
 EXACT = 1536  # rows of the smaller Gram matrix up to which all eigenvectors are computed
 
 
@@ -41,7 +41,7 @@ class Linear:
     @classmethod
     def fit(cls, training_NP: Tensor, axes: int = MOST_AXES) -> "Linear":
         """To training pictures, in [-1, 1]."""
-        x_NP = training_NP[:MOST_PICTURES].float()
+        x_NP = training_NP[: max(2, MOST_ENTRIES // training_NP.shape[1])].float()
         mean_P = x_NP.mean(dim=0)
         x_NP = x_NP - mean_P
         count, numbers = x_NP.shape
@@ -49,7 +49,7 @@ class Linear:
         most = max(0, min(axes, count - 1, numbers))
         variance_K, axes_PK = _eigen(x_NP / max(1, count - 1) ** 0.5, most)
         left = numbers - most
-        total = float(x_NP.double().square().sum()) / max(1, count - 1)
+        total = float(x_NP.square().sum(dim=1).double().sum()) / max(1, count - 1)
         rest = max(0.0, total - float(variance_K.sum())) / left if left else 0.0
         return cls(mean_P.double(), axes_PK.double(), variance_K.double(), rest)
 

@@ -6,8 +6,9 @@ linear model's own draws, which are measured in the very same way.
 Shapes: N pictures, C colours (3), H = W their sides.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tiny_cats.evaluation import features
-from tiny_cats.evaluation.distances import Space, distance
+from tiny_cats.evaluation.distances import Distance, Space, distance
 from tiny_cats.evaluation.gates import Measured, Verdict, judge_measured
-from tiny_cats.evaluation.gaussian import Linear, best_linear
+from tiny_cats.evaluation.gaussian import MOST_ENTRIES, Linear, best_linear
 from tiny_cats.evaluation.memorisation import Neighbours, copies, nearest
 from tiny_cats.evaluation.velocity import TIMES, VelocityOf, mean_as_trained, velocity_losses
 from tiny_cats.sampling import from_uint8, to_uint8
@@ -70,6 +71,8 @@ class Judged:
     measured: Measured
     verdicts: list[Verdict]
     pictures: Mapping[str, Tensor]  # by name, uint8 (N, 3, H, W)
+    neighbours: tuple[Tensor, Tensor, Tensor]
+    """The samples most like copies, their nearest training pictures by pixels, and by features."""
     nearness: Mapping[str, list[float]]
     linear_axes: int
 
@@ -104,41 +107,75 @@ class Judged:
         }
 
 
-def judge_tinydit(
-    subject: Subject, training: Pictures, held_out: Pictures, *, count: int, say: Say = lambda words: None
-) -> Judged:
-    """Measures and judges. `count`: samples, at most as many as there are held-out and training pictures."""
-    count = min(count, len(held_out), len(training))
-    generator = torch.Generator().manual_seed(SEED)
-    real = held_out.spread(count)
+@dataclass(frozen=True)
+class Yardstick:
+    """What every model of the same pictures is held against, measured once.
 
+    `real`: the held-out pictures that samples are compared with, one for one. `rivals`: pictures by name, in
+    equal numbers: `training pictures` (their distance is the floor), `noise`, `blurred mean`, `linear model`.
+    """
+
+    training: Pictures
+    unseen: Pictures  # held out, for losses
+    linear: Linear
+    linear_losses: Sequence[float]
+    real: Pictures
+    rivals: Mapping[str, Tensor]
+    distances: Mapping[str, Distance]
+    space: Space
+    real_ND: Tensor
+    pixels: tuple[Tensor, Tensor]  # of training pictures and their mirror images
+    features: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(
+        cls, training: Pictures, held_out: Pictures, count: int, device: torch.device = CPU
+    ) -> "Yardstick":
+        """`count`: samples to be judged, at most as many as there are held-out and training pictures."""
+        count = min(count, len(held_out), len(training))
+        real, unseen = held_out.spread(count), held_out.spread(LOSS_PICTURES)
+        most = max(2, MOST_ENTRIES // training.x_NCHW[0].numel())
+        linear = best_linear(_flat(training.spread(most).x_NCHW), _flat(unseen.x_NCHW), TIMES)
+        rivals = _rivals(training, linear, count)
+        seen = partial(features.features, device=device)
+        training_MD, real_ND = seen(training.x_NCHW), seen(real.x_NCHW)
+        space = Space.of(training_MD[:: max(1, len(training) // SPACE_PICTURES)], count)
+        return cls(
+            training=training,
+            unseen=unseen,
+            linear=linear,
+            linear_losses=linear.losses(_flat(unseen.x_NCHW), TIMES),
+            real=real,
+            rivals=rivals,
+            distances={name: distance(space, seen(x), real_ND) for name, x in rivals.items()},
+            space=space,
+            real_ND=real_ND,
+            pixels=(_small(training.x_NCHW), _small(training.x_NCHW.flip(-1))),
+            features=(space.scaled(training_MD), space.scaled(seen(training.x_NCHW.flip(-1)))),
+        )
+
+
+def judge_tinydit(subject: Subject, against: Yardstick, say: Say = lambda words: None) -> Judged:
+    """Draws samples, measures and judges."""
+    count, real = len(against.real), against.real
     say(f"[JUDGE] {count} samples")
-    samples = subject.sample(real.y_N, generator).cpu()
+    samples = subject.sample(real.y_N, torch.Generator().manual_seed(SEED)).cpu()
 
-    say(f"[JUDGE] velocity losses at {len(TIMES)} times, and the best linear predictor's")
-    linear = best_linear(_flat(training.x_NCHW), _flat(held_out.x_NCHW), TIMES)
-    losses = _losses(subject, training.spread(LOSS_PICTURES), held_out.spread(LOSS_PICTURES))
-    linear_losses = linear.losses(_flat(held_out.spread(LOSS_PICTURES).x_NCHW), TIMES)
+    say(f"[JUDGE] velocity losses at {len(TIMES)} times")
+    losses = _losses(subject, against.training.spread(LOSS_PICTURES), against.unseen)
 
-    say(f"[JUDGE] distances in the features of {features.NAME}")
-    rivals = _rivals(training, linear, count, generator) | {"samples": samples}
-    of = {name: features.features(x) for name, x in rivals.items()}
-    of_real, of_training = features.features(real.x_NCHW), features.features(training.x_NCHW)
-    space = Space.of(of_training[:: max(1, len(training) // SPACE_PICTURES)], count)
-    distances = {name: distance(space, found, of_real) for name, found in of.items()}
-
-    say("[JUDGE] the nearest training picture of each sample")
-    by_pixels = [nearest(_small(x), *_both(training, _small)) for x in (samples, real.x_NCHW)]
-    of_mirrored = features.features(training.x_NCHW.flip(-1))
-    known = space.scaled(of_training), space.scaled(of_mirrored)
-    by_features = [nearest(space.scaled(x), *known) for x in (of["samples"], of_real)]
+    say(f"[JUDGE] their distance, and nearest training pictures, in the features of {features.NAME}")
+    samples_ND = features.features(samples, subject.device)
+    distances = {"samples": distance(against.space, samples_ND, against.real_ND), **against.distances}
+    by_pixels = [nearest(_small(x), *against.pixels) for x in (samples, real.x_NCHW)]
+    by_features = [nearest(against.space.scaled(x), *against.features) for x in (samples_ND, against.real_ND)]
 
     measured = Measured(
         times=TIMES,
         held_out=losses["held_out"],
         training=losses["training"],
         raw_held_out=losses["raw_held_out"],
-        linear=linear_losses,
+        linear=against.linear_losses,
         pictures=count,
         distances=distances,
         copied_pixels=_share(copies(*by_pixels)),
@@ -147,17 +184,19 @@ def judge_tinydit(
         measured_loss=mean_as_trained(losses["raw_training"], subject.time_mean, subject.time_deviation),
         **_classes(subject, samples, real),
     )
+    shown = {"samples": samples, "held-out pictures": real.x_NCHW, **against.rivals}
     return Judged(
         measured,
         judge_measured(measured),
-        {"real": real.x_NCHW, **rivals, **_nearest_pictures(samples, training, by_pixels[0], by_features[0])},
+        shown | {"blurred mean": against.rivals["blurred mean"][:1]},
+        _neighbours(samples, against.training, by_pixels[0], by_features[0]),
         {
             "samples": by_pixels[0].nearness_N.tolist(),
             "held_out": by_pixels[1].nearness_N.tolist(),
             "samples_by_features": by_features[0].nearness_N.tolist(),
             "held_out_by_features": by_features[1].nearness_N.tolist(),
         },
-        len(linear.variance_K),
+        len(against.linear.variance_K),
     )
 
 
@@ -186,9 +225,8 @@ def _losses(subject: Subject, training: Pictures, held_out: Pictures) -> dict[st
     }
 
 
-def _rivals(training: Pictures, linear: Linear, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """What samples are held against: `real` (the floor), `noise`, `blurred mean`, `linear model`."""
-    shape = (count, *training.x_NCHW.shape[1:])
+def _rivals(training: Pictures, linear: Linear, count: int) -> dict[str, Tensor]:
+    generator, shape = torch.Generator().manual_seed(SEED + 1), (count, *training.x_NCHW.shape[1:])
     return {
         "training pictures": training.spread(count).x_NCHW,
         "noise": to_uint8(torch.randn(shape, generator=generator)),
@@ -204,16 +242,17 @@ def _classes(subject: Subject, samples: Tensor, real: Pictures) -> dict[str, flo
     return {"sample_accuracy": right[0], "real_accuracy": right[1], "chance": 1 / len(subject.classes)}
 
 
-def _nearest_pictures(
-    samples: Tensor, training: Pictures, by_pixels: Neighbours, by_features: Neighbours, shown: int = 8
-) -> dict[str, Tensor]:
-    """The samples that are most like a copy, each with its neighbour by pixels and by features."""
-    place = by_pixels.nearness_N.argsort()[:shown]
-    return {
-        "most like copies": samples[place],
-        "nearest by pixels": training.x_NCHW[by_pixels.place_N[place]],
-        "nearest by features": training.x_NCHW[by_features.place_N[place]],
-    }
+def _neighbours(
+    samples: Tensor, training: Pictures, by_pixels: Neighbours, by_features: Neighbours, shown: int = 10
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The samples that are most like a copy, by either measure, each with both its neighbours."""
+    nearness_N = torch.minimum(
+        by_pixels.nearness_N / by_pixels.nearness_N.median(),
+        by_features.nearness_N / by_features.nearness_N.median(),
+    )
+    place = nearness_N.argsort()[:shown]
+    known = training.x_NCHW
+    return samples[place], known[by_pixels.place_N[place]], known[by_features.place_N[place]]
 
 
 def _flat(x_NCHW: Tensor) -> Tensor:
@@ -223,10 +262,6 @@ def _flat(x_NCHW: Tensor) -> Tensor:
 def _small(x_NCHW: Tensor) -> Tensor:
     x = from_uint8(x_NCHW)
     return (F.adaptive_avg_pool2d(x, PIXELS_SIDE) if x.shape[-1] > PIXELS_SIDE else x).flatten(1)
-
-
-def _both(training: Pictures, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    return of(training.x_NCHW), of(training.x_NCHW.flip(-1))
 
 
 def _share(is_so_N: Tensor) -> float:

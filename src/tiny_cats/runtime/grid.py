@@ -15,9 +15,11 @@ from training_kit import files
 GAP = 2  # white pixels between pictures
 
 
-def write_grid(path: Path, pictures: Bytes, settings: Mapping[str, object]) -> None:
+def write_grid(
+    path: Path, pictures: Bytes, settings: Mapping[str, object], columns: int | None = None
+) -> None:
     """One PNG, as square as it gets, filled row by row. Raises ExportError where it cannot be written."""
-    _write(path, grid(pictures), settings)
+    _write(path, grid(pictures, columns), settings)
 
 
 def write_each(folder: Path, pictures: Bytes, names: Sequence[str], settings: Mapping[str, object]) -> None:
@@ -26,10 +28,10 @@ def write_each(folder: Path, pictures: Bytes, names: Sequence[str], settings: Ma
         _write(folder / f"{name}-{number:04d}.png", picture.transpose(1, 2, 0), {**settings, "place": number})
 
 
-def grid(pictures: Bytes) -> Bytes:
+def grid(pictures: Bytes, columns: int | None = None) -> Bytes:
     """uint8 (B, 3, H, W) -> (rows H, columns W, 3) with gaps."""
     count, _, height, width = pictures.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = -(-count // columns)
     page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
     for place, picture in enumerate(pictures):

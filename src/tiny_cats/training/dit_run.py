@@ -1,10 +1,12 @@
-"""A run of TinyDiT, from top to bottom: pictures, training."""
+"""A run of TinyDiT, from top to bottom: pictures, training, judgement, gates."""
 
 from tiny_cats.config.schema import DitConfig
-from tiny_cats.data.dataset import prepare
+from tiny_cats.evaluation.gates import insist
 from tiny_cats.run import Run
+from tiny_cats.training.dit_judging import judge_run
 from tiny_cats.training.dit_task import DitTask
 from tiny_cats.training.loop import train
+from tiny_cats.training.pictures import ready_pictures
 from tiny_cats.training.places import this_place
 from training_kit.randomness import seed_all
 from training_kit.tracking import wished_trackers
@@ -13,15 +15,12 @@ from training_kit.tracking import wished_trackers
 def train_dit(run: Run[DitConfig]) -> None:
     """Raises CatsError where it cannot train, or what it trained is not good enough."""
     config, say = run.config, run.say
-    dataset = prepare(config.data, run.data_dir, say)
-    for name in ("train", "val", "test"):
-        counts = getattr(dataset, name).counts
-        say(f"[DATA] {name}: " + ", ".join(f"{count} {class_}" for class_, count in counts.items()))
+    dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping)
 
     place = this_place()
     seed_all(config.training.seed, place.rank)
     task = DitTask(config, dataset, place)
-    train(
+    result = train(
         task,
         config.training,
         run.folder,
@@ -31,4 +30,11 @@ def train_dit(run: Run[DitConfig]) -> None:
         say=say,
         trackers_from=lambda step: wished_trackers(config.tracking, config, run.folder, step, say),
         on_checkpoint=run.on_checkpoint,
+        is_stopping=run.is_stopping,
     )
+
+    judged = judge_run(run.folder, config, dataset, place.device, say)
+    if result.steps < config.training.steps:
+        say(f"[GATE] not held to it: {result.steps} of {config.training.steps} steps (go on with --resume)")
+    elif config.gates.enforced:
+        insist(judged.verdicts)

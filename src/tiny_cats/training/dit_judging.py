@@ -1,0 +1,123 @@
+"""A run of TinyDiT judged: its best weights measured, results.json and pictures/ written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tiny_cats import augment
+from tiny_cats.config.schema import DitConfig
+from tiny_cats.data.batches import take
+from tiny_cats.data.dataset import Dataset, View
+from tiny_cats.errors import CheckpointError, DataError
+from tiny_cats.evaluation.tinydit import Judged, Pictures, Say, Subject, Yardstick, judge_tinydit
+from tiny_cats.runtime.grid import write_grid
+from tiny_cats.sampling import sample
+from tiny_cats.training.dit_task import DitTask, sampler_of
+from tiny_cats.training.resuming import read_weights
+from training_kit import files
+from training_kit.metrics import read_metrics
+
+SHOWN = 64  # pictures of a kind that are kept
+REPORTED = 0.05  # share of the steps, the last ones, whose losses are averaged: one's is of few times alone
+
+
+def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.device, say: Say) -> Judged:
+    """Judges checkpoints/best.pt on validation and test pictures; writes results.json and pictures/.
+
+    Raises CheckpointError, and DataError where there are no pictures to judge with.
+    """
+    path = folder / "checkpoints" / "best.pt"
+    content = read_weights(path, DitTask.name)
+    if content["about"]["classes"] != list(dataset.classes):
+        raise CheckpointError(f"{path}: of other classes than these pictures have: judge it on its own data")
+    held_out = _pictures((dataset.val, dataset.test), config.data.size)
+    training = _pictures((dataset.train,), config.data.size)
+    if len(held_out) < 2 or len(training) < 2:
+        raise DataError(
+            "there are no held-out pictures to judge TinyDiT with: raise data.val_share or data.test_share"
+        )
+    subject = Subject(
+        average=(average := sampler_of(content).to(device)),
+        raw=sampler_of(content, averaged=False).to(device),
+        sample=lambda y_B, generator: _sample(average, y_B.to(device), config, generator),
+        classes=dataset.classes,
+        device=device,
+        reported_loss=_reported_loss(folder, content["step"]),
+        time_mean=config.flow.time_mean,
+        time_deviation=config.flow.time_deviation,
+        classify=_classifier(config, dataset.classes, device),
+    )
+    say(f"[JUDGE] against {len(held_out)} held-out pictures, and what is easily made of training ones")
+    against = Yardstick.of(training, held_out, config.gates.pictures, device)
+    judged = judge_tinydit(subject, against, say)
+    _write(folder, judged, content["step"], config, dataset.classes)
+    for one in judged.verdicts:
+        say(f"[GATE] {one.name} {one.outcome}: {one.seen}; expected {one.expected}")
+    return judged
+
+
+def _pictures(views: tuple[View, ...], size: int) -> Pictures:
+    parts = [take(view, np.arange(len(view))) for view in views if len(view)]
+    if not parts:
+        return Pictures(torch.zeros(0, 3, size, size, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
+    x_NCHW = torch.cat([augment.centre_crop(part.x_BCHW, size) for part in parts])
+    return Pictures(x_NCHW, torch.cat([part.y_B for part in parts]))
+
+
+def _sample(average: Any, y_B: Tensor, config: DitConfig, generator: torch.Generator) -> Tensor:
+    drawing = config.sampling
+    return sample(
+        average,
+        y_B,
+        steps=drawing.steps,
+        solver=drawing.solver,
+        guidance=drawing.guidance,
+        size=config.data.size,
+        generator=generator,
+    )
+
+
+def _reported_loss(folder: Path, step: int) -> float | None:
+    """The mean of training's own loss over the steps that led to the weights which are judged."""
+    lines = [line for line in read_metrics(folder / "metrics.jsonl") if line["step"] <= step]
+    losses = [float(line["loss"]) for line in lines[-max(1, round(REPORTED * len(lines))) :]]
+    return sum(losses) / len(losses) if losses else None
+
+
+def _classifier(config: DitConfig, classes: tuple[str, ...], device: torch.device) -> Any:
+    """uint8 pictures -> the classes named, by the classifier that `gates.classifier` names; None without."""
+    if not config.gates.classifier:
+        return None
+    from tiny_cats.model import normalise
+    from tiny_cats.training.classifier_run import load_classifier
+
+    path = Path(config.gates.classifier)
+    model, about = load_classifier(path, device)
+    if tuple(about["about"]["classes"]) != classes:
+        raise CheckpointError(f"{path}: gates.classifier knows other classes than these pictures have")
+    size = about["about"]["size"]
+
+    @torch.no_grad()
+    def classify(x_NCHW: Tensor) -> Tensor:
+        parts = [F.interpolate(x.to(device).float(), size, mode="bilinear") for x in torch.split(x_NCHW, 64)]
+        return torch.cat([model(normalise(part)).argmax(dim=1).cpu() for part in parts])
+
+    return classify
+
+
+def _write(folder: Path, judged: Judged, step: int, config: DitConfig, classes: tuple[str, ...]) -> None:
+    facts = {"kind": DitTask.name, "step": step, "classes": list(classes)} | judged.facts()
+    facts |= {"gates_enforced": config.gates.enforced, "nearness": dict(judged.nearness)}
+    for name, pictures in judged.pictures.items():
+        kept = pictures[:: max(1, len(pictures) // SHOWN)][:SHOWN]
+        path = folder / "pictures" / f"{name.replace(' ', '-')}.png"
+        write_grid(path, kept.numpy(), {"of": name, "step": step})
+    rows = torch.cat(judged.neighbours)
+    inside = {"rows": "samples; their nearest training pictures by pixels; by features", "step": step}
+    write_grid(folder / "pictures" / "neighbours.png", rows.numpy(), inside, columns=len(rows) // 3)
+    files.write_text(folder / "results.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
