@@ -19,6 +19,7 @@ from tiny_cats.errors import DataError
 CACHE = ".tiny_cats"
 
 Say = Callable[[str], None]
+Used = tuple[Found, int]  # a picture, and the number of its group
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,7 @@ def prepare(
     """
     if options.cache:
         cache = Path(options.cache)
-    root = folder / options.root
-    if options.synthetic:
-        name = f"synthetic-{options.synthetic}-{options.side}"
-        root = make_pictures(
-            (cache or folder) / name, per_class=options.synthetic, size=max(32, options.side)
-        )
+    root = _drawn(options, cache or folder) if options.synthetic else folder / options.root
     cache = cache or root / CACHE
     _check_cache(cache, root)
     looked = survey_folder(
@@ -90,25 +86,27 @@ def prepare(
     )
     if looked.bad:
         say(_left_out_words(looked))
-    classes = class_names(list(looked.folders), options.labels)
     _check_classes(looked)
-    chosen = _limited(looked, options)
-    files = {looked.good[i].facts.digest: root / looked.good[i].path for i in chosen}
+    used = _limited(looked, options)
     store = open_store(
-        files,
+        {found.facts.digest: root / found.path for found, _ in used},
         options.side,
         cache,
         say=say,
         threads=threads,
         announce=lambda done, of: progress("decoding pictures", done, of),
     )
-    species = read_species(root)
-    number = {name: place for place, name in enumerate(classes)}
+    return _divided(options, looked, used, store)
+
+
+def _divided(options: Data, looked: Survey, used: list[Used], store: Store) -> Dataset:
+    classes = class_names(list(looked.folders), options.labels)
+    species = read_species(looked.root)
     labels = np.array(
-        [number[class_of(looked.good[i].folder, options.labels, species)] for i in chosen], np.int64
+        [classes.index(class_of(found.folder, options.labels, species)) for found, _ in used], np.int64
     )
-    groups = np.array([looked.group[i] for i in chosen], np.int64)
-    digests = [looked.good[i].facts.digest for i in chosen]
+    groups = np.array([group for _, group in used], np.int64)
+    digests = [found.facts.digest for found, _ in used]
     split = divide(
         digests,
         groups.tolist(),
@@ -120,14 +118,19 @@ def prepare(
 
     def view(name: int) -> View:
         here = np.flatnonzero(split == name)
-        of_view = [digests[i] for i in here]
-        paths = tuple(looked.good[chosen[i]].path for i in here)
-        return View(
-            *(classes, options.side, labels[here], groups[here]),
-            *(paths, tuple(of_view), store, store.places(of_view)),
-        )
+        paths = tuple(used[i][0].path for i in here)
+        of_view = tuple(digests[i] for i in here)
+        places = store.places(of_view)
+        return View(classes, options.side, labels[here], groups[here], paths, of_view, store, places)
 
     return Dataset(classes, options.side, view(TRAIN), view(VAL), view(TEST), looked.bad)
+
+
+def _drawn(options: Data, folder: Path) -> Path:
+    """The synthetic pictures that the options ask for, drawn where they are not there yet."""
+    assert options.synthetic
+    folder = folder / f"synthetic-{options.synthetic}-{options.side}"
+    return make_pictures(folder, per_class=options.synthetic, size=max(32, options.side))
 
 
 def _check_cache(cache: Path, root: Path) -> None:
@@ -156,19 +159,18 @@ def _check_classes(looked: Survey) -> None:
         raise DataError(f"{looked.root} has one picture: two are the least that anything can be learnt from")
 
 
-def _limited(looked: Survey, options: Data) -> list[int]:
-    """Places of the pictures to use: all, or `limit_images` of them, the classes in turn."""
-    everything = list(range(len(looked.good)))
-    if not options.limit_images or options.limit_images >= len(everything):
-        return everything
-    by_class: dict[str, list[int]] = {}
-    for place in everything:
-        by_class.setdefault(class_of(looked.good[place].folder, options.labels, {}), []).append(place)
+def _limited(looked: Survey, options: Data) -> list[Used]:
+    """The pictures to use and their groups: all, or `limit_images` of them, the folders in turn."""
+    used = list(zip(looked.good, looked.group, strict=True))
+    if not options.limit_images or options.limit_images >= len(used):
+        return used
+    ranks: Counter[str] = Counter()
     ranked = []
-    for places in by_class.values():
-        places.sort(key=lambda place: order_key(looked.good[place].facts.digest, options.seed))
-        ranked += [(rank, place) for rank, place in enumerate(places)]
-    return sorted(place for _, place in sorted(ranked)[: options.limit_images])
+    for place in sorted(range(len(used)), key=lambda i: order_key(used[i][0].facts.digest, options.seed)):
+        folder = used[place][0].folder
+        ranked.append((ranks[folder], folder, place))
+        ranks[folder] += 1
+    return [used[place] for place in sorted(place for *_, place in sorted(ranked)[: options.limit_images])]
 
 
 def _left_out_words(looked: Survey) -> str:
