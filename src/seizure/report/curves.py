@@ -1,48 +1,14 @@
-"""The report's curves, drawn by matplotlib as SVG whose colours follow the page (light, dark or paper)."""
+"""The report's curves."""
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-# stand-ins that no curve uses otherwise, turned into the page's colours after drawing
-COLOURS = {
-    "#010101": "var(--ink)",
-    "#020202": "var(--muted)",
-    "#030303": "var(--rule)",
-    "#040404": "var(--det)",
-    "#050505": "var(--ref)",
-    "#060606": "var(--paper)",
-}
-INK, MUTED, RULE, DET, REF, PAPER = COLOURS
-POINTS = 500
-STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be read aloud, searched, and takes the page's font
-    "svg.hashsalt": "report",
-    "font.size": 10,
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "axes.titlecolor": INK,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
+from training_kit.curves import DET, MUTED, PAPER, REF, STYLE, inline, thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +38,7 @@ def sensitivity_curves(curves: Mapping[str, Sequence[Point]], chosen: Mapping[st
         axes.set_xlim(left=0)
         axes.grid(True)
         axes.legend(loc="lower right")
-        return _inline(figure, "sensitivity", "Sensitivity against false alarms a day")
+        return inline(figure, "sensitivity", "Sensitivity against false alarms a day")
 
 
 def training_curves(
@@ -107,16 +73,7 @@ def training_curves(
             below.plot(*zip(*learning_rate, strict=True), color=MUTED, linewidth=1.3)
         below.set(xlabel="step", ylabel="learning\nrate", ylim=(0, None))
         below.grid(True)
-        return _inline(figure, "training", "Loss and learning rate by step")
-
-
-def thinned(series: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
-    """At most POINTS points: the mean of each group of neighbours, at its last step."""
-    size = -(-len(series) // POINTS)
-    if size <= 1:
-        return series
-    groups = [series[first : first + size] for first in range(0, len(series), size)]
-    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
+        return inline(figure, "training", "Loss and learning rate by step")
 
 
 _LINES = ((DET, "-"), (REF, "--"), (MUTED, ":"))
@@ -134,22 +91,3 @@ def _mark(axes: Axes, point: Point, colour: str) -> None:
         clip_on=False,
         zorder=5,
     )
-
-
-def _inline(figure: Figure, name: str, title: str) -> str:
-    buffer = io.StringIO()
-    figure.savefig(
-        buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Title": title}
-    )
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    # several figures share a page: their names must differ
-    text = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", text)
-    text = re.sub(r"font: ([\d.]+px) [^;\"]+", r"font: \1 var(--font)", text)
-    for stand_in, colour in COLOURS.items():
-        text = text.replace(stand_in, colour)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    label = f'class="curve" role="img" aria-label="{title}"'
-    return text.replace("<svg", f"<svg {label}", 1)

@@ -1,4 +1,4 @@
-"""The report's page: facts in, HTML out. The template and the style lie beside this file, in page/."""
+"""The report's page: facts in, HTML out. The template and its own style lie beside this file, in page/."""
 
 import json
 from collections import Counter
@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from seizure.report import curves
@@ -17,6 +16,7 @@ from seizure.report.eeg import REACH_ROWS, clock
 from seizure.report.facts import RunFacts, Series, SplitScores
 from seizure.report.pictures import Picture, draw_pictures
 from seizure.report.strips import draw_strip
+from training_kit import page
 from training_kit.config import flatten
 
 PAGE = Path(__file__).with_name("page")
@@ -47,15 +47,13 @@ class EventRow:
 
 def render(facts: RunFacts) -> str:
     """The whole page, with nothing to load from elsewhere."""
-    # autoescape for every template: names of recordings and settings come from outside
-    environment = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined)
-    template = environment.get_template("report.html.j2")
     shown = next((split for split in reversed(facts.scores)), None)
     preprocessing = facts.resolved.config.preprocessing if facts.resolved else None
     pictures = draw_pictures(shown, facts.signals, preprocessing) if shown else []
-    return template.render(
+    return page.render(
+        PAGE,
+        "report.html.j2",
         facts=facts,
-        style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),
         attempts=int(facts.state.get("attempts", 1) or 1),
         verdict=verdict(facts),
         tiles=list(_tiles(facts.scores)),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from seizure.report.curves import POINTS, Point, sensitivity_curves, thinned, training_curves
+from seizure.report.curves import Point, sensitivity_curves, training_curves
+from training_kit.curves import POINTS, thinned
 
 
 def test_a_long_runs_curve_stays_small_and_keeps_its_mean() -> None:
