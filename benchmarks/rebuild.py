@@ -2,13 +2,16 @@
 
 Measured in a client that runs already, from the call of `image.build()` to its return. The changed file is
 copied into the image (`copy=True`), or mounted, where nothing is built: then the app's set-up is measured,
-beside the same against a null server. The packages' peer is pip, with its own warm cache, into an empty
-folder; it compiles bytecode, too.
+beside the same against a null server. The packages' peers, each with its own warm cache and into an empty
+folder, are pip, which compiles bytecode, too, and uv with hard links, which does not.
 """
 
 import shutil
 import subprocess
+import sys
 import time
+
+import uv
 
 from benchmarks.support.bench import Bench, caller
 from benchmarks.support.figures import Figure, median, quartiles
@@ -30,11 +33,14 @@ def run(bench: Bench) -> list[Figure]:
             copies.append(builder.ask(what="copy", number=number)["took_s"])
             mounted.append(builder.ask(what="mounted", number=number)["took_s"])
             null_mounted.append(idle.ask(what="mounted", number=number)["took_s"])
-        packages, pip = [], []
+        packages, by_uv, pip, bare_uv = [], [], [], []
         for number in range(max(3, bench.runs // 3) + 1):
-            packages.append(builder.ask(what="packages", number=number, names=PACKAGES)["took_s"])
+            packages.append(builder.ask(what="pip_install", number=number, names=PACKAGES)["took_s"])
+            by_uv.append(builder.ask(what="uv_pip_install", number=number, names=PACKAGES)["took_s"])
             pip.append(_pip_s(bench))
-    del copies[0], mounted[0], null_mounted[0], packages[0], pip[0]  # cold
+            bare_uv.append(_uv_s(bench))
+    for figure in (copies, mounted, null_mounted, packages, by_uv, pip, bare_uv):
+        del figure[0]  # cold
     share = [one - other for one, other in zip(mounted, null_mounted, strict=True)]
     return [
         Figure(
@@ -69,20 +75,47 @@ def run(bench: Bench) -> list[Figure]:
             reference_value=median(pip),
             ratio=median(packages) / median(pip),
             spread=quartiles(packages),
+            parts={"uv alone, hard links, no bytecode s": median(bare_uv)},
+        ),
+        Figure(
+            "the same by uv_pip_install",
+            f"{PACKAGES_BAR_S} s",
+            median(by_uv),
+            "s",
+            len(by_uv),
+            passed=median(by_uv) <= PACKAGES_BAR_S,
+            reference="uv pip install --target, warm cache, hard links, no bytecode",
+            reference_value=median(bare_uv),
+            ratio=median(by_uv) / median(bare_uv),
+            spread=quartiles(by_uv),
         ),
     ]
 
 
 def _pip_s(bench: Bench) -> float:
-    target = bench.scratch / "pip"
-    shutil.rmtree(target, ignore_errors=True)
     cache = {"PIP_CACHE_DIR": str(bench.scratch / "pip-cache"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    command = [_pip(), "install", "-q", "--target", str(target), *PACKAGES]
+    return _installed_s(bench, [_pip(), "install", "-q"], cache)
+
+
+def _uv_s(bench: Bench) -> float:
+    cache = {"UV_CACHE_DIR": str(bench.scratch / "uv-cache"), "UV_LINK_MODE": "hardlink"}
+    command = [uv.find_uv_bin(), "pip", "install", "-q", "--python", sys.executable]
+    return _installed_s(bench, command, cache)
+
+
+def _installed_s(bench: Bench, command: list[str], env: dict[str, str]) -> float:
+    target = bench.scratch / "installed"
+    shutil.rmtree(target, ignore_errors=True)
     started = time.perf_counter()
-    process = bench.start(command, env=cache, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = bench.start(
+        [*command, "--target", str(target), *PACKAGES],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     said = process.communicate()[0]
     if process.returncode:
-        raise RuntimeError(f"pip failed:\n{said}")
+        raise RuntimeError(f"{command[0]} failed:\n{said}")
     return time.perf_counter() - started
 
 

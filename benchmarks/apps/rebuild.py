@@ -16,8 +16,8 @@ def changed(number: int) -> modal.Image:
     return base.add_local_file(here / "source.py", "/srv/source.py", copy=True)
 
 
-def packages(number: int, names: list[str]) -> modal.Image:
-    return base.env({"NUMBER": str(number)}).pip_install(*names)
+def packages(number: int, method: str, names: list[str]) -> modal.Image:
+    return getattr(base.env({"NUMBER": str(number)}), method)(*names)
 
 
 def setup_s(number: int) -> float:
@@ -40,7 +40,11 @@ with app.run():
         if command["what"] == "mounted":
             took = setup_s(number)
         else:
-            image = changed(number) if command["what"] == "copy" else packages(number, command["names"])
+            image = (
+                changed(number)
+                if command["what"] == "copy"
+                else packages(number, command["what"], command["names"])
+            )
             if command["what"] != "copy":
                 base.env({"NUMBER": str(number)}).build(app)  # the layers below are there
             started = time.perf_counter()
