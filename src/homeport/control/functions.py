@@ -32,7 +32,7 @@ class Functions:
         self._projection = Projection(machine, gpu_required=gpu_required)
         self._known: dict[str, Definition] = {}
         self.on_defined: list[Callable[[Definition], None]] = []  # containers of it may be wanted soon
-        self.web_url: Callable[[str, str], str] = lambda function_id, method: ""  # set by who serves them
+        self.web_url: Callable[[str, str, str], str] = lambda app, function, method: ""  # set by who serves
         self.on_bound: list[Callable[[Definition], None]] = []  # a variant is in effect at once
 
     def precreate(
@@ -76,7 +76,7 @@ class Functions:
         row = self._existing(request.existing_function_id, app.app_id)
         function_id = row["function_id"] if row is not None else new_id(FUNCTION)
         messages.check_web_methods(tag, data)
-        urls = {name: self.web_url(function_id, name) for name in messages.web_methods(data)}
+        urls = {name: self.web_url(app.app_id, function_id, name) for name in messages.web_methods(data)}
         messages.set_urls(data, urls)
         handle = messages.handle_of(data, app.app_id, new_id(DEFINITION))
         definition = self._projection.of(function_id, app.app_id, data, handle, client_version)

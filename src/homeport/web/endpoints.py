@@ -39,6 +39,12 @@ class _Served:
     close: Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class _Bound:
+    app_id: str
+    listener: socket.socket
+
+
 class Endpoints:
     """All web functions of one engine. `token` opens those that are not open to everybody."""
 
@@ -47,11 +53,11 @@ class Endpoints:
         self._functions = functions
         self._calls = calls
         self._token = token
-        self._bound: dict[tuple[str, str], socket.socket] = {}  # of functions that are not published yet
+        self._bound: dict[tuple[str, str], _Bound] = {}  # of functions that are not published yet
         self._served: dict[tuple[str, str], _Served] = {}
         functions.web_url = self.url
 
-    def url(self, function_id: str, method: str) -> str:
+    def url(self, app_id: str, function_id: str, method: str) -> str:
         """The address of a web function, which gets one when first asked for."""
         row = self._db.one("web_port", function_id=function_id, method=method)
         if row is not None:
@@ -59,7 +65,7 @@ class Endpoints:
         listener = _bind(0)
         port = listener.getsockname()[1]
         self._db.run("web_port_insert", function_id=function_id, method=method, port=port)
-        self._bound[function_id, method] = listener
+        self._bound[function_id, method] = _Bound(app_id, listener)
         return _url(port)
 
     async def publish(self, app_id: str) -> None:
@@ -76,11 +82,11 @@ class Endpoints:
         """The app has stopped, or all of them for ''."""
         for key in [key for key, served in self._served.items() if _is_of(app_id, served)]:
             await self._end(key)
+        for key in [key for key, bound in self._bound.items() if app_id in ("", bound.app_id)]:
+            self._bound.pop(key).listener.close()
 
     async def close(self) -> None:
         await self.stop("")
-        for listener in self._bound.values():
-            listener.close()
 
     def _published(self, app_id: str) -> Iterable[WebFunction]:
         for definition in self._functions.published(app_id):
@@ -90,10 +96,10 @@ class Endpoints:
                     yield WebFunction(definition.app_id, definition.function_id, method, is_open)
 
     def _serve(self, function: WebFunction) -> None:
-        url = self.url(*function.key)
-        listener = self._bound.pop(function.key, None)
+        url = self.url(function.app_id, *function.key)
+        bound = self._bound.pop(function.key, None)
         try:
-            listener = listener or _bind(int(url.rsplit(":", 1)[1]))
+            listener = bound.listener if bound else _bind(int(url.rsplit(":", 1)[1]))
         except OSError as error:
             # another program took the port while the app was away
             logger.error("%s of %s is not served: %s", url, function.function_id, error.strerror)
