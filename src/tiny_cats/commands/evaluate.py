@@ -1,7 +1,8 @@
-"""`evaluate`: judge a trained classifier on pictures it has not seen."""
+"""`evaluate`: judge what a run trained, on pictures it has not seen."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,35 +17,59 @@ import click
     show_default=True,
     help="The folder that data.root lies below.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print the figures as JSON; all else goes to stderr.")
+@click.option("--json", "is_json", is_flag=True, help="Print results.json; all else goes to stderr.")
 def command(run: Path, data_dir: Path, is_json: bool) -> int:
-    """Judge the best weights of the classifier's RUN, a folder in runs/, on its test pictures.
+    """Judge the best weights of RUN, a folder in runs/, on pictures that it was not trained on.
 
-    Prints accuracy with its 95 % interval, calibration and the worst mistakes, and writes results.json and
-    pictures/ into the folder. Exit status 0: better than guessing, by its interval; 1: not, or failed.
+    Of a classifier: accuracy with its 95 % interval, calibration, the worst mistakes. Of TinyDiT: its gates.
+    Writes results.json and pictures/ into the folder. Exit status 0: it passes its gates; 1: it does not, or
+    an error.
 
     \b
     Examples:
       python -m tiny_cats evaluate runs/classifier-20260101-120000
-      python -m tiny_cats evaluate runs/classifier-20260101-120000 --data /data --json
+      python -m tiny_cats evaluate runs/tinydit-20260101-120000 --data /data --json
     """
-    from tiny_cats.config import ClassifierConfig
-    from tiny_cats.training.classifier_run import evaluate_run
-    from tiny_cats.training.pictures import ready_pictures
-    from tiny_cats.training.places import this_place
-    from training_kit.config import load_resolved
-
-    config = load_resolved(run / "config.json", ClassifierConfig).config
 
     def say(line: str) -> None:
         click.echo(line, err=is_json)
 
-    dataset = ready_pictures(config.data, data_dir, say)
-    judgement = evaluate_run(run, config, dataset, this_place().device, say)
+    passes = _judge(run, data_dir, say)
     if is_json:
-        click.echo(json.dumps(judgement.facts() | {"gates": [judgement.gate()]}, ensure_ascii=False))
+        click.echo((run / "results.json").read_text(encoding="utf-8"), nl=False)
     else:
-        for mistake, path in list(zip(judgement.mistakes, judgement.paths, strict=True))[:10]:
-            say(f"  {path}: named {mistake.named} ({mistake.confidence:.0%}), is {mistake.true}")
-        say(f"[EVAL] pictures of it: {run / 'pictures'}")
-    return 0 if judgement.passes else 1
+        say(f"[EVAL] in {run}: results.json, pictures/")
+    return 0 if passes else 1
+
+
+def _judge(run: Path, data_dir: Path, say: Callable[[str], None]) -> bool:
+    """Judges the run as what it is; whether it passes its gates."""
+    from tiny_cats.config import ClassifierConfig, DitConfig
+    from tiny_cats.training.pictures import ready_pictures
+    from tiny_cats.training.places import this_place
+    from training_kit.config import load_resolved
+
+    checkpoint, device = run / "checkpoints" / "best.pt", this_place().device
+    if _kind(run, checkpoint) == "tinydit":
+        from tiny_cats.training.dit_judging import judge_run
+
+        dit = load_resolved(run / "config.json", DitConfig).config
+        judged = judge_run(run, dit, ready_pictures(dit.data, data_dir, say), device, say)
+        return all(one.outcome != "failed" for one in judged.verdicts)
+    from tiny_cats.training.classifier_run import evaluate_run
+
+    config = load_resolved(run / "config.json", ClassifierConfig).config
+    judgement = evaluate_run(run, config, ready_pictures(config.data, data_dir, say), device, say)
+    for mistake, path in list(zip(judgement.mistakes, judgement.paths, strict=True))[:10]:
+        say(f"[EVAL] {path}: named {mistake.named} ({mistake.confidence:.0%}), is {mistake.true}")
+    return judgement.verdict.outcome == "passed"
+
+
+def _kind(run: Path, checkpoint: Path) -> Any:
+    from tiny_cats.errors import ConfigError
+    from tiny_cats.training.resuming import FORMAT
+    from training_kit.checkpoint import read_checkpoint
+
+    if not (run / "config.json").exists():
+        raise ConfigError(f"{run}: no run's folder: those are in runs/ of the results folder")
+    return read_checkpoint(checkpoint, FORMAT)["task"]

@@ -22,6 +22,7 @@ from tiny_cats.evaluation.calibration import (
     reliability_png,
 )
 from tiny_cats.evaluation.confusion import confusion_matrix, confusion_png
+from tiny_cats.evaluation.gates import Verdict
 from tiny_cats.evaluation.mistakes import Mistake, mistakes_png, worst_mistakes
 from tiny_cats.model import ResNet, normalise
 
@@ -40,10 +41,6 @@ class Judgement:
     confusion_KK: NDArray[np.int64]
     mistakes: list[Mistake]
     paths: tuple[str, ...]  # of the mistakes' pictures
-
-    @property
-    def passes(self) -> bool:
-        return self.accuracy.is_above_chance
 
     def words(self) -> str:
         found = self.accuracy
@@ -64,19 +61,17 @@ class Judgement:
             "mistakes": mistakes,
         }
 
-    def gate(self) -> dict[str, Any]:
-        """The gate, as results.json and the report have it."""
+    @property
+    def verdict(self) -> Verdict:
+        """The one gate of a classifier."""
         found = self.accuracy
-        return {
-            "name": "above chance",
-            "passed": self.passes,
-            "value": found.balanced.low,
-            "bar": found.chance,
-            "words": (
-                f"balanced accuracy on {self.split} is {found.balanced}: its lower limit has to be above "
-                f"{found.chance:.1%}, which a classifier that does not look at its picture has"
-            ),
-        }
+        return Verdict(
+            "above chance",
+            "passed" if found.is_above_chance else "failed",
+            "A classifier that does not look at its picture can be right often, where one class is frequent.",
+            f"the lower limit of balanced accuracy on {self.split} pictures above {found.chance:.1%}",
+            f"{found.balanced}",
+        )
 
 
 def judge(

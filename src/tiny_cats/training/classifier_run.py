@@ -8,7 +8,8 @@ import torch
 
 from tiny_cats.config.schema import ClassifierConfig
 from tiny_cats.data.dataset import Dataset
-from tiny_cats.errors import CheckpointError, GateError
+from tiny_cats.errors import CheckpointError
+from tiny_cats.evaluation.gates import insist
 from tiny_cats.evaluation.judging import Judgement, judge
 from tiny_cats.model import ResNet, cats_model
 from tiny_cats.run import Run
@@ -47,8 +48,8 @@ def train_classifier(run: Run[ClassifierConfig]) -> None:
     judgement = evaluate_run(run.folder, config, dataset, place.device, say)
     if not is_whole:
         say(f"[GATE] not held to it: {result.steps} of {config.training.steps} steps (go on with --resume)")
-    elif not judgement.passes:
-        raise GateError(judgement.gate()["words"])
+    else:
+        insist([judgement.verdict])
 
 
 def evaluate_run(
@@ -78,12 +79,13 @@ def evaluate_run(
         "data": identity_of(dataset),
         "splits": {split: one.facts() for split, (one, _) in found.items()},
         "judged_on": judgement.split,
-        "gates": [judgement.gate()],
+        "gates": [judgement.verdict.facts()],
     }
     files.write_text(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     for one, _ in found.values():
         say(f"[EVAL] {one.words()}")
-    say(f"[GATE] {'passed' if judgement.passes else 'FAILED'}: {judgement.gate()['words']}")
+    verdict = judgement.verdict
+    say(f"[GATE] {verdict.name} {verdict.outcome}: {verdict.seen}; expected {verdict.expected}")
     return judgement
 
 
