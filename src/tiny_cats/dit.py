@@ -1,9 +1,13 @@
 """TinyDiT, the network that draws cats: a transformer over a picture's patches, told the time and the class.
 
-After DiT (Peebles and Xie 2023, arXiv 2212.09748): adaLN-zero blocks over patches. It predicts the picture
-and gives the velocity that follows from it (Li and He 2025, arXiv 2511.13720), since a linear head of width
-W spans only W of a patch's P numbers: a velocity, which holds the noise of all P, keeps (P - W) / P of it,
-while pictures lie near few directions. The path between noise and picture is flow_matching.py's.
+After DiT (Peebles and Xie 2023, arXiv 2212.09748): adaLN-zero blocks over patches. A linear head of width W
+spans only W of a patch's P numbers, and a velocity holds the noise of all P: from the head alone, samples
+keep (P - W) / P of it. So each frequency of the noisy patch goes to the output on a way of its own
+(`Spectrum`), and the head adds what is not linear, which lies near the few directions that pictures have. The
+other way out, `predicts="image"`: the head gives the picture, and the velocity follows from it (Li and He
+2025, arXiv 2511.13720). docs/cats.md has what each reached.
+
+The path from noise to pictures is flow_matching.py's.
 
 Shapes: B pictures, C colours (3), H = W their sides; N patches (tokens), P numbers of a patch, W width.
 """
@@ -35,7 +39,7 @@ class Preset:
     depth: int
     heads: int
     dropout: float = 0.05
-    predicts: Literal["image", "velocity"] = "image"
+    predicts: Literal["velocity", "image"] = "velocity"
 
 
 PRESETS = {
@@ -43,8 +47,8 @@ PRESETS = {
     "tinydit_128": Preset(size=128, patch=16, width=384, depth=12, heads=6),
     # the same number of tokens at a quarter of the work
     "tinydit_64": Preset(size=64, patch=8, width=256, depth=8, heads=4),
-    # for two CPU cores
-    "tinydit_32": Preset(size=32, patch=4, width=192, depth=6, heads=3),
+    # for two CPU cores, and runs too short to learn pictures by heart: 2.9 M parameters, no dropout
+    "tinydit_32": Preset(size=32, patch=4, width=160, depth=6, heads=5, dropout=0.0),
 }
 
 
@@ -78,8 +82,8 @@ def count_parameters(model: nn.Module) -> int:
 class TinyDiT(nn.Module):
     """(x_BCHW in [-1, 1] at the ends of the path, t_B in [0, 1], y_B int64) -> velocity_BCHW.
 
-    y = `null_token` (= num_classes) says no class. Fresh, the head is zero and every block passes its input
-    on: the picture predicted is zero, mid-grey.
+    y = `null_token` (= num_classes) says no class. Fresh, head and spectrum give zero, and every block passes
+    its input on.
     """
 
     def __init__(self, preset: Preset, num_classes: int) -> None:
@@ -98,6 +102,7 @@ class TinyDiT(nn.Module):
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
         self.head = nn.Linear(width, numbers)
+        self.spectrum = Spectrum(preset.patch, width) if preset.predicts == "velocity" else None
         self._initialise()
 
     def forward(self, x_BCHW: Tensor, t_B: Tensor, y_B: Tensor) -> Tensor:
@@ -110,12 +115,15 @@ class TinyDiT(nn.Module):
         patch = self.preset.patch
         # training draws no time beyond LAST_TIME: later ones are answered as that one
         c_BW = self.time(sines(t_B.clamp(max=LAST_TIME))) + self.classes(y_B)
-        x_BNW = self.patches(patchify(x_BCHW, patch)) + self.position_NW
+        x_BNP = patchify(x_BCHW, patch)
+        x_BNW = self.patches(x_BNP) + self.position_NW
         for block in self.blocks:
             x_BNW = block(x_BNW, c_BW)
         shift_B1W, scale_B1W = self.modulation(c_BW)[:, None].chunk(2, dim=2)
-        x_BNP = self.head(modulate(self.norm(x_BNW), shift_B1W, scale_B1W))
-        return unpatchify(x_BNP.float(), patch)
+        out_BNP = self.head(modulate(self.norm(x_BNW), shift_B1W, scale_B1W))
+        if self.spectrum is not None:
+            out_BNP = out_BNP + self.spectrum(x_BNP, c_BW)
+        return unpatchify(out_BNP.float(), patch)
 
     def _initialise(self) -> None:
         """DiT's start: Xavier for matrices, small embeddings, zero for what modulates and for the head."""
@@ -130,7 +138,8 @@ class TinyDiT(nn.Module):
         modulations = [
             module.modulation[1] for module in self.modules() if isinstance(module, Block | TinyDiT)
         ]
-        for zero in (*modulations, self.head):
+        gains = [self.spectrum.gain[1]] if self.spectrum is not None else []
+        for zero in (*modulations, *gains, self.head):
             assert isinstance(zero, nn.Linear)
             nn.init.zeros_(zero.weight)
 
@@ -157,6 +166,34 @@ class Block(nn.Module):
         x_BNW = torch.addcmul(x_BNW, gate_a, self.dropout(y_BNW))
         y_BNW = self.feedforward(modulate(self.norm_feedforward(x_BNW), shift_f, scale_f))
         return torch.addcmul(x_BNW, gate_f, self.dropout(y_BNW))
+
+
+class Spectrum(nn.Module):
+    """The linear part of a velocity: every frequency of a patch times a gain that the time and class set."""
+
+    def __init__(self, patch: int, width: int) -> None:
+        super().__init__()
+        self.basis_PP: Tensor
+        self.register_buffer("basis_PP", frequencies(patch), persistent=False)
+        self.gain = nn.Sequential(nn.SiLU(), nn.Linear(width, COLOURS * patch**2))
+
+    def forward(self, x_BNP: Tensor, c_BW: Tensor) -> Tensor:
+        gain_B1P = self.gain(c_BW)[:, None]
+        y_BNP: Tensor = (x_BNP @ self.basis_PP * gain_B1P) @ self.basis_PP.T
+        return y_BNP
+
+
+def frequencies(patch: int) -> Tensor:
+    """An orthonormal basis of a patch's numbers, in columns: (P, P).
+
+    Cosines of rows and columns (DCT-II: Ahmed, Natarajan and Rao 1974), of brightness and of two colours.
+    """
+    k, n = torch.arange(patch)[:, None], torch.arange(patch)[None]
+    cosines = torch.cos(math.pi / patch * (n + 0.5) * k) * math.sqrt(2 / patch)
+    cosines[0] /= math.sqrt(2)
+    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]])
+    colours /= colours.norm(dim=1, keepdim=True)
+    return torch.kron(colours, torch.kron(cosines, cosines)).T.contiguous()
 
 
 class Attention(nn.Module):

@@ -138,20 +138,34 @@ def test_a_narrow_head_that_predicts_velocities_keeps_noise_and_one_that_predict
     assert floor_of("image") < 1e-6
 
 
-def test_a_head_spans_no_more_directions_than_its_width() -> None:
-    preset = dit.Preset(size=16, patch=8, width=32, depth=1, heads=2, predicts="velocity")
-    outputs = patchify(shaken(preset)(pictures(64, 16), torch.rand(64), torch.zeros(64).long()), 8)
-    patches = outputs.flatten(0, 1).double()  # 256 patches of 192 numbers
-    assert torch.linalg.matrix_rank(patches - patches.mean(0), rtol=1e-5) <= 32
-    # the default's velocity spans them all: it holds x_t itself
-    image = shaken(dit.Preset(size=16, patch=8, width=32, depth=1, heads=2))
-    outputs = patchify(image(pictures(64, 16), torch.rand(64), torch.zeros(64).long()), 8).flatten(0, 1)
-    assert torch.linalg.matrix_rank((outputs - outputs.mean(0)).double(), rtol=1e-5) == 192
+def directions_of(model: TinyDiT) -> int:
+    """How many directions the model's velocities of patches take."""
+    v = model(pictures(64, 16), torch.rand(64), torch.zeros(64).long())
+    patches = patchify(v, 8).flatten(0, 1).double()  # 256 patches of 192 numbers
+    return int(torch.linalg.matrix_rank(patches - patches.mean(0), rtol=1e-5))
 
 
-def test_presets_whose_head_is_narrower_than_a_patch_predict_pictures() -> None:
-    for preset in dit.PRESETS.values():
-        assert preset.width >= 3 * preset.patch**2 or preset.predicts == "image"
+@pytest.mark.parametrize("predicts", ["image", "velocity"])
+def test_a_velocity_takes_all_directions_though_the_head_has_fewer(predicts: str) -> None:
+    """A picture's velocity holds x_t itself, and the spectrum passes each frequency of it on."""
+    preset = dit.Preset(size=16, patch=8, width=32, depth=1, heads=2, predicts=predicts)  # type: ignore[arg-type]
+    model = shaken(preset)
+    assert directions_of(model) == 192
+    if predicts == "velocity":
+        model.spectrum = None
+        assert directions_of(model) <= 32
+
+
+def test_the_spectrum_is_of_all_frequencies_and_turns_none_into_another() -> None:
+    basis = dit.frequencies(4).double()
+    torch.testing.assert_close(basis @ basis.T, torch.eye(48).double(), rtol=0, atol=1e-6)
+    even = torch.ones(48).double()  # white all over: brightness, of no frequency
+    assert (even @ basis)[0].item() == pytest.approx(48**0.5)
+    spectrum = dit.Spectrum(4, 32)
+    nn.init.normal_(spectrum.gain[1].weight)
+    tokens = basis.T[None].float()  # one of each frequency
+    out = (spectrum(tokens, torch.randn(1, 32))[0] @ basis.float()).abs()
+    assert out.diagonal().min() > 100 * (out - out.diagonal().diag()).max()
 
 
 def test_times_beyond_the_last_trained_one_are_answered_and_finite() -> None:

@@ -91,7 +91,7 @@ def test_training_reaches_the_closed_forms_floor() -> None:
 def test_the_fresh_loss_is_the_velocitys_mean_square_and_not_zero() -> None:
     """The predecessor's loss was between a batch and itself: zero from the first step."""
     torch.manual_seed(0)
-    model = TinyDiT(Preset(size=8, patch=4, width=32, depth=1, heads=1, predicts="velocity"), 1)
+    model = TinyDiT(Preset(size=8, patch=4, width=32, depth=1, heads=1), 1)
     x1 = 0.5 * torch.randn(500, 3, 8, 8, generator=seeded(1))
     loss = FlowMatchingLoss()(model, x1, torch.zeros(500).long(), seeded(), null_token=1)
     assert loss.item() == pytest.approx(1 + x1.square().mean().item(), rel=0.02)  # E |x_1 - x_0|^2
@@ -99,7 +99,7 @@ def test_the_fresh_loss_is_the_velocitys_mean_square_and_not_zero() -> None:
 
 def test_the_fresh_loss_of_a_predicted_picture_is_the_pictures_share_of_it() -> None:
     """Zero predicted: the velocity's error is x_1 / (1 - t)."""
-    model = TinyDiT(Preset(size=8, patch=4, width=32, depth=1, heads=1), 1)
+    model = TinyDiT(Preset(size=8, patch=4, width=32, depth=1, heads=1, predicts="image"), 1)
     x1 = 0.5 * torch.randn(500, 3, 8, 8, generator=seeded(1))
     t = torch.full((500,), 0.75)
     errors = velocity_errors(
