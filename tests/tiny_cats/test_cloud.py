@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
@@ -186,3 +187,19 @@ def test_nothing_depends_on_the_launching_machine_while_it_runs(name: str) -> No
     main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     called = {node.attr for node in ast.walk(main) if isinstance(node, ast.Attribute)}
     assert "spawn" in called and "remote" not in called
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/cats.md", "docs/modal-cloud.md"])
+def test_the_docs_type_only_options_that_there_are(page: str) -> None:
+    typed = re.findall(
+        r"modal run (?:--detach )?(src/train(?:_dit)?\.py)(\S*) ?(.*)$", (ROOT / page).read_text(), re.M
+    )
+    assert typed
+    for app, function, words in typed:
+        main = load(Path(app).stem).main.info.raw_f
+        known = {"--" + name.replace("_", "-") for name in inspect.signature(main).parameters} | {
+            "--help",
+            "--detach",
+        }
+        assert set(re.findall(r"--[a-z-]+", words)) <= known, (app, words)
+        assert function in ("", "::check_imports")

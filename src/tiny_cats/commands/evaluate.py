@@ -54,12 +54,16 @@ def _judge(run: Path, data_dir: Path, say: Callable[[str], None]) -> bool:
         from tiny_cats.training.dit_judging import judge_run
 
         dit = load_resolved(run / "config.json", DitConfig).config
-        judged = judge_run(run, dit, ready_pictures(dit.data, data_dir, say), device, say)
+        judged = judge_run(
+            run, dit, ready_pictures(dit.data, data_dir, say, results_dir=run.parent.parent), device, say
+        )
         return all(one.outcome != "failed" for one in judged.verdicts)
     from tiny_cats.training.classifier_run import evaluate_run
 
     config = load_resolved(run / "config.json", ClassifierConfig).config
-    judgement = evaluate_run(run, config, ready_pictures(config.data, data_dir, say), device, say)
+    judgement = evaluate_run(
+        run, config, ready_pictures(config.data, data_dir, say, results_dir=run.parent.parent), device, say
+    )
     for mistake, path in list(zip(judgement.mistakes, judgement.paths, strict=True))[:10]:
         say(f"[EVAL] {path}: named {mistake.named} ({mistake.confidence:.0%}), is {mistake.true}")
     return judgement.verdict.outcome == "passed"

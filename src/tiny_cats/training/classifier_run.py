@@ -26,7 +26,7 @@ from training_kit.tracking import wished_trackers
 def train_classifier(run: Run[ClassifierConfig]) -> None:
     """Raises GateError where what was trained is no better than guessing; CatsError for all else."""
     config, say = run.config, run.say
-    dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping)
+    dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping, run.results_dir)
 
     place = this_place()
     seed_all(config.training.seed, place.rank)

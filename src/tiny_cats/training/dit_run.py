@@ -15,7 +15,7 @@ from training_kit.tracking import wished_trackers
 def train_dit(run: Run[DitConfig]) -> None:
     """Raises CatsError where it cannot train, or what it trained is not good enough."""
     config, say = run.config, run.say
-    dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping)
+    dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping, run.results_dir)
 
     place = this_place()
     seed_all(config.training.seed, place.rank)

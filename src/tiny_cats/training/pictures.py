@@ -15,11 +15,13 @@ def ready_pictures(
     data_dir: Path,
     say: Callable[[str], None],
     is_stopping: Callable[[], bool] = lambda: False,
+    results_dir: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Dataset:
     """The run's pictures, from the cache, which is built where there is none.
 
-    Raises DataError, and KeyboardInterrupt once `is_stopping`: what is cached stays.
+    It lies below `results_dir` where one is named: data may be read-only, as on Modal. Raises DataError,
+    and KeyboardInterrupt once `is_stopping`: what is cached stays.
     """
     said = clock()
 
@@ -31,7 +33,8 @@ def ready_pictures(
             said = clock()
             say(f"[DATA] {words}: {done} of {of}")
 
-    dataset = prepare(options, data_dir, lambda words: say(f"[DATA] {words}"), progress=progress)
+    cache = results_dir / "cache" / options.root if results_dir else None
+    dataset = prepare(options, data_dir, lambda words: say(f"[DATA] {words}"), cache=cache, progress=progress)
     for name, view in (("train", dataset.train), ("val", dataset.val), ("test", dataset.test)):
         counts = ", ".join(f"{count} {class_}" for class_, count in view.counts.items() if count)
         say(f"[DATA] {name}: {len(view)} pictures" + (f" ({counts})" if counts else ""))
