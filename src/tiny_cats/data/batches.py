@@ -38,9 +38,8 @@ def in_order(view: View, batch_size: int) -> Iterator[Batch]:
 
 
 def take(view: View, places_B: NDArray[np.int64]) -> Batch:
-    """The pictures at these places of the view, planes first."""
-    x_BHWC = torch.from_numpy(view.pictures(places_B))
-    return Batch(x_BHWC.permute(0, 3, 1, 2).contiguous(), torch.from_numpy(view.labels_N[places_B]))
+    """The pictures at these places of the view."""
+    return Batch(torch.from_numpy(view.planes(places_B)), torch.from_numpy(view.labels_N[places_B]))
 
 
 def drawn(n: int, batch_size: int, seed: int, step: int, rank: int = 0, world: int = 1) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from tiny_cats.errors import DataError
 CACHE = ".tiny_cats"
 
 Say = Callable[[str], None]
+Places = NDArray[np.int64] | Sequence[int] | None
 Used = tuple[Found, int]  # a picture, and the number of its group
 
 
@@ -38,10 +39,14 @@ class View:
     def __len__(self) -> int:
         return len(self.labels_N)
 
-    def pictures(self, places: NDArray[np.int64] | Sequence[int] | None = None) -> NDArray[np.uint8]:
-        """Pictures by their places here (all where none are named), (B, S, S, 3) uint8 RGB."""
+    def planes(self, places: Places = None) -> NDArray[np.uint8]:
+        """Pictures by their places here (all where none are named), (B, 3, S, S) uint8 RGB: for models."""
         chosen = self._places if places is None else self._places[np.asarray(places, np.int64)]
         return self._store.read(chosen)
+
+    def pictures(self, places: Places = None) -> NDArray[np.uint8]:
+        """The same as (B, S, S, 3): what is looked at."""
+        return np.ascontiguousarray(self.planes(places).transpose(0, 2, 3, 1))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -123,7 +128,13 @@ def _divided(options: Data, looked: Survey, used: list[Used], store: Store) -> D
         places = store.places(of_view)
         return View(classes, options.side, labels[here], groups[here], paths, of_view, store, places)
 
-    return Dataset(classes, options.side, view(TRAIN), view(VAL), view(TEST), looked.bad)
+    dataset = Dataset(classes, options.side, view(TRAIN), view(VAL), view(TEST), looked.bad)
+    if options.val_share and not len(dataset.val):
+        raise DataError(
+            f"{looked.root} has too few pictures to set some aside for validation: three different ones of a "
+            "class are the least, or data.val_share=0"
+        )
+    return dataset
 
 
 def _drawn(options: Data, folder: Path) -> Path:

@@ -46,6 +46,7 @@ class Fault(StrEnum):
     DAMAGED = "damaged"
     TOO_SMALL = "too-small"
     TOO_LARGE = "too-large"
+    NO_CLASS = "no-class"  # it lies beside the class folders, not in one
     TWO_CLASSES = "two-classes"  # the same bytes under two classes: which one is right cannot be known
 
 

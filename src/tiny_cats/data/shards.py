@@ -1,4 +1,4 @@
-"""The cache of decoded pictures: memory-mapped shards of uint8, N x S x S x 3, named after what is in them.
+"""The cache of decoded pictures: memory-mapped shards of uint8, N x 3 x S x S, named after what is in them.
 
 A shard's name is a digest of its pictures' digests, their size and the code's version, so a file of that name
 is the right one or a damaged one, which its own digest tells. A picture's shard follows from its digest: one
@@ -23,7 +23,7 @@ from tiny_cats.data.threads import in_threads
 from tiny_cats.errors import DataError
 from training_kit.files import try_lock, whole
 
-VERSION = 1  # of what decode makes of a picture; another number builds everything anew
+VERSION = 2  # of what decode makes of a picture; another number builds everything anew
 PICTURES = 256  # of a shard, about
 RESERVE_BYTES = 64 * 2**20  # of the disk, left for others
 _HEAD = struct.Struct("<8sII32s")  # magic, pictures, side, digest of the pixels
@@ -63,11 +63,11 @@ class Store:
         return np.array([self._at[digest] for digest in digests], np.int64).reshape(-1, 2)
 
     def read(self, places: NDArray[np.int64]) -> UInt8:
-        """The pictures at these places, (B, S, S, 3)."""
-        x_BHWC = np.empty((len(places), self.size, self.size, 3), np.uint8)
-        for x_HWC, (shard, row) in zip(x_BHWC, places.tolist(), strict=True):
-            x_HWC[:] = self._pixels[shard][row]
-        return x_BHWC
+        """The pictures at these places, (B, 3, S, S)."""
+        x_BCHW = np.empty((len(places), 3, self.size, self.size), np.uint8)
+        for x_CHW, (shard, row) in zip(x_BCHW, places.tolist(), strict=True):
+            x_CHW[:] = self._pixels[shard][row]
+        return x_BCHW
 
 
 def open_store(
@@ -106,7 +106,7 @@ def _wanted(digests: tuple[str, ...], size: int, folder: Path) -> Wanted:
 
 
 def _map(shard: Wanted) -> UInt8:
-    shape = (len(shard.digests), shard.size, shard.size, 3)
+    shape = (len(shard.digests), 3, shard.size, shard.size)
     try:
         return np.memmap(shard.path, np.uint8, "r", _HEAD.size, shape)
     except (OSError, ValueError) as error:
@@ -167,10 +167,10 @@ def _build(
 
 def _build_shard(shard: Wanted, files: Mapping[str, Path]) -> int:
     """Decodes a shard's pictures and writes it; returns how many. Raises DataError."""
-    pixels = np.empty((len(shard.digests), shard.size, shard.size, 3), np.uint8)
-    for x_HWC, digest in zip(pixels, shard.digests, strict=True):
+    pixels = np.empty((len(shard.digests), 3, shard.size, shard.size), np.uint8)
+    for x_CHW, digest in zip(pixels, shard.digests, strict=True):
         try:
-            x_HWC[:] = open_picture(files[digest], shard.size).pixels_HWC
+            x_CHW[:] = open_picture(files[digest], shard.size).pixels_HWC.transpose(2, 0, 1)
         except PictureError as error:
             raise DataError(f"{error}: it changed since it was looked at; run the command again") from None
     head = _HEAD.pack(MAGIC, len(pixels), shard.size, hashlib.sha256(pixels.data).digest())

@@ -114,6 +114,7 @@ def survey_folder(
     """
     files = list(list_files(root))
     folders = _class_folders(root)
+    loose = _loose(root)
     known = _Memory(memory)
     facts = {} if reread else {path: fact for path in files if (fact := known.recall(root, path))}
     new = [path for path in files if path not in facts]
@@ -129,6 +130,7 @@ def survey_folder(
         known.write()
     found = [Found(path, path.partition("/")[0], facts[path]) for path in files]
     good, bad = _divide(found)
+    bad = [*loose, *bad]
     group = groups_of([f.facts.hash for f in good], [f.facts.mirrored for f in good])
     return Survey(root, folders, tuple(good), tuple(bad), tuple(group.tolist()))
 
@@ -155,6 +157,16 @@ def _class_folders(root: Path) -> tuple[str, ...]:
             f"{root} has no class folders: `python -m tiny_cats data import {root} TARGET` makes them of it"
         )
     return tuple(folders)
+
+
+def _loose(root: Path) -> list[Found]:
+    """Pictures that lie beside the class folders. Other files there are none of ours."""
+    found = []
+    for path in sorted(root.iterdir()):
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in NAMED_AS:
+            words = "it lies in no class folder: move it into one"
+            found.append(Found(path.name, "", Facts("", Fault.NO_CLASS.value, words)))
+    return found
 
 
 def _below(root: Path, folder: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from torch import nn
 from tiny_cats.config.schema import Training
 from tiny_cats.errors import DivergenceError, OutOfMemoryError
 from tiny_cats.training import resuming
+from tiny_cats.training.ahead import batches_for
 from tiny_cats.training.gradient import backward
 from tiny_cats.training.memory import is_out_of_memory, said_of_memory, what_fits
 from tiny_cats.training.task import Task
@@ -93,7 +94,8 @@ def train(
     model.train()
     record, pace = Record(place), Pace(settings.batch_size)
     with ExitStack() as stack:
-        batches = task.batches(done)  # batch k is that of step k + 1
+        # batch k is that of step k + 1
+        batches = stack.enter_context(batches_for(device, task.batches(done)))
         advance = stack.enter_context(progress_bar(done, stop, True))
         metrics = stack.enter_context(Metrics(folder / "metrics.jsonl", done))
         trackers = trackers_from(done + 1) if trackers_from else None

@@ -3,14 +3,13 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tiny_cats.errors import OutOfMemoryError
 from tiny_cats.training.gradient import backward
-from tiny_cats.training.task import Pictures, Task
+from tiny_cats.training.task import Part, Pictures, Task
 
 # what PyTorch's allocator for the CPU says, which has no class of its own
 CPU_WORDS = ("can't allocate memory", "Cannot allocate memory")
@@ -81,7 +80,7 @@ def what_fits(
     def try_size(size: int) -> None:
         _free(task.model, device)
         averages = [torch.zeros_like(p) for p in task.model.parameters() for _ in range(2)]
-        part = _Part(batch.x_BCHW[:size], batch.y_B[:size])
+        part = Part(batch.x_BCHW[:size], batch.y_B[:size])
         backward(task, part, size, torch.Generator(device).manual_seed(0), step, device, dtype)
         averages.clear()
 
@@ -92,12 +91,6 @@ def what_fits(
         return f"{begin}, and one alone does not fit: take smaller pictures or a smaller model"
     advice = f"--set training.micro_batch_size={size} leaves a step at {len(batch.y_B)} pictures"
     return f"{begin}; {size} fit: {advice}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    x_BCHW: Tensor
-    y_B: Tensor
 
 
 def _free(model: nn.Module, device: torch.device) -> None:

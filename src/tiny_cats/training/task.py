@@ -5,6 +5,7 @@ metrics and signals; a task owns the model, its loss, and what is measured and d
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,14 @@ class Pictures(Protocol):
 
     @property
     def y_B(self) -> Tensor: ...  # int64
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some pictures of a batch."""
+
+    x_BCHW: Tensor
+    y_B: Tensor
 
 
 class Task(Protocol):

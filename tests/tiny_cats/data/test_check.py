@@ -80,14 +80,30 @@ def test_one_picture_is_too_few(tmp_path: Path) -> None:
         prepare(Data(root="", size=32), lay(tmp_path, "a/1.jpg"))
 
 
+def test_too_few_to_validate_is_said(tmp_path: Path) -> None:
+    lay(tmp_path, "a/1.jpg", "b/2.jpg")
+    with pytest.raises(DataError, match="too few pictures to set some aside for validation"):
+        prepare(Data(root="", size=32), tmp_path)
+    assert len(prepare(Data(root="", size=32, val_share=0), tmp_path).train) == 2
+
+
+def test_pictures_beside_the_class_folders_are_named(tmp_path: Path) -> None:
+    lay(tmp_path, "a/1.jpg", "a/2.jpg", "loose.jpg")
+    (tmp_path / "README.md").write_text("about")
+    assert [(found.path, found.facts.fault) for found in survey_folder(tmp_path).bad] == [
+        ("loose.jpg", "no-class")
+    ]
+
+
 def test_names_may_have_spaces_and_any_letters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = os.fsdecode(b"Latin-1 \xe9.jpg")  # no UTF-8
     lay(tmp_path, "Großer Kater/ein Bild.jpg", "猫/1.jpg", f"猫/{odd}")
     status, facts = checked(tmp_path, capsys)
     assert status == 0 and facts["counts"] == {"Großer Kater": 1, "猫": 2}
-    dataset = prepare(Data(root="", size=32), tmp_path)
+    options = Data(root="", size=32, val_share=0)
+    dataset = prepare(options, tmp_path)
     assert dataset.classes == ("Großer Kater", "猫")
-    assert len(prepare(Data(root="", size=32), tmp_path).train) == 3
+    assert len(prepare(options, tmp_path).train) == 3
 
 
 def test_the_same_bytes_under_two_classes_are_used_for_neither(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,31 @@ def test_a_cut_download_is_gone_on_with(mirror: Mirror, tmp_path: Path) -> None:
 def test_a_server_without_ranges_sends_it_again(mirror: Mirror, tmp_path: Path) -> None:
     mirror.cut_at[IMAGES], mirror.ignores_ranges = [500], True
     assert get(mirror, tmp_path / "pets").pictures == 3
+
+
+def test_a_server_that_sends_elsewhere_is_followed(mirror: Mirror, tmp_path: Path) -> None:
+    """Oxford's does: www.robots.ox.ac.uk answers with the address of another host."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", mirror.address + self.path.rpartition("/")[2])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    mirror.cut_at[IMAGES] = [1000, 1000]  # urllib before Python 3.13 follows HEAD with a GET
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/pets/"
+        folder = tmp_path / "pets"
+        done = fetch_pets(folder, Heard(), address=address, digests=digests(mirror), pause_s=0.001)
+        server.shutdown()
+    assert done.pictures == 3 and "bytes=1000-" in mirror.ranges
 
 
 def test_wrong_bytes_leave_no_folder(mirror: Mirror, tmp_path: Path) -> None:
