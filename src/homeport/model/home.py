@@ -53,6 +53,11 @@ class Home:
         return self.root / "t"
 
     @property
+    def gone(self) -> Path:
+        """Folders that wait to be removed."""
+        return self.root / "gone"
+
+    @property
     def cache(self) -> Path:
         """What can be made again: uv's cache, downloaded Pythons."""
         return self.root / "cache"
@@ -101,6 +106,7 @@ class Home:
             self.mounts,
             self.volumes,
             self.tasks,
+            self.gone,
             self.cache,
             self.runs,
             self.logs,

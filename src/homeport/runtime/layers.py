@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from homeport.model.home import Home
 from homeport.runtime.commands import remove_tree
+from homeport.runtime.discards import discard
 from homeport.runtime.identity import own
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class LayerStore:
     """Layers of one home. Concurrent requests for one key share one build."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self._root = self.root = home.layers
         self._building: dict[str, asyncio.Task[Path]] = {}
         self._waiting: Counter[asyncio.Task[Path]] = Counter()
@@ -200,8 +202,8 @@ class LayerStore:
         """Removes what a killed engine left half made. Only for the one engine of this home, at its start."""
         for folder in self._root.glob("tmp-*"):
             try:
-                remove_tree(folder)
-            except OSError as error:  # a step of the engine before is dying, and still writes
+                discard(self._home, folder)
+            except OSError as error:
                 logger.warning("%s could not be removed: %s", folder, error)
 
     def _facts_file(self, layer: Path) -> Path:

@@ -18,6 +18,7 @@ from homeport.model.errors import ContainerStartError, FailedPreconditionError, 
 from homeport.model.home import Home
 from homeport.runtime import commands_inside, requests
 from homeport.runtime.cgroups import ControlGroups, Group, find_control_groups
+from homeport.runtime.discards import discard, remove_discarded
 from homeport.runtime.engine import (
     ContainerEvents,
     ContainerExit,
@@ -28,7 +29,7 @@ from homeport.runtime.engine import (
     Written,
 )
 from homeport.runtime.host import cure
-from homeport.runtime.identity import has_own_uid, own, remove_tree
+from homeport.runtime.identity import has_own_uid, own
 from homeport.runtime.launcher import (
     WarmParents,
     channel_pair,
@@ -72,6 +73,7 @@ class Sandbox:
             short_address(self._home.notify_socket, self._tasks_folder),
             {"log": events.on_log, "exec": events.on_exec},
         )
+        remove_discarded(self._home)
         for spec_file in sorted(self._home.tasks.glob("*/spec.json")):
             self._adopt(spec_file.parent.name)
 
@@ -175,7 +177,7 @@ class Sandbox:
         # first of all what an engine that starts would look for
         (folder / "spec.json").unlink(missing_ok=True)
         self._groups.remove(task_id)
-        await asyncio.to_thread(remove_tree, folder)
+        discard(self._home, folder)
 
     async def close(self, *, kill_containers: bool) -> None:
         await self._parents.close()

@@ -24,7 +24,7 @@ def fail(word):
     raise ValueError(f"no {word}")
 
 
-@app.function(timeout=1)
+@app.function(timeout=1, startup_timeout=60)
 def slow(seconds):
     time.sleep(seconds)
     return "done"

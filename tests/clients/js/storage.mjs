@@ -29,7 +29,7 @@ test("a volume by name, read-only, in another version, and deleted", async () =>
   const write = await find("write");
   const into = async (mounted) => (await write.withOptions({ volumes: { "/mnt/v": mounted } }).instance()).remote(["/mnt/v/a.txt", "hi"]);
   assert.deepEqual(await into(volume), ["a.txt"]);
-  await assert.rejects(into(volume.withMountOptions({ readOnly: true })), /Read-only file system/);
+  await assert.rejects(into(volume.withMountOptions({ readOnly: true })), /Read-only file system|Permission denied/);
   await assert.rejects(modal.volumes.fromName("js-volume", { version: 1 }), /has version v2, not v1/);
   await modal.volumes.delete("js-volume");
   await assert.rejects(modal.volumes.fromName("js-volume"), NotFoundError);
