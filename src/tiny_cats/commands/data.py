@@ -31,7 +31,7 @@ def command() -> None:
     Examples:
       python -m tiny_cats data fetch data/pets
       python -m tiny_cats data check data/pets
-      modal volume put tiny-cats-data data/pets /pets
+      modal volume put cats-data data/pets /pets
     """
 
 
@@ -48,7 +48,7 @@ def fetch(folder: Path, address: str, form: str) -> None:
     \b
     Examples:
       python -m tiny_cats data fetch data/pets
-      modal volume put tiny-cats-data data/pets /pets
+      modal volume put cats-data data/pets /pets
     """
     from tiny_cats.data.oxford import ADDRESS, LICENCE, fetch_pets
     from training_kit.fetch.progress import Shown

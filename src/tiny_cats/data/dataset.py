@@ -1,5 +1,7 @@
 """A data folder made ready: surveyed, divided, and decoded into the cache."""
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +87,7 @@ def prepare(
     _check_cache(cache, root)
     looked = survey_folder(
         root,
-        memory=_memory(cache),
+        memory=_memory(cache, root),
         threads=threads,
         announce=lambda done, of: progress("looking at pictures", done, of),
     )
@@ -150,14 +152,16 @@ def _check_cache(cache: Path, root: Path) -> None:
         raise DataError(f"the cache {cache} lies among the pictures: name a folder elsewhere by data.cache")
 
 
-def _memory(cache: Path) -> Path:
+def _memory(cache: Path, root: Path) -> Path:
+    """Where what is known of `root`'s files is kept: folders that share a cache have one each."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
             f"the cache {cache} cannot be made ({error.strerror}): name another folder by data.cache"
         ) from None
-    return cache / "known.json"
+    key = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:12]
+    return cache / f"known-{key}.json"
 
 
 def _check_classes(looked: Survey) -> None:

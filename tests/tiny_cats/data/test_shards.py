@@ -169,3 +169,15 @@ def test_a_cache_among_the_pictures_is_refused(pets: Path) -> None:
     with pytest.raises(DataError, match=r"lies among the pictures: name a folder elsewhere by data\.cache"):
         prepare(OPTIONS, pets, cache=pets / "cache")
     assert not (pets / "cache").exists()
+
+
+def test_two_folders_can_share_a_cache(pets: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    shutil.copytree(pets, others)
+    (others / "a/0.jpg").write_bytes(jpeg(77))
+    os.utime(others / "a/0.jpg", ns=((pets / "a/0.jpg").stat().st_mtime_ns,) * 2)
+    options = OPTIONS.model_copy(update={"val_share": 0.0})
+    for _ in range(2):
+        first, second = (prepare(options, root, cache=tmp_path / "cache").train for root in (pets, others))
+        assert [a == b for a, b in zip(first.digests, second.digests, strict=True)].count(False) == 1
+    assert len(built(tmp_path / "cache")) == 2 and len(list((tmp_path / "cache").glob("known-*"))) == 2
