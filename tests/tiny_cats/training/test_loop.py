@@ -3,11 +3,13 @@
 import errno
 import json
 import os
+import resource
 import signal
 
 import pytest
 import torch
 
+from tests.tiny_cats.training.forked import forked
 from tests.tiny_cats.training.stand_in import CPU, SMALL, StandIn, live
 from tiny_cats.config.schema import Training
 from tiny_cats.errors import CheckpointError, DivergenceError
@@ -226,6 +228,26 @@ def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path, monkeypatch):
             live(tmp_path, resume=True, say=lambda line: None)
     assert (tmp_path / "checkpoints" / "step-000004.pt").read_bytes() == kept
     assert not list((tmp_path / "checkpoints").glob(".*.part"))
+    assert live(tmp_path, resume=True, say=lambda line: None).steps == 12
+
+
+def test_a_disk_that_takes_half_a_checkpoint(tmp_path):
+    """A write that the kernel really refuses, in the midst of a checkpoint."""
+    live(tmp_path, max_steps=4, say=lambda line: None)
+    newest = tmp_path / "checkpoints" / "step-000004.pt"
+    kept = newest.read_bytes()
+
+    def go_on(say):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2,) * 2)
+        try:
+            live(tmp_path, resume=True, say=lambda line: None)
+        except CheckpointError as error:
+            say(error)
+
+    lines, status = forked(go_on)
+    assert status == 0
+    assert "step-000006.pt: cannot be written: File too large; is there room on the disk?" in lines[0]
+    assert newest.read_bytes() == kept and not list((tmp_path / "checkpoints").glob(".*.part"))
     assert live(tmp_path, resume=True, say=lambda line: None).steps == 12
 
 
