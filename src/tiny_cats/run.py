@@ -5,23 +5,28 @@ A run's folder is RESULTS/runs/NAME-TIME. What happens in it is said by the trai
 """
 
 import errno
+import json
 import platform
+import shlex
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from tiny_cats.config import Kind
 from tiny_cats.errors import CatsError, GateError
-from training_kit import run_folder
+from training_kit import files, run_folder
 from training_kit.config import Resolved
 from training_kit.interrupt import stop_between_steps
 from training_kit.run_log import RunLog
 
-Kind = Literal["classifier", "dit"]
 C = TypeVar("C", bound=BaseModel)
 
 DONE, FAILED, OUT_OF_TIME, INTERRUPTED = 0, 1, 75, 130  # 75: sysexits' EX_TEMPFAIL, to be continued
@@ -30,7 +35,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 # A resumed run may differ in these: none of them changes what is learned.
 MAY_DIFFER = (
     *("training.compile", "training.keep_checkpoints", "training.log_every_steps"),
-    *("training.checkpoint_every_steps", "tracking."),
+    *("training.checkpoint_every_steps", "tracking.", "sampling.", "gates."),
 )
 
 
@@ -82,6 +87,7 @@ def start(
             return FAILED if state.is_final else DONE
         attempt = run_folder.begin_attempt(folder, call_id).attempts
         say(f"[RUN] {folder.name} attempt {attempt}: {resolved.path}, Python {platform.python_version()}")
+        files.write_text(folder / "about.json", json.dumps(_about(), indent=1) + "\n")
         for line in resolved.compact_lines():
             say(f"[CONFIG] {line}")
         deadline = time.monotonic() + limit_s if limit_s else None
@@ -101,7 +107,10 @@ def start(
                 on_checkpoint,
                 lambda: is_asked() or is_late(),
             )
-            return _attempt(kind, run, is_late)
+            status = _attempt(kind, run, is_late)
+            if status in (DONE, FAILED):
+                _report(run)
+            return status
 
 
 def _attempt(kind: Kind, run: Run[Any], is_late: Callable[[], bool]) -> int:
@@ -135,6 +144,34 @@ def _attempt(kind: Kind, run: Run[Any], is_late: Callable[[], bool]) -> int:
     _note(run, "finished", steps=min(run.max_steps or run.config.training.steps, run.config.training.steps))
     run.say(f"[DONE] {run.folder.name}: everything is in {run.folder}")
     return DONE
+
+
+def _report(run: Run[Any]) -> None:
+    """Written whatever came of the run: a failed one's pictures say why. Its own failure changes nothing."""
+    from jinja2 import TemplateError
+
+    from tiny_cats.report import write_report
+
+    try:
+        run.say(f"[REPORT] {write_report(run.folder)}")
+    except (CatsError, OSError, LookupError, ValueError, TemplateError) as error:
+        again = f"python -m tiny_cats report {run.folder}"
+        run.say(f"[REPORT] could not be written ({type(error).__name__}: {error}); again by {again}")
+
+
+def _about() -> dict[str, Any]:
+    """The command, and the versions of what a result depends on, for the report."""
+    versions = {"Python": platform.python_version()}
+    for package in ("torch", "numpy", "pillow", "simplejpeg"):
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    program, *arguments = sys.argv
+    started = ["python", "-m", "tiny_cats"] if Path(program).name == "__main__.py" else [program]
+    return {
+        "command": shlex.join([*started, *arguments]),
+        "versions": versions,
+        "machine": platform.platform(),
+    }
 
 
 TRAININGS = {

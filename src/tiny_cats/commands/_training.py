@@ -9,7 +9,7 @@ import click
 from tiny_cats.config import Resolved
 
 if TYPE_CHECKING:
-    from tiny_cats.run import Kind
+    from tiny_cats.config import Kind
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from tiny_cats.evaluation import features
 from tiny_cats.evaluation.distances import Distance, Space, distance
 from tiny_cats.evaluation.gates import Measured, Verdict, judge_measured
 from tiny_cats.evaluation.gaussian import MOST_ENTRIES, Linear, best_linear
-from tiny_cats.evaluation.memorisation import Neighbours, copies, nearest
+from tiny_cats.evaluation.memorisation import Neighbours, copies, nearest, threshold
 from tiny_cats.evaluation.velocity import TIMES, VelocityOf, mean_as_trained, velocity_losses
 from tiny_cats.sampling import from_uint8, to_uint8
 
@@ -73,7 +73,8 @@ class Judged:
     pictures: Mapping[str, Tensor]  # by name, uint8 (N, 3, H, W)
     neighbours: tuple[Tensor, Tensor, Tensor]
     """The samples most like copies, their nearest training pictures by pixels, and by features."""
-    nearness: Mapping[str, list[float]]
+    nearness: Mapping[str, Any]
+    """Of samples and held-out pictures, by pixels, and below which value a sample counts as a copy."""
     linear_axes: int
 
     @property
@@ -191,10 +192,9 @@ def judge_tinydit(subject: Subject, against: Yardstick, say: Say = lambda words:
         shown | {"blurred mean": against.rivals["blurred mean"][:1]},
         _neighbours(samples, against.training, by_pixels[0], by_features[0]),
         {
-            "samples": by_pixels[0].nearness_N.tolist(),
-            "held_out": by_pixels[1].nearness_N.tolist(),
-            "samples_by_features": by_features[0].nearness_N.tolist(),
-            "held_out_by_features": by_features[1].nearness_N.tolist(),
+            "samples": _rounded(by_pixels[0].nearness_N),
+            "held_out": _rounded(by_pixels[1].nearness_N),
+            "copy_below": threshold(by_pixels[1]),
         },
         len(against.linear.variance_K),
     )
@@ -262,6 +262,10 @@ def _flat(x_NCHW: Tensor) -> Tensor:
 def _small(x_NCHW: Tensor) -> Tensor:
     x = from_uint8(x_NCHW)
     return (F.adaptive_avg_pool2d(x, PIXELS_SIDE) if x.shape[-1] > PIXELS_SIDE else x).flatten(1)
+
+
+def _rounded(values_N: Tensor) -> list[float]:
+    return [round(value, 4) for value in values_N.tolist()]
 
 
 def _share(is_so_N: Tensor) -> float:

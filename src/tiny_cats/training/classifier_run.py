@@ -15,7 +15,7 @@ from tiny_cats.model import ResNet, cats_model
 from tiny_cats.run import Run
 from tiny_cats.training.classifier_task import NAME, ClassifierTask, identity_of
 from tiny_cats.training.loop import Say, train
-from tiny_cats.training.pictures import ready_pictures
+from tiny_cats.training.pictures import note_pictures, ready_pictures
 from tiny_cats.training.places import this_place
 from tiny_cats.training.resuming import read_weights
 from training_kit import files
@@ -27,6 +27,7 @@ def train_classifier(run: Run[ClassifierConfig]) -> None:
     """Raises GateError where what was trained is no better than guessing; CatsError for all else."""
     config, say = run.config, run.say
     dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping, run.results_dir)
+    note_pictures(run.folder, dataset)
 
     place = this_place()
     seed_all(config.training.seed, place.rank)

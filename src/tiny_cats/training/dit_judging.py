@@ -112,7 +112,7 @@ def _classifier(config: DitConfig, classes: tuple[str, ...], device: torch.devic
 
 def _write(folder: Path, judged: Judged, step: int, config: DitConfig, classes: tuple[str, ...]) -> None:
     facts = {"kind": DitTask.name, "step": step, "classes": list(classes)} | judged.facts()
-    facts |= {"gates_enforced": config.gates.enforced, "nearness": dict(judged.nearness)}
+    facts |= {"gates_enforced": config.gates.enforced, "nearness": judged.nearness}
     for name, pictures in judged.pictures.items():
         kept = pictures[:: max(1, len(pictures) // SHOWN)][:SHOWN]
         path = folder / "pictures" / f"{name.replace(' ', '-')}.png"

@@ -6,7 +6,7 @@ from tiny_cats.run import Run
 from tiny_cats.training.dit_judging import judge_run
 from tiny_cats.training.dit_task import DitTask
 from tiny_cats.training.loop import train
-from tiny_cats.training.pictures import ready_pictures
+from tiny_cats.training.pictures import note_pictures, ready_pictures
 from tiny_cats.training.places import this_place
 from training_kit.randomness import seed_all
 from training_kit.tracking import wished_trackers
@@ -16,6 +16,7 @@ def train_dit(run: Run[DitConfig]) -> None:
     """Raises CatsError where it cannot train, or what it trained is not good enough."""
     config, say = run.config, run.say
     dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping, run.results_dir)
+    note_pictures(run.folder, dataset)
 
     place = this_place()
     seed_all(config.training.seed, place.rank)

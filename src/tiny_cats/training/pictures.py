@@ -1,12 +1,15 @@
 """The pictures of a run, made ready and said: the beginning of both trainings."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tiny_cats.config.schema import Data
 from tiny_cats.data.dataset import Dataset, prepare
+from training_kit import files
 
+NOTE = "data.json"
 EVERY_S = 10.0  # between lines that say how far it is
 
 
@@ -39,3 +42,11 @@ def ready_pictures(
         counts = ", ".join(f"{count} {class_}" for class_, count in view.counts.items() if count)
         say(f"[DATA] {name}: {len(view)} pictures" + (f" ({counts})" if counts else ""))
     return dataset
+
+
+def note_pictures(folder: Path, dataset: Dataset) -> None:
+    """Writes what the report says of the data into a run's folder: pictures of each class, files left out."""
+    splits = {"train": dataset.train.counts, "val": dataset.val.counts, "test": dataset.test.counts}
+    left_out = [(found.path, found.facts.fault, found.facts.detail) for found in dataset.left_out]
+    said = {"size": dataset.size, "splits": splits, "left_out": left_out}
+    files.write_text(folder / NOTE, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
