@@ -106,7 +106,8 @@ def judge(
 def logits_of(model: ResNet, view: View, size: int, device: torch.device) -> NDArray[np.float64]:
     """logits_NK of all pictures of a split, their middles, in its order. The model is in evaluation mode."""
     found = [
-        model(normalise(augment.centre_crop(x_BCHW.to(device), size))).double().cpu()
+        # forward: what training compiled would be compiled anew for each other number of pictures
+        model.forward(normalise(augment.centre_crop(x_BCHW.to(device), size))).double().cpu()
         for x_BCHW, _ in in_order(view, AT_ONCE)
     ]
     logits_NK: NDArray[np.float64] = torch.cat(found).numpy()

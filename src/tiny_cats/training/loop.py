@@ -4,6 +4,7 @@ On a CPU a run that was killed and resumed gives the same losses, bit for bit, a
 same number of threads; on GPUs as far as their kernels are deterministic.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -146,6 +147,9 @@ def train(
                 with said_of_memory(f"validating after step {step}", device):
                     lines[-1] |= validate(task)
                 value = lines[-1][task.minimised]
+                if not math.isfinite(value):
+                    words = f"step {step}: {task.minimised} is {value} on validation pictures"
+                    raise DivergenceError(f"{words}; {_what_to_do(checkpoints)}")
                 if value < best_value or not best.exists():
                     best_value = value
                     state.write_best(best, step, say)
@@ -185,20 +189,24 @@ def validate(task: Task) -> dict[str, float]:
 
 def refuse_diverged(lines: list[Line], checkpoints: Path) -> None:
     """Raises DivergenceError where a step's loss is no number, or nothing is learned from it."""
-    kept = checkpoint.step_files(checkpoints)
-    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
     bad = first_not_finite(lines)
     if bad:
         raise DivergenceError(
             f"step {bad['step']}: the loss is {bad['loss']}, its gradient's norm {bad['grad_norm']}; "
-            f"training stopped, {good}; lower training.learning_rate and start anew"
+            f"{_what_to_do(checkpoints)}"
         )
     still = next((line for line in lines if line["grad_norm"] == 0.0), None)
     if still:
         raise DivergenceError(
             f"step {still['step']}: the gradient is exactly 0 at a loss of {still['loss']}: nothing is "
-            f"learned, training stopped, {good}; is what is predicted compared with itself?"
+            "learned, and training stopped; is what is predicted compared with itself?"
         )
+
+
+def _what_to_do(checkpoints: Path) -> str:
+    kept = checkpoint.step_files(checkpoints)
+    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
+    return f"training stopped, {good}; lower training.learning_rate and start anew"
 
 
 def _line(lines: list[Line], stop: int, minimised: str) -> str:

@@ -154,6 +154,14 @@ def test_divergence_stops_and_keeps_nothing_of_it(tmp_path, task):
     assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")][-1] == 6
 
 
+def test_a_figure_that_is_no_number_stops_it_too(tmp_path):
+    task = StandIn()
+    task.validate = lambda: {"val_loss": float("nan")}
+    with pytest.raises(DivergenceError, match=r"step 4: val_loss is nan on validation.*step-000002\.pt"):
+        run(task, tmp_path)
+    assert not (tmp_path / "checkpoints" / "best.pt").exists()
+
+
 def test_a_loss_of_something_with_itself_is_noticed(tmp_path):
     """The predecessor's: a batch compared with itself, a loss of 0.0 from the first step."""
 
