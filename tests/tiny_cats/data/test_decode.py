@@ -21,7 +21,7 @@ def reference(image: Image.Image, size: int = SIZE) -> np.ndarray:
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
-    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS, box=box))
+    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
