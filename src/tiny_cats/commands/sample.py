@@ -1,9 +1,10 @@
 """`sample`: draw pictures with a trained TinyDiT"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,8 +28,9 @@ from tiny_cats.errors import ExportError
     help="midpoint and heun compute the model twice a step, and need fewer of them.",
 )  # fmt: skip
 @click.option(
-    "--guidance", type=click.FloatRange(0, 100), default=1.5, show_default=True,
-    help="How much the class is stressed; 1 is as trained, and twice as fast.",
+    "--guidance", type=click.FloatRange(0, 100),
+    help="How much the class is stressed; 1 is as trained, and twice as fast. "
+    "[default: sampling.guidance of its training]",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same gives the same.")
 @click.option(
@@ -44,7 +46,7 @@ def command(
     count: int,
     steps: int,
     solver: str,
-    guidance: float,
+    guidance: float | None,
     seed: int,
     batch_size: int,
     out: Path,
@@ -65,6 +67,7 @@ def command(
         raise click.UsageError(f"--out {out}: pictures are written as PNG: name a .png file or a folder")
     sampler = sampler_from(model)
     chosen = _classes(breeds, sampler.about.classes, count)
+    guidance = guidance_for(guidance, sampler.about.config)
     started = time.monotonic()
     with amount("Drawing", count) as announce:
         pictures = draw(
@@ -91,6 +94,19 @@ def command(
         write_grid(out, pictures, {**settings, "classes": ", ".join(names)})
     click.echo(f"{out}: {count} pictures of {sampler.about.size} px in {time.monotonic() - started:.1f} s")
     return 0
+
+
+def guidance_for(asked: float | None, training: Mapping[str, Any]) -> float:
+    """What was asked for, or what training drew with. Raises ExportError: there is nothing to guide from."""
+    if training.get("flow", {}).get("label_dropout") == 0:
+        if asked not in (None, 1):
+            raise ExportError(
+                f"--guidance {asked:g}: this model was trained with flow.label_dropout: 0, so it knows no "
+                "pictures without a class to lead away from: leave --guidance out"
+            )
+        return 1.0
+    drawn_with: float = training.get("sampling", {}).get("guidance", 1.5)
+    return drawn_with if asked is None else asked
 
 
 def _classes(breeds: Sequence[str], known: Sequence[str], count: int) -> list[int]:

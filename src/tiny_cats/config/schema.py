@@ -201,3 +201,12 @@ class DitConfig(Base):
                 f"data.size: {self.data.size}, and {self.model.preset} draws {size} px: set {size}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _learns_what_guidance_leads_away_from(self) -> "DitConfig":
+        if self.flow.label_dropout == 0 and self.sampling.guidance != 1:
+            raise ValueError(
+                f"sampling.guidance: {self.sampling.guidance:g} leads away from pictures without a class, "
+                "and flow.label_dropout: 0 trains none: raise it, or set the guidance to 1"
+            )
+        return self

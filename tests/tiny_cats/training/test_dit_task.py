@@ -8,8 +8,10 @@ from PIL import Image
 
 from tests.tiny_cats.training.stand_in import CPU
 from tiny_cats import augment, dit
+from tiny_cats.commands.sample import guidance_for
 from tiny_cats.config.schema import Data, DitConfig
 from tiny_cats.data.dataset import prepare
+from tiny_cats.errors import ExportError
 from tiny_cats.training.dit_task import DitTask, sampler_of
 from tiny_cats.training.loop import train, validate
 from tiny_cats.training.resuming import FORMAT
@@ -142,3 +144,21 @@ def test_the_settings_of_the_flow_reach_the_loss_and_the_average(task_of):
 def test_a_size_that_is_not_the_presets_is_refused():
     with pytest.raises(ValueError, match=r"data\.size: 48, and tinydit_32 draws 32 px: set 32"):
         DitConfig.model_validate({"name": "x", "data": Data(size=48), "model": {"preset": "tinydit_32"}})
+
+
+def test_guidance_without_pictures_that_lost_their_class_is_refused():
+    flow = {"label_dropout": 0.0}
+    with pytest.raises(
+        ValueError, match=r"sampling\.guidance: 1\.5 leads away .* flow\.label_dropout: 0 trains none"
+    ):
+        DitConfig.model_validate({"name": "x", "flow": flow})
+    assert DitConfig.model_validate({"name": "x", "flow": flow, "sampling": {"guidance": 1}})
+
+
+def test_sample_draws_with_the_guidance_of_training_unless_told_otherwise():
+    assert guidance_for(None, {"flow": {"label_dropout": 0.1}, "sampling": {"guidance": 2.0}}) == 2.0
+    assert guidance_for(3.0, {"flow": {"label_dropout": 0.1}, "sampling": {"guidance": 2.0}}) == 3.0
+    assert guidance_for(None, {}) == 1.5
+    assert guidance_for(None, {"flow": {"label_dropout": 0.0}}) == 1.0
+    with pytest.raises(ExportError, match=r"--guidance 2: .* leave --guidance out"):
+        guidance_for(2.0, {"flow": {"label_dropout": 0.0}})
