@@ -63,18 +63,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip_excused(items)
+    # what takes long first, or one process would be left alone with it at the end
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `pytest -n 2` the modes run side by side, each in one process with one engine."""
+    """With `pytest -n 2` the modes run side by side, each in one process with one engine; of other tests
+    those of a file stay together, which share what it sets up."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByMode(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            parameters = nodeid.partition("[")[2]
-            return next((mode for mode in (*MODES, *CLOSED_MODES) if parameters.startswith(mode)), nodeid)
+            file, _, rest = nodeid.partition("::")
+            parameters = rest.partition("[")[2]
+            return next((mode for mode in (*MODES, *CLOSED_MODES) if parameters.startswith(mode)), file)
 
+    config.option.loadscopereorder = (
+        False  # not the files with the fewest tests last: the order of collection
+    )
     return ByMode(config, log)
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.support.commands import interrupt
 
 
@@ -44,12 +46,14 @@ GREETING = """
     """
 
 
+@pytest.mark.once_as("root")
 def test_one_of_several_functions_is_named_after_two_colons(modal, write):
     write("app.py", GREETING)
     assert "the other function" in modal("run", "app.py::other").lines
     assert "several" in (said := modal("run", "app.py", fails=True).text).lower() or "Specify" in said, said
 
 
+@pytest.mark.once_as("user")
 def test_arguments_have_the_types_that_the_function_says(modal, write):
     write("app.py", GREETING)
     said = modal("run", "app.py::greet", "--name", "Ada", "--times", "3", "--loud", "--day", "2026-02-25")
@@ -58,6 +62,7 @@ def test_arguments_have_the_types_that_the_function_says(modal, write):
     assert "'many' is not a valid int" in refused.text
 
 
+@pytest.mark.once_as("root")
 def test_help_lists_the_functions_arguments_and_starts_nothing(modal, write):
     write("app.py", GREETING)
     said = modal("run", "app.py::greet", "--help")
@@ -65,6 +70,7 @@ def test_help_lists_the_functions_arguments_and_starts_nothing(modal, write):
     assert "--loud" in said.out
 
 
+@pytest.mark.once_as("user")
 def test_a_local_entrypoint_runs_here_and_calls_there(modal, write):
     write(
         "app.py",
@@ -115,6 +121,7 @@ def test_a_module_of_a_package_runs_with_the_whole_package(modal, write):
     assert "pets.app /root/pets/app.py ['Tom', 'Felix']" in said.lines
 
 
+@pytest.mark.once_as("root")
 def test_quiet_shows_nothing_and_write_result_keeps_what_the_function_returns(modal, write, folder, account):
     write(
         "app.py",

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.support.commands import interrupt
 
 
+@pytest.mark.once_as("root")
 def test_map_starmap_for_each_and_gather(modal, write):
     write(
         "app.py",
@@ -60,6 +63,7 @@ def test_map_starmap_for_each_and_gather(modal, write):
     assert "gather [49, 32]" in said.lines
 
 
+@pytest.mark.once_as("user")
 def test_async_functions_generators_and_async_calls(modal, write):
     write(
         "app.py",
@@ -177,6 +181,7 @@ def test_functions_call_functions_and_big_values_go_both_ways(modal, write):
     assert f"generated [{3 << 20}]" in said.lines
 
 
+@pytest.mark.once_as("user")
 def test_a_spawned_calls_result_is_fetched_by_another_process(modal, python, write):
     write(
         "app.py",
@@ -239,6 +244,7 @@ def test_a_spawned_calls_result_is_fetched_by_another_process(modal, python, wri
     modal("app", "stop", "tour-spawn", "--yes")
 
 
+@pytest.mark.once_as("root")
 def test_a_cancelled_call_stops_in_its_container_which_goes_on(modal, write, account):
     write(
         "app.py",

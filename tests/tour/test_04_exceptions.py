@@ -1,6 +1,9 @@
 """What goes wrong in the user's code reaches the user as what it is, and the exit status is not 0."""
 
+import pytest
 
+
+@pytest.mark.once_as("root")
 def test_an_exception_keeps_its_type_its_traceback_and_its_locals_line(modal, write):
     write("cats.py", "class TooManyCats(Exception):\n    pass\n")
     write(
@@ -40,6 +43,7 @@ def test_an_exception_keeps_its_type_its_traceback_and_its_locals_line(modal, wr
     assert "feed" in said.err
 
 
+@pytest.mark.once_as("user")
 def test_a_module_that_raises_at_import_fails_the_run_with_its_own_words(modal, write):
     write(
         "app.py",
@@ -139,6 +143,7 @@ def test_a_function_that_fills_its_memory_limit_is_ended_with_that_reason(modal,
     assert "384" in said.text
 
 
+@pytest.mark.once_as("root")
 def test_a_result_that_cannot_be_pickled_is_an_error_not_a_hang(modal, write):
     write(
         "app.py",
@@ -175,6 +180,7 @@ def test_a_result_that_cannot_be_pickled_is_an_error_not_a_hang(modal, write):
     assert "next call: fine" in said.lines
 
 
+@pytest.mark.once_as("user")
 def test_what_does_not_exist_here_is_named_before_anything_starts(modal, write):
     write(
         "app.py",

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 
 def test_packages_from_pip_uv_and_a_requirements_file(modal, write):
     write("requirements.txt", "# what the app needs\nidna==3.10\n")
@@ -138,6 +140,7 @@ def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(moda
     assert "it was built" in modal("run", "app.py").lines
 
 
+@pytest.mark.once_as("user")
 def test_a_package_that_does_not_exist_fails_the_build_with_its_name(modal, write):
     write(
         "app.py",

@@ -200,6 +200,7 @@ def test_the_python_library_uploads_lists_reads_and_removes(python, write, versi
     assert any(line.startswith("gone") for line in said.lines)
 
 
+@pytest.mark.once_as("root")
 def test_a_volume_that_does_not_exist_is_named_with_the_command_that_creates_it(modal, write):
     write(
         "app.py",

@@ -3,6 +3,8 @@
 import re
 import signal
 
+import pytest
+
 from tests.support.waiting import wait_until
 
 
@@ -97,6 +99,7 @@ def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(m
     assert "step 1/600" in modal("app", "logs", app_id, "--tail", "1000").out, "the log stays"
 
 
+@pytest.mark.once_as("user")
 def test_logs_are_followed_filtered_and_stamped(modal, write):
     write("app.py", TRAINING.format(name="tour-logs"))
     running = modal.start("run", "--detach", "app.py::train", "--steps", "20")
@@ -111,6 +114,7 @@ def test_logs_are_followed_filtered_and_stamped(modal, write):
     assert re.match(r"\d{4}-\d\d-\d\d.*trained", last[-1]), last
 
 
+@pytest.mark.once_as("root")
 def test_a_function_with_a_schedule_is_called_at_its_times_until_its_app_stops(engine, modal, write):
     app = """
         import modal

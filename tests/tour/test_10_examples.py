@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.account import REPOSITORY
 
+pytestmark = pytest.mark.once_as("root")
+
 FIFTY = "examples/fifty_files/app.py::train"
 SMOKE = "configs/smoke_test.yaml"
 

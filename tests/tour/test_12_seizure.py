@@ -22,7 +22,7 @@ SMOKE = ("--config-path", "configs/smoke_test.yaml")
 FEW = "training.batch_size=2,training.log_every_steps=1,training.checkpoint_every_steps=2,training.workers=0"
 TINY_FULL = f"model.preset=tiny,training.steps=2,data.split=official,data.release='',{FEW}"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.once_as("user"), pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_a_dict_is_a_dictionary_that_containers_and_clients_share(modal, write):
     write(
@@ -85,6 +87,7 @@ def test_a_queue_hands_work_from_a_client_to_a_container_and_results_back(modal,
     assert "RESULTS [0, 1, 4, 9, 16]" in modal("run", "app.py").lines
 
 
+@pytest.mark.once_as("user")
 def test_a_queue_has_partitions_that_do_not_see_each_other(python, modal, write):
     write(
         "queues.py",
@@ -126,6 +129,7 @@ def test_a_queue_has_partitions_that_do_not_see_each_other(python, modal, write)
     modal("queue", "delete", "--yes", "tour-work")
 
 
+@pytest.mark.once_as("root")
 def test_what_does_not_exist_is_named_with_the_command_that_creates_it(modal):
     for kind in ("dict", "queue"):
         modal(kind, "create", f"tour-{kind}")
@@ -137,6 +141,7 @@ def test_what_does_not_exist_is_named_with_the_command_that_creates_it(modal):
         modal(kind, "delete", "--yes", "--allow-missing", f"tour-{kind}")
 
 
+@pytest.mark.once_as("user")
 def test_objects_are_created_listed_and_deleted_from_python_and_environments_keep_them_apart(
     python, modal, write
 ):

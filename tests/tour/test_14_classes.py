@@ -1,5 +1,7 @@
 """Classes: containers that prepare once, keep what they prepared, and tidy up when they end."""
 
+import pytest
+
 from tests.support import client
 
 
@@ -60,6 +62,7 @@ def test_a_container_enters_once_and_serves_all_methods(modal, write):
         assert line in said.lines
 
 
+@pytest.mark.once_as("root")
 def test_each_set_of_parameters_has_containers_of_its_own(modal, write):
     write(
         "app.py",
@@ -107,6 +110,7 @@ def test_each_set_of_parameters_has_containers_of_its_own(modal, write):
     assert "containers 1 2" in said.lines
 
 
+@pytest.mark.once_as("user")
 def test_options_can_be_given_at_the_call(modal, write):
     write(
         "app.py",
@@ -158,6 +162,7 @@ def test_options_can_be_given_at_the_call(modal, write):
     assert "refused Cat.* asks for CloudBucketMount" in said.text
 
 
+@pytest.mark.once_as("root")
 def test_modal_run_takes_a_method(modal, write):
     write(
         "app.py",
@@ -235,6 +240,7 @@ def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
         modal("app", "stop", "--yes", "tour-class-deployed")
 
 
+@pytest.mark.once_as("user")
 def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write, account):
     write(
         "app.py",
@@ -287,6 +293,7 @@ def test_exit_handlers_run_at_scale_down_and_when_the_app_stops(modal, write, ac
     modal("volume", "delete", "--yes", "tour-class-exit")
 
 
+@pytest.mark.once_as("root")
 def test_an_exception_in_enter_reaches_the_caller(modal, write):
     write(
         "app.py",

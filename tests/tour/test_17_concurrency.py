@@ -1,5 +1,9 @@
 """Containers that take several inputs at once: side by side, or as one batch."""
 
+import pytest
+
+pytestmark = pytest.mark.once_as("user")
+
 
 def test_a_concurrent_function_works_on_several_inputs_in_one_container(modal, write):
     write(

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 DOWNLOAD = """
     import os
 
@@ -88,6 +90,7 @@ def test_a_function_runs_once_in_the_image_and_what_it_wrote_stays(modal, write,
         assert written == expected, "nothing of the container's own is in the layer"
 
 
+@pytest.mark.once_as("root")
 def test_a_build_function_that_fails_shows_its_traceback_and_leaves_no_layer(modal, write, engine):
     app = """
         import modal

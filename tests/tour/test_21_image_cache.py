@@ -3,6 +3,10 @@
 import json
 import tarfile
 
+import pytest
+
+pytestmark = pytest.mark.once_as("user")
+
 APP = """
     import modal
 

@@ -14,6 +14,8 @@ from scripts import compat
 from tests.support.account import REPOSITORY
 from tests.support.commands import Command
 
+pytestmark = pytest.mark.once_as("root")
+
 
 @pytest.fixture(scope="session")
 def node_modules():

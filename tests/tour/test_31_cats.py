@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.account import REPOSITORY
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.once_as("root"), pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("app", ["src/train.py", "src/train_dit.py"])

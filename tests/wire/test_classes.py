@@ -1,6 +1,10 @@
 """Classes when things go wrong: containers that are killed, enter hooks that fail, apps that are stopped."""
 
+import pytest
+
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.once_as("root")
 
 
 def test_a_container_killed_in_a_method_is_replaced_and_the_next_one_enters_anew(modal, write):

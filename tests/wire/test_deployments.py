@@ -37,7 +37,7 @@ ASK = """
     """
 
 
-@pytest.mark.usefixtures("once")
+@pytest.mark.once_as("user")
 def test_a_version_is_rolled_back_rolled_over_and_kept_by_a_deployment_that_fails(modal, python, write):
     name = "wire-versions"
     write("ask.py", ASK)

@@ -10,6 +10,8 @@ from modal_proto import api_pb2
 from tests.support.grpc_client import send
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.once_as("root")
+
 
 def made_queue(engine, name):
     request = api_pb2.QueueGetOrCreateRequest(

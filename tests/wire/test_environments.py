@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-@pytest.mark.usefixtures("once_as_root")
+@pytest.mark.once_as("root")
 def test_an_environment_has_apps_and_objects_of_its_own(modal, homeport, python, write):
     write(
         "app.py",

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.once_as("root")
+
 BUILD = """
     import modal
     from modal.experimental import image_delete

@@ -7,6 +7,8 @@ from modal_proto import api_pb2
 from homeport.api import client_versions
 from tests.support.grpc_client import send
 
+pytestmark = pytest.mark.once_as("user")
+
 DEPLOYED = """
     import modal
 

@@ -1,5 +1,9 @@
 """What containers print arrives whole: floods, long lines, bytes that are no text, several at once."""
 
+import pytest
+
+pytestmark = pytest.mark.once_as("user")
+
 
 def test_a_flood_of_lines_arrives_whole_and_in_order(modal, write):
     write(

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.once_as("root")
+
 PYTHON = """
     import modal
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.usefixtures("once_as_root")
+@pytest.mark.once_as("root")
 def test_settings_of_the_autoscaler_are_shown_overridden_and_put_back_by_a_deployment(modal, python, write):
     write(
         "app.py",
@@ -123,7 +123,7 @@ def test_a_container_for_each_input_and_inputs_that_nobody_waits_for(modal, writ
     modal("queue", "delete", "wire-single-use", "--yes")
 
 
-@pytest.mark.usefixtures("once")
+@pytest.mark.once_as("user")
 def test_a_gpu_that_there_is_not_is_named_with_those_that_there_are(modal, write):
     text = """
         import modal

@@ -3,8 +3,12 @@
 import json
 import urllib.request
 
+import pytest
+
 from tests.support.commands import interrupt
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.once_as("root")
 
 APP = """
     import time

@@ -10,6 +10,7 @@ import pytest
 from tests.support.account import REPOSITORY, open_account
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_same_as_an_ordinary_user() -> None:
     if os.geteuid() != 0:
