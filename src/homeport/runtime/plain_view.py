@@ -46,7 +46,8 @@ def lacks() -> tuple[str, ...]:
         "processes what this user may",
         "Sandboxes are refused: they are made for code that nobody vouches for",
         "files: the container's own are in a folder of its task, where it starts; ~ and relative paths mean "
-        "that folder's root/. What it writes elsewhere stays on this machine",
+        "that folder's root/, and HOME, PATH and PYTHONPATH lead there, though a run's record has them as "
+        "everywhere. What it writes elsewhere stays on this machine",
         "paths such as /data or /app are links of this machine while a container needs them; programs other "
         "than Python that close all descriptors do not see them, nor does a Python started with -I or -S",
         "the image: its Python and packages, shared by its containers, which should install nothing; the "
@@ -54,7 +55,7 @@ def lacks() -> tuple[str, ...]:
         "a Volume's read_only is not held: what is written is lost, and in a linked folder it stays",
         "users: root in a container is no root, but the user who runs the engine",
         "GPUs: CUDA_VISIBLE_DEVICES names those that were asked for, and nothing holds a process to it",
-        "/tmp, /dev/shm, host name and ports are this machine's; block_network is not held",
+        "/tmp, /dev/shm, host name and ports are this machine's",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from homeport.model.errors import ContainerStartError, FailedPreconditionError
-from homeport.runtime import plain_view
+from homeport.runtime import inside, plain_view
 from homeport.runtime.engine import ContainerEvents, ExecSpec
 from homeport.runtime.inside.plain import ROOT
 from homeport.runtime.plain_links import MachineLinks, target
@@ -73,6 +73,19 @@ open("mine", "w").close()
             assert Path(AT).is_symlink() or n == 2
             await box.ended(task)
         assert sorted(path.name for path in (mounts[0] / AT[1:]).iterdir()) == ["x"], "its own"
+
+    place.run(check)
+
+
+def test_a_linked_folder_shows_below_a_mounts_files(place: Place, tmp_path: Path) -> None:
+    linked = volume(place, "a", {}, path=f"{AT}/linked", bind=tmp_path, upper=None, work=None)
+    tree = place.mount({f"{AT[1:]}/x": "1"})
+
+    async def check(box: Box) -> None:
+        source = f"print(sorted(os.listdir('{AT}'))); open('{AT}/linked/new', 'w').close()"
+        _, output = await box.run(source, overlays=(tree, *place.bundle), volumes=(linked,))
+        assert output == "['linked', 'x']\n"
+        assert (tmp_path / "new").exists()
 
     place.run(check)
 
@@ -232,6 +245,42 @@ def test_a_command_in_a_container_has_its_folder(place: Place) -> None:
         assert (root / "said").read_text().splitlines() == [str(root), "7"]
 
     place.run(check)
+
+
+PYTHONS = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")), Path("/usr/bin/python3")]
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parents[1].name)
+def test_each_python_keeps_the_folder_open_in_what_it_starts(python: Path, tmp_path: Path) -> None:
+    """From 3.13 on subprocess has another call for it."""
+    asked = [python, "-c", "import sys; print(sys.version_info >= (3, 9))"]
+    if subprocess.run(asked, capture_output=True).stdout != b"True\n":
+        pytest.skip("containers need Python 3.9")
+    (tmp_path / "sitecustomize.py").symlink_to(Path(inside.__file__).with_name("plain_site.py"))
+    look = f"import os; print(os.path.samefile('/proc/self/fd/{ROOT}', {str(tmp_path)!r}))"
+    source = f"""
+import multiprocessing, os, subprocess, sys
+print(subprocess.run([sys.executable, "-c", {look!r}], stdout=-1).stdout)
+print(subprocess.run([sys.executable, "-c", {look!r}], stdout=-1, cwd="/").stdout)
+if __name__ == "__main__":
+    for way in ("spawn", "forkserver", "fork"):
+        with multiprocessing.get_context(way).Pool(1) as pool:
+            print(pool.map(os.listdir, ["/proc/self/fd/{ROOT}"]))
+"""
+    held = os.open(tmp_path, os.O_PATH)
+    os.dup2(held, ROOT)
+    try:
+        done = subprocess.run(
+            [python, "-c", source],
+            pass_fds=(ROOT,),
+            env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        os.close(held)
+        os.close(ROOT)
+    assert done.stdout.splitlines() == ["b'True\\n'"] * 2 + ["[['sitecustomize.py']]"] * 3, done.stderr
 
 
 def test_an_images_programs_run_where_its_copy_lies(tmp_path: Path) -> None:

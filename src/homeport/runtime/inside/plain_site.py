@@ -20,6 +20,10 @@ def _fork_exec_keeping(args, executables, close_fds, pass_fds, *rest):  # type: 
 
 
 _posixsubprocess.fork_exec = _fork_exec_keeping
-if "subprocess" in sys.modules:  # by a .pth file; from Python 3.12 on it has a name of its own for it
-    sys.modules["subprocess"].__dict__["_fork_exec"] = _fork_exec_keeping
+# without it subprocess starts programs by _fork_exec, as before Python 3.13: the call closes all descriptors
+vars(os).pop("POSIX_SPAWN_CLOSEFROM", None)
+if "subprocess" in sys.modules:  # a .pth file's doing
+    loaded = vars(sys.modules["subprocess"])
+    loaded.update(_fork_exec=_fork_exec_keeping, _HAVE_POSIX_SPAWN_CLOSEFROM=False)
+    del loaded
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deps"))
