@@ -22,8 +22,8 @@ def command(run: Path, data_dir: Path, is_json: bool) -> int:
     """Judge the best weights of RUN, a folder in runs/, on pictures that it was not trained on.
 
     Of a classifier: accuracy with its 95 % interval, calibration, the worst mistakes. Of TinyDiT: its gates.
-    Writes results.json and pictures/ into the folder. Exit status 0: it passes its gates; 1: it does not, or
-    an error.
+    Writes results.json, pictures/ and report.html into the folder. Exit status 0: it passes its gates; 1: it
+    does not, or an error.
 
     \b
     Examples:
@@ -34,11 +34,14 @@ def command(run: Path, data_dir: Path, is_json: bool) -> int:
     def say(line: str) -> None:
         click.echo(line, err=is_json)
 
+    from tiny_cats.report import write_report
+
     passes = _judge(run, data_dir, say)
+    write_report(run)
     if is_json:
         click.echo((run / "results.json").read_text(encoding="utf-8"), nl=False)
     else:
-        say(f"[EVAL] in {run}: results.json, pictures/")
+        say(f"[EVAL] in {run}: results.json, pictures/, report.html")
     return 0 if passes else 1
 
 

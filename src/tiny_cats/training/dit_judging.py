@@ -35,8 +35,8 @@ def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.d
     content = read_weights(path, DitTask.name)
     if content["about"]["classes"] != list(dataset.classes):
         raise CheckpointError(f"{path}: of other classes than these pictures have: judge it on its own data")
-    held_out = _pictures((dataset.val, dataset.test), config.data.size)
-    training = _pictures((dataset.train,), config.data.size)
+    held_out = pictures_of((dataset.val, dataset.test), config.data.size)
+    training = pictures_of((dataset.train,), config.data.size)
     if len(held_out) < 2 or len(training) < 2:
         raise DataError(
             "there are no held-out pictures to judge TinyDiT with: raise data.val_share or data.test_share"
@@ -61,7 +61,8 @@ def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.d
     return judged
 
 
-def _pictures(views: tuple[View, ...], size: int) -> Pictures:
+def pictures_of(views: tuple[View, ...], size: int) -> Pictures:
+    """All pictures of these splits, their middles."""
     parts = [take(view, np.arange(len(view))) for view in views if len(view)]
     if not parts:
         return Pictures(torch.zeros(0, 3, size, size, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))

@@ -8,10 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tiny_cats.data.synth import COATS, draw
 from tiny_cats.errors import GateError
+from tiny_cats.evaluation.distances import distance
+from tiny_cats.evaluation.features import features
 from tiny_cats.evaluation.gates import Measured, insist, judge_measured
 from tiny_cats.evaluation.gaussian import Linear
 from tiny_cats.evaluation.tinydit import Judged, Pictures, Subject, Yardstick, blurred_mean, judge_tinydit
@@ -120,6 +123,33 @@ def failed(found: Judged) -> set[str]:
 @cache
 def best() -> Judged:
     return judged(replace(perfect(), classify=named(0.9)))
+
+
+def test_distances_rank_pictures_as_people_do() -> None:
+    """By wide margins; the figures on real faces are in docs/cats.md."""
+    of = yardstick().distances
+    assert of["noise"].frechet > 1.5 * of["blurred mean"].frechet > 20 * of["training pictures"].frechet
+    assert of["noise"].kernel > 5 * of["blurred mean"].kernel > 100 * of["training pictures"].kernel
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False),
+        lambda x: (x - 128) * 0.6 + 128,
+        lambda x: x[:4].repeat(len(x) // 4, 1, 1, 1),
+        lambda x: x.roll(SIZE // 2, 3),
+        lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1),
+    ],
+    ids=["blurred", "of less contrast", "few, many times", "halves swapped", "grey"],
+)
+def test_what_is_spoilt_is_farther_than_what_is_real(spoil: Callable[[Tensor], Tensor]) -> None:
+    _, _, others = drawn()
+    real, spoilt = (
+        distance(yardstick().space, features(x.to(torch.uint8)), yardstick().real_ND)
+        for x in (others, spoil(others.float()))
+    )
+    assert spoilt.frechet > 1.3 * real.frechet and spoilt.kernel > 5 * abs(real.kernel)
 
 
 def test_a_perfect_model_passes_every_gate() -> None:
