@@ -13,6 +13,9 @@ code is under the MIT licence."""
 
 DRAWN = "Trained on pictures that the code drew: nobody else has a right in them, and no cat looks like that."
 
+# of a run's results: said elsewhere, or not for readers
+NOT_MEASURED = ("kind", "step", "classes", "temperature", "data", "splits", "judged_on", "gates")
+
 USES = {
     "classifier": """\
 To tell the breeds above apart in photographs that show one animal, and to learn how such a model is trained
@@ -83,12 +86,18 @@ def _use(about: Description) -> Iterator[str]:
 
 
 def _figures(about: Description) -> Iterator[str]:
-    flat = list(_flat(about.figures))
-    if not flat:
+    flat = list(_flat(_judged(about.figures)))
+    gates = [gate for gate in about.figures.get("gates", []) if isinstance(gate, Mapping)]
+    if not flat and not gates:
         yield "The run had no results when this was exported: it was not judged."
     else:
         yield from ("| figure | value |", "|---|---|")
         yield from (f"| {name} | {value} |" for name, value in flat)
+    if gates:
+        yield ""
+    for gate in gates:
+        outcome = gate.get("outcome") or ("passed" if gate.get("passed") else "failed")
+        yield f"- gate {gate.get('name', '')}: {outcome}: {gate.get('words') or gate.get('seen', '')}"
     if about.parity:
         differences = about.parity["largest_difference"]
         words = ", ".join(f"{value:.1e} on {name} inputs" for name, value in differences.items())
@@ -96,9 +105,19 @@ def _figures(about: Description) -> Iterator[str]:
         yield f"PyTorch and ONNX Runtime differ by {words}, at most, when it was exported."
 
 
+def _judged(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run's results measured, of the pictures they are judged on."""
+    splits, chosen = figures.get("splits", {}), figures.get("judged_on", "")
+    kept = {name: value for name, value in figures.items() if name not in NOT_MEASURED}
+    return {f"on {chosen} pictures": splits[chosen], **kept} if chosen in splits else kept
+
+
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in figures.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and set(value) == {"value", "low", "high"}:
+            words = f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+            yield f"{prefix}{name}".replace("_", " "), words
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}, ")
         elif isinstance(value, bool | str):
             yield f"{prefix}{name}".replace("_", " "), str(value)

@@ -36,7 +36,10 @@ def tinydit_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_checkpoint(folder / "checkpoints/best.pt", content)
     (folder / "config.json").write_text(json.dumps({"config": {"name": "tinydit", "data": {"root": "pets"}}}))
     (folder / "state.json").write_text(json.dumps({"state": "failed", "error": "gate: no better than noise"}))
-    (folder / "results.json").write_text(json.dumps({"step": 9, "distance": {"samples": 0.25}}))
+    gate = {"name": "noise", "passed": False, "words": "no better than noise"}
+    accuracy = {"value": 0.5, "low": 0.25, "high": 0.75}
+    results = {"step": 9, "distance": {"samples": 0.25}, "accuracy": accuracy, "gates": [gate]}
+    (folder / "results.json").write_text(json.dumps(results))
     return folder
 
 
