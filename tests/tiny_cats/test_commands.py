@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -51,3 +52,23 @@ def test_an_unknown_command_names_the_nearest(monkeypatch, capsys) -> None:
     monkeypatch.setattr(commands.Root, "modules", {"sample": ("made_command", "draw")})
     assert commands.run(["smaple"]) == 2
     assert "Did you mean 'sample'?" in capsys.readouterr().err
+
+
+def every_command(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*words, name)
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*words, name))
+
+
+@pytest.mark.parametrize("words", list(every_command(commands.root)), ids=" ".join)
+def test_the_help_of_every_command_has_examples_of_it(words, capsys) -> None:
+    assert commands.run([*words, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"Usage: python -m tiny_cats {' '.join(words)} " in said
+    examples = said.partition("Examples:")[2].partition("Options:")[0]
+    assert f"python -m tiny_cats {' '.join(words)} " in examples
+    for line in said.splitlines():
+        assert len(line) <= 120

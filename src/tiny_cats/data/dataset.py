@@ -14,7 +14,7 @@ from tiny_cats.config.schema import Data
 from tiny_cats.data.classes import class_names, class_of, read_species
 from tiny_cats.data.shards import Store, open_store
 from tiny_cats.data.split import TEST, TRAIN, VAL, divide, order_key
-from tiny_cats.data.survey import Found, Survey, survey_folder
+from tiny_cats.data.survey import Found, Survey, class_folders, survey_folder
 from tiny_cats.data.synth import make_pictures
 from tiny_cats.errors import DataError
 
@@ -85,6 +85,7 @@ def prepare(
     root = _drawn(options, cache or folder) if options.synthetic else folder / options.root
     cache = cache or root / CACHE
     _check_cache(cache, root)
+    class_folders(root)  # before the cache is made, which would make a folder of pictures of what is none
     looked = survey_folder(
         root,
         memory=_memory(cache, root),

@@ -113,7 +113,7 @@ def survey_folder(
     Raises DataError where there is no class folder, or one that cannot be read.
     """
     files = list(list_files(root))
-    folders = _class_folders(root)
+    folders = class_folders(root)
     loose = _loose(root)
     known = _Memory(memory)
     facts = {} if reread else {path: fact for path in files if (fact := known.recall(root, path))}
@@ -137,11 +137,11 @@ def survey_folder(
 
 def list_files(root: Path) -> Iterator[str]:
     """Paths of all files below the class folders, sorted, hidden ones left out. Raises DataError."""
-    for folder in _class_folders(root):
+    for folder in class_folders(root):
         yield from sorted(_below(root, folder))
 
 
-def _class_folders(root: Path) -> tuple[str, ...]:
+def class_folders(root: Path) -> tuple[str, ...]:
     try:
         folders = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     except FileNotFoundError:

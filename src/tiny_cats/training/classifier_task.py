@@ -31,11 +31,7 @@ class ClassifierTask:
     minimised = "val_loss"
 
     def __init__(self, config: ClassifierConfig, dataset: Dataset, device: torch.device) -> None:
-        for view, setting in ((dataset.train, "train"), (dataset.val, "val")):
-            if not len(view):
-                raise DataError(
-                    f"no picture is left for the split {setting}: put more in, or change data.val_share"
-                )
+        refuse_too_little(dataset)
         self.config, self.dataset, self.device = config, dataset, device
         self.size = config.data.size
         self.model = cats_model(
@@ -121,6 +117,27 @@ class ClassifierTask:
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
         pass
+
+
+def refuse_too_little(dataset: Dataset) -> None:
+    """Raises DataError where nothing could be learned, or nobody could tell whether something was."""
+    if len(dataset.classes) < 2:
+        raise DataError(
+            f"all pictures are of one class, {dataset.classes[0]}, and a classifier tells two apart: "
+            "put a folder of another class beside it"
+        )
+    for view, setting in ((dataset.train, "train"), (dataset.val, "val")):
+        if not len(view):
+            raise DataError(
+                f"no picture is left for the split {setting}: put more in, or change data.val_share"
+            )
+    split, judged = ("test", dataset.test) if len(dataset.test) else ("val", dataset.val)
+    seen = [name for name, count in judged.counts.items() if count]
+    if len(seen) < 2:
+        raise DataError(
+            f"the pictures of the split {split} are all of {seen[0]}, so nobody could tell what was learned: "
+            f"put in more pictures of the others, or raise data.{split}_share"
+        )
 
 
 def class_weights(view: View, device: torch.device) -> Tensor:

@@ -11,8 +11,11 @@ from tiny_cats.errors import OutOfMemoryError
 from tiny_cats.training.gradient import backward
 from tiny_cats.training.task import Part, Pictures, Task
 
-# what PyTorch's allocator for the CPU says, which has no class of its own
-CPU_WORDS = ("can't allocate memory", "Cannot allocate memory")
+# what PyTorch's allocator for the CPU says, which has no class of its own, and oneDNN where its own fails
+CPU_WORDS = (
+    *("can't allocate memory", "Cannot allocate memory"),
+    *("could not create a primitive", "could not create a memory object"),
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
