@@ -10,7 +10,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -19,6 +19,7 @@ from pathlib import Path
 from modal_proto import api_pb2
 
 from homeport.control.contracts import SecretSource
+from homeport.control.image_builds import Builds
 from homeport.control.image_cache import ImageCache, Removal
 from homeport.control.image_definition import (
     BuildFailedError,
@@ -49,8 +50,6 @@ logger = logging.getLogger(__name__)
 
 BUILDING, BUILT, FAILED, INTERRUPTED = range(4)
 _LATELY_S = 60.0
-_JOINED_WITHIN_S = 30.0  # a client that asked for a build and died before it could follow it
-_ABANDONED_S = 5.0  # clients come back to a stream that ended at its time at once
 
 
 @dataclass(frozen=True)
@@ -62,51 +61,6 @@ class Image:
     error: str = ""
     exit_status: int = 0
     metadata: bytes | None = None
-
-
-@dataclass
-class _Build:
-    """A build under way. It ends when nobody follows it any more: its clients were stopped."""
-
-    image_id: str
-    log: ImageLog
-    task: asyncio.Task[None]
-    app_id: str
-    followers: int = 0
-    grace_s: float = _ABANDONED_S
-    abandoned: asyncio.TimerHandle | None = None
-
-    @contextlib.contextmanager
-    def followed(self) -> Iterator[None]:
-        self.followers += 1
-        self.keep()
-        try:
-            yield
-        finally:
-            self.followers -= 1
-            if not self.followers:
-                self.end_unless_followed(self.grace_s)
-
-    def keep(self) -> None:
-        if self.abandoned is not None:
-            self.abandoned.cancel()
-            self.abandoned = None
-
-    def app_stopped(self) -> None:
-        """Its client will not come back; perhaps others follow the build."""
-        self.grace_s = 0.0
-        if not self.followers:
-            self.end_unless_followed(0.0)
-
-    def end_unless_followed(self, within_s: float) -> None:
-        self.keep()
-        if self.task.done():
-            return
-        self.abandoned = asyncio.get_running_loop().call_later(within_s, self._abandon)
-
-    def _abandon(self) -> None:
-        logger.info("the build of %s is followed by nobody", self.image_id)
-        self.task.cancel("The clients that asked for this image were stopped.")
 
 
 class Images:
@@ -131,8 +85,7 @@ class Images:
         )
         self.aliases = self._recipes.aliases
         self._builder = ImageBuilder(home, self._store)
-        self._builds: dict[str, _Build] = {}  # by image id
-        self._recipes_running: dict[str, str] = {}  # digest of the definition -> image id
+        self._builds = Builds(home, self._make_room)
         self._views: dict[str, ImageView] = {}
         self.named: Callable[[float], frozenset[str]] = lambda before: frozenset()  # what functions name
         self.cache = ImageCache(home, db, self._store, self._forget)
@@ -157,10 +110,10 @@ class Images:
 
     async def close(self) -> None:
         """Ends running builds; clients are told to try again."""
-        tasks = [*(build.task for build in self._builds.values()), *self._room]
-        for task in tasks:
+        await self._builds.close()
+        for task in self._room:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._room, return_exceptions=True)
         await self._store.close()
 
     async def get_or_create(self, definition: ImageDefinition) -> Image:
@@ -177,15 +130,18 @@ class Images:
         self._recipes.check(definition)
         digest = self._recipes.digest(definition)
         is_forced = definition.force_build or definition.ignore_cache
-        if not is_forced and digest in self._recipes_running:
-            return self.get(self._recipes_running[digest])
+        if not is_forced and (running := self._builds.image_of(digest)):
+            return self.get(running)
         result = await self._recipes.resolve(definition)
         known = result and self._db.one("built_image_by_key", key=result.state.key)
         if known:
             return Image(known["image_id"], BUILT, metadata=known["metadata"])
-        if not is_forced and digest in self._recipes_running:  # another request was faster
-            return self.get(self._recipes_running[digest])
-        return self._start(definition, digest, is_forced)
+        if not is_forced and (running := self._builds.image_of(digest)):  # another request was faster
+            return self.get(running)
+        image_id = self._add(definition)
+        work = partial(self._run, image_id, definition)
+        self._builds.start(image_id, definition.app_id, None if is_forced else digest, work)
+        return Image(image_id, BUILDING)
 
     def get(self, image_id: str) -> Image:
         """Raises NotFoundError."""
@@ -210,7 +166,7 @@ class Images:
                 while shows_log and (records := list(read_log(self._home, image_id, offset))):
                     offset = records[-1].end
                     yield records
-                if image.state == BUILDING and image_id not in self._builds:
+                if image.state == BUILDING and self._builds.get(image_id) is None:
                     image = self._lost(image_id)
                 if image.state != BUILDING:
                     yield image
@@ -295,9 +251,7 @@ class Images:
 
     def app_stopped(self, app_id: str) -> None:
         """Ends the app's builds, unless clients of others follow them."""
-        for build in list(self._builds.values()):
-            if build.app_id == app_id:
-                build.app_stopped()
+        self._builds.app_stopped(app_id)
 
     async def sweep(self, before: float, named: frozenset[str]) -> int | None:
         """Removes images that nothing used since `before`, with their logs and the layers that only they had,
@@ -342,26 +296,6 @@ class Images:
         version = client_version or metadata.version("modal")
         python: PythonLayer = await ensure_python(self._home, self._store, series, log)
         return await ensure_client_bundle(self._home, self._store, python, version, builder_version, log)
-
-    def _start(self, definition: ImageDefinition, digest: str, is_forced: bool) -> Image:
-        image_id = self._add(definition)
-        log = ImageLog(self._home, image_id)
-        task = asyncio.create_task(self._run(image_id, definition, log), name=f"build {image_id}")
-        build = self._builds[image_id] = _Build(image_id, log, task, definition.app_id)
-        build.end_unless_followed(_JOINED_WITHIN_S)
-        if not is_forced:
-            self._recipes_running[digest] = image_id
-
-        def ended(_: asyncio.Task[None]) -> None:
-            self._builds.pop(image_id, None)
-            self._make_room()
-            build.keep()
-            if self._recipes_running.get(digest) == image_id:
-                del self._recipes_running[digest]
-            log.close()
-
-        task.add_done_callback(ended)
-        return Image(image_id, BUILDING)
 
     async def _run(self, image_id: str, definition: ImageDefinition, log: ImageLog) -> None:
         """A build's whole life; ends by writing how it went into the image's row."""

@@ -431,7 +431,7 @@ def test_a_build_that_is_given_up_ends_its_pull(workshop: Workshop, fake: FakeRe
         task = asyncio.create_task(shop.build(f"FROM {name}"))
         asked = lambda: any(layer in path for path in fake.requests)  # noqa: E731
         await asyncio.to_thread(wait_until, asked, timeout_s=20, what="the layer is asked for")
-        build = next(iter(shop.images._builds.values()))
+        build = next(iter(shop.images._builds._by_image.values()))
         build.task.cancel("the client was stopped")
         with pytest.raises(EndedError):
             await task

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.control import images
+from homeport.control import image_builds
 from homeport.control.images import BUILDING, INTERRUPTED
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError, NotServedError
 from homeport.runtime import launcher
@@ -517,7 +517,7 @@ def test_an_engine_that_ends_stops_its_builds_and_says_so(workshop: Workshop) ->
 
 
 def test_a_build_ends_with_its_last_client(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_ABANDONED_S", 0.2)
+    monkeypatch.setattr(image_builds, "_ABANDONED_S", 0.2)
 
     async def check(shop: Shop) -> None:
         wanted = definition("FROM base", "RUN sleep 60; echo y", base_images={"base": await shop.base()})
@@ -528,7 +528,9 @@ def test_a_build_ends_with_its_last_client(workshop: Workshop, monkeypatch: pyte
         await asyncio.sleep(0.5)
         assert shop.images.get(image.image_id).state == BUILDING  # the second client still follows it
         second.cancel()
-        await asyncio.wait([shop.images._builds[image.image_id].task], timeout=10)
+        build = shop.images._builds.get(image.image_id)
+        assert build is not None
+        await asyncio.wait([build.task], timeout=10)
         assert "clients that asked for this image were stopped" in shop.images.get(image.image_id).error
 
     before = workshop.layers()
