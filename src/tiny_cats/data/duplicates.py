@@ -14,7 +14,7 @@ from PIL import Image
 
 PLACES = 16
 NEAR_BITS = 40
-BLOCK = 256  # rows compared at a time: 256 x 20,000 distances of 4 words are 160 MB
+PAIRS_AT_ONCE = 1 << 20  # of 32 bytes each
 
 
 def perceptual_hash(pixels_HWC: NDArray[np.uint8]) -> str:
@@ -41,8 +41,9 @@ def near_pairs(
     """All pairs (i < j) of which one, or its mirror image, is within `near_bits` of the other."""
     words, turned = _words(hashes), _words(mirrored)
     pairs: list[tuple[int, int]] = []
-    for start in range(0, len(words), BLOCK):
-        rows = words[start : start + BLOCK, None]
+    block = max(1, PAIRS_AT_ONCE // max(1, len(words)))
+    for start in range(0, len(words), block):
+        rows = words[start : start + block, None]
         near = _distance(rows, words[None, start:]) <= near_bits
         near |= _distance(rows, turned[None, start:]) <= near_bits
         found_i, found_j = np.nonzero(np.triu(near, 1))

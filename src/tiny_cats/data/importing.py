@@ -92,11 +92,14 @@ def _listed(source: Path) -> Iterator[list[tuple[str, Open]]]:
             yield sorted(_in_folder(source), key=lambda file: file[0])
         elif source.is_file():
             with tarfile.open(source) as tar:
-                yield _without_outer_folder(sorted(_in_archive(tar), key=lambda file: file[0]))
+                # in its own order: going back in a compressed one is to begin again
+                yield _without_outer_folder(list(_in_archive(tar)))
         else:
             raise DataError(f"{source} is not there: name a folder of pictures, or a tar archive")
     except tarfile.TarError as error:
-        raise DataError(f"{source} is no tar archive that can be read ({error}): name another") from None
+        raise DataError(
+            f"{source} is no tar archive that can be read ({error}): unpack it, and name the folder"
+        ) from None
     except EOFError:
         raise DataError(f"{source} ends early: get it again from where it came") from None
 

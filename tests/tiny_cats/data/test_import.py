@@ -1,5 +1,6 @@
 """Folders and archives of pictures become data folders, whole or not at all."""
 
+import _compression
 import errno
 import io
 import json
@@ -71,6 +72,24 @@ def test_an_archive_is_read_as_a_folder(tmp_path: Path, mode: str) -> None:
     with tarfile.open(tmp_path / "pets.tar", mode) as tar:
         tar.add(source / "pets", "pets")
     assert import_pictures(tmp_path / "pets.tar", tmp_path / "b").counts == {"black": 1, "white": 1}
+
+
+def test_a_compressed_archive_is_read_from_front_to_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        for number in (3, 1, 2):
+            member = tarfile.TarInfo(f"cat_{number}.jpg")
+            member.size = len(jpeg(number))
+            tar.addfile(member, io.BytesIO(jpeg(number)))
+    begun: list[int] = []
+    real = _compression.DecompressReader._rewind
+    monkeypatch.setattr(
+        _compression.DecompressReader, "_rewind", lambda self: (begun.append(1), real(self))[1]
+    )
+    import_pictures(tmp_path / "a.tar.gz", tmp_path / "b")
+    assert (tmp_path / "b/cat/cat_3.jpg").read_bytes() == jpeg(3)
+    assert len(begun) <= 2  # once to look, once to copy; not once a picture
 
 
 def test_members_that_lead_away_stay_within(tmp_path: Path) -> None:
