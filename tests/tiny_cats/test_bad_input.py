@@ -305,8 +305,9 @@ def test_a_full_disk(pets: Path, small_disk: Path, tmp_path: Path, typed, classi
     with pytest.raises(CatsError, match=f"the disk is full at {small_disk}/out: make room"):
         export(classifier_source, small_disk / "out", "safetensors")
     assert list(small_disk.iterdir()) == []
-    where = ("--data", tmp_path / "data", "--results", small_disk, "--max-steps", 1, "--set", QUICK)
-    done = typed("train", CONFIGS / "classifier_smoke.yaml", *where)
+    where = ("--data", tmp_path / "data", "--results", small_disk, "--max-steps", 1)
+    settings = f"{QUICK},data.cache={tmp_path}/cache"
+    done = typed("train", CONFIGS / "classifier_smoke.yaml", *where, "--set", settings)
     only(done, "cannot be written: No space left on device; is there room on the disk?")
     assert not list(small_disk.glob("runs/*/checkpoints/*.pt"))
 

@@ -149,8 +149,9 @@ def _check_disk(missing: Sequence[Wanted], folder: Path) -> None:
     needed = sum(shard.pixel_bytes for shard in missing)
     free = shutil.disk_usage(folder).free
     if needed + RESERVE_BYTES > free:
+        need, kept, has = (f"{size / 1e6:,.1f} MB" for size in (needed, RESERVE_BYTES, free))
         raise DataError(
-            f"the cache needs {needed / 1e6:,.0f} MB more and the disk of {folder} has {free / 1e6:,.0f} MB: "
+            f"the cache needs {need} more, {kept} are left to others, and the disk of {folder} has {has}: "
             "make room, or name another folder by data.cache"
         )
 

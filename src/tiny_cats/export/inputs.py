@@ -39,8 +39,8 @@ def with_pictures(source: "Source", folder: Path, say: Callable[[str], None]) ->
 def inputs_from(about: Description, images: Tensor) -> tuple[Tensor, ...]:
     """A graph's inputs from pictures, uint8 B3HW: themselves; for TinyDiT points on their paths.
 
-    No later time than training draws: at t = 1 itself a velocity is a difference divided by 1 - t, and so is
-    the rounding.
+    No later time than training draws: where a model predicts the picture its velocity is a difference
+    divided by 1 - t, and so is the rounding.
     """
     if about.kind == "classifier":
         return (images,)

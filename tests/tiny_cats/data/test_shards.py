@@ -133,7 +133,7 @@ def test_a_full_disk_is_said_before_and_while_it_is_written(
         usage = shutil.disk_usage(pets)
         patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
         with pytest.raises(
-            DataError, match=r"the cache needs 0 MB more and the disk of .* has 0 MB: make room"
+            DataError, match=r"the cache needs 0.0 MB more, .* the disk of .* has 0.0 MB: make room"
         ):
             prepare(OPTIONS, pets)
 
