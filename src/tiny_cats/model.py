@@ -129,25 +129,30 @@ def _draw(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def imagenet_weights(
-    name: str, import_timm: Callable[[], Any] = lambda: import_module("timm")
-) -> dict[str, Tensor]:
-    """timm's ImageNet weights of `name`. Raises ModelError where timm or its download is not to be had."""
-    instead = (
-        "install timm where its weights can be downloaded, or train from scratch: --set model.weights=scratch"
-    )
+INSTEAD = (
+    "install timm where its weights can be downloaded, or train from scratch: --set model.weights=scratch"
+)
+
+
+def import_timm(how: Callable[[], Any] = lambda: import_module("timm")) -> Any:
+    """timm. Raises ModelError where it cannot be imported: it needs torchvision, which may not fit."""
     try:
-        timm = import_timm()
-    except Exception as error:  # timm needs torchvision, which fails beside another build of PyTorch
+        return how()
+    except Exception as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
-            f"weights: imagenet need timm, which cannot be imported ({words}): {instead}"
+            f"weights: imagenet need timm, which cannot be imported ({words}): {INSTEAD}"
         ) from None
+
+
+def imagenet_weights(name: str, timm: Any = None) -> dict[str, Tensor]:
+    """timm's ImageNet weights of `name`. Raises ModelError where timm or its download is not to be had."""
+    timm = timm or import_timm()
     try:
         state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # whatever a failing download makes its libraries raise
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"the ImageNet weights of {name} cannot be had ({words}): {instead}") from None
+        raise ModelError(f"the ImageNet weights of {name} cannot be had ({words}): {INSTEAD}") from None
     return state
 
 

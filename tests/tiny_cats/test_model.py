@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tiny_cats.errors import ModelError
-from tiny_cats.model import cats_model, imagenet_weights, normalise, put_backbone
+from tiny_cats.model import cats_model, imagenet_weights, import_timm, normalise, put_backbone
 
 
 @pytest.mark.parametrize(("name", "weights"), [("resnet18", 11_689_512), ("resnet34", 21_797_672)])
@@ -74,7 +74,7 @@ def timm_with(create_model):
 
 def test_pretrained_weights_are_put_in_and_the_last_layer_is_new():
     theirs = cats_model("resnet18", 1000)
-    weights = imagenet_weights("resnet18", lambda: timm_with(lambda name, pretrained: theirs))
+    weights = imagenet_weights("resnet18", timm_with(lambda name, pretrained: theirs))
     model = cats_model("resnet18", 13)
     last = model.fc.weight.detach().clone()
     put_backbone(model, weights)
@@ -90,7 +90,7 @@ def test_without_timm_it_says_so_and_takes_nothing_else():
         r"need timm, which cannot be imported \(operator.*or train from scratch: --set model\.weights=scratch"
     )
     with pytest.raises(ModelError, match=words):
-        imagenet_weights("resnet18", broken)
+        import_timm(broken)
 
 
 def test_a_download_that_fails_is_said():
@@ -98,7 +98,7 @@ def test_a_download_that_fails_is_said():
         raise OSError("no route to host")
 
     with pytest.raises(ModelError, match=r"weights of resnet18 cannot be had \(no route to host\)"):
-        imagenet_weights("resnet18", lambda: timm_with(offline))
+        imagenet_weights("resnet18", timm_with(offline))
 
 
 def test_weights_of_another_network_are_refused():

@@ -11,7 +11,7 @@ from tiny_cats.data.dataset import Dataset
 from tiny_cats.errors import CheckpointError
 from tiny_cats.evaluation.gates import insist
 from tiny_cats.evaluation.judging import Judgement, judge
-from tiny_cats.model import ResNet, cats_model
+from tiny_cats.model import ResNet, cats_model, import_timm
 from tiny_cats.run import Run
 from tiny_cats.training.classifier_task import NAME, ClassifierTask, identity_of
 from tiny_cats.training.loop import Say, train
@@ -26,6 +26,8 @@ from training_kit.tracking import wished_trackers
 def train_classifier(run: Run[ClassifierConfig]) -> None:
     """Raises GateError where what was trained is no better than guessing; CatsError for all else."""
     config, say = run.config, run.say
+    if config.model.weights == "imagenet":
+        import_timm()  # before pictures are decoded for an hour
     dataset = ready_pictures(config.data, run.data_dir, say, run.is_stopping, run.results_dir)
     note_pictures(run.folder, dataset)
 
