@@ -144,6 +144,9 @@ def _decode(data: bytes, size: int) -> Picture:
         square = _square(shown, size)
         if turn in _TURNS:
             notes.append(Note.TURNED)
+        if format_ == "TIFF":  # pillow turns these itself as it loads them
+            width, height = shown.size
+        elif turn in _TURNS:
             square = square.transpose(_TURNS[turn])
             if turn >= 5:
                 width, height = height, width

@@ -23,7 +23,7 @@ from tiny_cats.data.threads import in_threads
 from tiny_cats.errors import DataError
 from training_kit.files import try_lock, whole
 
-VERSION = 3  # of what decode makes of a picture; another number builds everything anew
+VERSION = 4  # of what decode makes of a picture; another number builds everything anew
 PICTURES = 256  # of a shard, about
 RESERVE_BYTES = 64 * 2**20  # of the disk, left for others
 _HEAD = struct.Struct("<8sII32s")  # magic, pictures, side, digest of the pixels

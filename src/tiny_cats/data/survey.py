@@ -18,7 +18,7 @@ from tiny_cats.data.threads import in_threads
 from tiny_cats.errors import DataError
 from training_kit.files import write_text
 
-VERSION = 2  # of what examine finds; another number reads all files again
+VERSION = 3  # of what examine finds; another number reads all files again
 HASHED_SIDE = 64
 NAMED_AS = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),

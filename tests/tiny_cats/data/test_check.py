@@ -157,7 +157,7 @@ def test_a_memory_that_is_torn_is_forgotten(tmp_path: Path) -> None:
         memory.read_bytes()[:-20],
         b"",
         b"[]",
-        b'{"version": 2, "files": {"a/1.jpg": [1]}, "facts": 3}',
+        b'{"version": 3, "files": {"a/1.jpg": [1]}, "facts": 3}',
     ):
         memory.write_bytes(content)
         assert survey_folder(tmp_path / "pets", memory=memory).good == whole

@@ -78,7 +78,7 @@ def test_damaged_bytes_never_raise_anything_else(kind: str, data: st.DataObject)
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_exif_turns_the_picture_as_pillow_does(turn: int, format_: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn

@@ -126,6 +126,14 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         import_pictures(source, source / "b")
 
 
+def test_an_empty_folder_is_filled_and_missing_ones_are_made(tmp_path: Path) -> None:
+    source = lay(tmp_path / "a", "cat_1.jpg")
+    (tmp_path / "b").mkdir()
+    import_pictures(source, tmp_path / "b")
+    import_pictures(source, tmp_path / "x/y/z")
+    assert laid(tmp_path / "b") == laid(tmp_path / "x/y/z") == ["cat/cat_1.jpg"]
+
+
 def test_no_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/x.txt").write_text("x")
