@@ -68,7 +68,7 @@ class ImageCache:
         """Removes what pip and uv fetched and what was compiled; how many bytes that frees. Raises
         FailedPreconditionError while something is built, since it may read there."""
         folders = PackageCaches(self._home).folders()
-        size = sum([await asyncio.to_thread(tree_bytes, folder) for folder in folders])
+        size = sum([await asyncio.to_thread(tree_bytes, folder, freed=True) for folder in folders])
         if dry_run:
             return size
         if self._store.is_building():

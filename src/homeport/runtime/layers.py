@@ -36,14 +36,18 @@ def layer_name(key: str) -> str:
     return b32encode(digest).decode().lower()[:_NAME_LENGTH]
 
 
-def tree_bytes(tree: Path) -> int:
-    """Disk space that a tree takes; hard links count once each."""
+def tree_bytes(tree: Path, *, freed: bool = False) -> int:
+    """Disk space that a tree takes; hard links count once each. With `freed`, what its removal gives back:
+    files without another name."""
     total, pending = 0, [str(tree)]
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
-                total += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
+                found = entry.stat(follow_symlinks=False)
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder or not freed or found.st_nlink == 1:
+                    total += found.st_blocks * 512
+                if is_folder:
                     pending.append(entry.path)
     return total
 

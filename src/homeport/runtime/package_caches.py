@@ -35,8 +35,8 @@ class PackageCaches:
 
     def bind(self) -> Bind:
         """All of them, for a step."""
-        # no container lists it: one step does not find another's scratch folder
-        self._root.mkdir(mode=0o711, exist_ok=True)
+        self._root.mkdir(exist_ok=True)
+        self._root.chmod(0o711)  # no container lists it: one step does not find another's scratch folder
         for name in NAMES:
             folder = self._root / name
             if not folder.exists() and (self._before / name).is_dir():  # an older engine's

@@ -164,7 +164,7 @@ def test_what_builds_fetched_of_packages_goes_when_asked_and_nothing_is_built(wo
     async def use(shop: Shop) -> None:
         base = await shop.base()
         fetched = shop.workshop.home.cache / "packages/pip"
-        fetched.mkdir(exist_ok=True)
+        fetched.mkdir(parents=True, exist_ok=True)
         (fetched / "wheel").write_bytes(b"x" * 100_000)
         started = await shop.images.get_or_create(
             definition("FROM base", "RUN sleep 0.4", base_images={"base": base})
@@ -172,7 +172,11 @@ def test_what_builds_fetched_of_packages_goes_when_asked_and_nothing_is_built(wo
         with pytest.raises(FailedPreconditionError, match="being built"):
             await shop.images.clear_packages(dry_run=False)
         await shop.wait(started.image_id)
-        assert await shop.images.clear_packages(dry_run=True) >= 100_000
+        alone = await shop.images.clear_packages(dry_run=True)
+        assert alone >= 100_000
+        (fetched / "in a layer").hardlink_to(fetched / "wheel")
+        assert await shop.images.clear_packages(dry_run=True) <= alone - 100_000, "a layer keeps it"
+        (fetched / "in a layer").unlink()
         assert (fetched / "wheel").exists()
         assert await shop.images.clear_packages(dry_run=False) >= 100_000
         assert not fetched.exists()

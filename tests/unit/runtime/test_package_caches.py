@@ -56,6 +56,10 @@ def test_no_link_leads_out_of_it(caches: PackageCaches, tmp_path: Path, link_at:
     assert not list((layer / "usr").iterdir())
 
 
+def test_no_container_lists_what_others_install(caches: PackageCaches, tmp_path: Path) -> None:
+    assert (tmp_path / "cache/packages").stat().st_mode & 0o777 == 0o711
+
+
 def test_an_older_engines_caches_are_taken_over(tmp_path: Path) -> None:
     Home(tmp_path).create()
     (tmp_path / "cache/uv").mkdir()
