@@ -5,6 +5,7 @@ name ends in is never looked at.
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,7 +96,7 @@ def is_picture(head: bytes) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drops pillow's warnings of odd metadata; what matters is raised. For one thread that starts others."""
+    """Drops warnings of odd metadata; what matters is raised. Enter it around threads, not in them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -104,7 +105,8 @@ def quiet() -> Iterator[None]:
 def open_picture(path: Path, size: int) -> Picture:
     """The middle square of a file's picture at `size` pixels a side. Raises PictureError with the path."""
     try:
-        return decode(path.read_bytes(), size)
+        with quiet():
+            return decode(path.read_bytes(), size)
     except PictureError as error:
         raise PictureError(error.fault, error.detail, path) from None
     except OSError as error:
@@ -135,7 +137,7 @@ def _decode(data: bytes, size: int) -> Picture:
         format_ = "JPEG" if image.format == "MPO" else str(image.format)
         _check_size(image)
         notes: list[Note] = []
-        turn = image.getexif().get(ORIENTATION, 1)
+        turn = _turn(image)
         width, height = image.size
         pixels_HWC = None
         if format_ == "JPEG" and image.mode in ("RGB", "L"):
@@ -151,6 +153,14 @@ def _decode(data: bytes, size: int) -> Picture:
             if turn >= 5:
                 width, height = height, width
         return Picture(np.asarray(square), format_, width, height, tuple(notes))
+
+
+def _turn(image: Image.Image) -> int:
+    """The EXIF orientation; 1, as it is, where there is none or none can be read: the pixels still can."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error, UserWarning):
+        return 1
 
 
 def _check_size(image: Image.Image) -> None:

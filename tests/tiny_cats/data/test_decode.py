@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.tiny_cats.data.pictures import KINDS, jpeg, photograph, saved
-from tiny_cats.data.decode import Fault, Note, PictureError, decode, is_picture, open_picture
+from tiny_cats.data.decode import Fault, Note, PictureError, decode, is_picture, open_picture, quiet
 
 SIZE = 32
 
@@ -88,6 +88,39 @@ def test_exif_turns_the_picture_as_pillow_does(turn: int, format_: str) -> None:
     assert difference(picture.pixels_HWC, reference(shown)) < 2
     assert (picture.width, picture.height) == shown.size
     assert (Note.TURNED in picture.notes) == (turn > 1)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "exif", [b"garbage", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0"]
+)
+def test_metadata_that_cannot_be_read_costs_no_picture(format_: str, exif: bytes) -> None:
+    with quiet():
+        picture = decode(saved(photograph(), format_, exif=b"Exif\0\0" + exif), SIZE)
+    assert difference(picture.pixels_HWC, reference(photograph())) < 6 and picture.notes == ()
+
+
+MODES = {
+    "CMYK": ("TIFF", Note.CMYK),
+    "LAB": ("TIFF", None),
+    "YCbCr": ("TIFF", None),
+    "1": ("PNG", Note.GREY),
+    "LA": ("PNG", Note.ALPHA),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rarer_modes_look_as_they_should(mode: str) -> None:
+    format_, note = MODES[mode]
+    picture = decode(saved(photograph().convert(mode), format_), SIZE)
+    assert difference(picture.pixels_HWC, reference(photograph().convert(mode))) < 3
+    assert note is None or note in picture.notes
+
+
+def test_a_camera_s_pair_of_pictures_is_its_first() -> None:
+    data = saved(photograph(), "MPO", save_all=True, append_images=[photograph(seed=1)])
+    picture = decode(data, SIZE)
+    assert picture.format == "JPEG" and difference(picture.pixels_HWC, reference(photograph())) < 6
 
 
 def test_a_large_jpeg_is_scaled_as_it_is_decoded_and_looks_the_same() -> None:
