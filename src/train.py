@@ -20,6 +20,7 @@ cloud.refuse_old_client()
 cloud.refuse_second_set()
 app = modal.App("tiny-cats-classifier")
 outputs = cloud.outputs()
+cloud.check_config(CONFIG, sys.argv)
 is_pretrained = cloud.wants_pretrained(CONFIG, sys.argv)
 image = cloud.image(*(cloud.PRETRAINED if is_pretrained else ()))
 

@@ -8,6 +8,8 @@ Can be launched from anywhere: nothing but `modal` is needed where these are typ
 Volumes it takes is said in deploy/cats/settings.toml; docs/modal-cloud.md leads through it all.
 """
 
+import sys
+
 import modal
 
 from tiny_cats import cloud
@@ -18,6 +20,7 @@ cloud.refuse_old_client()
 cloud.refuse_second_set()
 app = modal.App("tiny-cats-dit")
 outputs = cloud.outputs()
+cloud.check_config(CONFIG, sys.argv)
 image = cloud.image()
 
 

@@ -138,7 +138,18 @@ def refuse_second_set() -> None:
         sys.exit("error: --set stands twice, and modal run would take the last only: --set first=1,second=2")
 
 
-def wants_pretrained(default_config: str, words: list[str]) -> bool:
+def check_config(default: str, words: list[str]) -> None:
+    """Ends the command in a sentence where the configuration that is typed will not be in the container."""
+    name = typed("--config-path", words) or default
+    path = ROOT / name
+    if modal.is_local() and not path.is_file():
+        known = ", ".join(sorted(file.name for file in path.parent.glob("*.yaml"))) or "none"
+        sys.exit(f"error: {name}: no such file; there are in {path.parent}: {known}")
+    if modal.is_local() and (ROOT / "configs") not in path.resolve().parents:
+        sys.exit(f"error: {name}: only files below {ROOT / 'configs'} get into the container: put it there")
+
+
+def wants_pretrained(default: str, words: list[str]) -> bool:
     """Whether the run that is typed starts from timm's weights: only then its image holds timm.
 
     The image is made before the run's configuration gets to the container, so it is looked into here.
@@ -147,11 +158,8 @@ def wants_pretrained(default_config: str, words: list[str]) -> bool:
         return False
     if "model.weights=imagenet" in typed("--set", words):
         return True
-    path = Path(typed("--config-path", words) or ROOT / default_config)
-    try:
-        return re.search(r"^\s+weights:\s*imagenet\b", path.read_text(), re.MULTILINE) is not None
-    except OSError as error:
-        sys.exit(f"error: {path}: {error.strerror}; the configurations are in configs/")
+    text = (ROOT / (typed("--config-path", words) or default)).read_text()
+    return re.search(r"^\s+weights:\s*imagenet\b", text, re.MULTILINE) is not None
 
 
 def typed(option: str, words: list[str]) -> str:

@@ -96,10 +96,27 @@ def test_only_a_run_from_timm_s_weights_has_timm_in_its_image(words, wanted, mon
     assert cloud.wants_pretrained("configs/classifier.yaml", words) is wanted
 
 
-def test_a_configuration_that_is_not_there_is_said_before_anything_is_built(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    with pytest.raises(SystemExit, match=r"error: configs/x\.yaml: No such file or directory"):
-        cloud.wants_pretrained("configs/classifier.yaml", ["--config-path", "configs/x.yaml"])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("configs/clasifier.yaml", "error: configs/clasifier.yaml: no such file; .*classifier_smoke.yaml"),
+        ("pyproject.toml", "error: pyproject.toml: only files below .*configs get into the container"),
+    ],
+)
+def test_a_configuration_that_the_container_would_lack_is_refused_before_anything_is_built(
+    name, says
+) -> None:
+    cloud.check_config("configs/classifier.yaml", ["run", "src/train.py"])
+    cloud.check_config("configs/classifier.yaml", ["--config-path", "configs/classifier_smoke.yaml"])
+    with pytest.raises(SystemExit, match=says):
+        cloud.check_config("configs/classifier.yaml", ["--config-path", name])
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_the_apps_can_be_launched_from_anywhere(name: str, tmp_path: Path) -> None:
+    command = [Path(sys.executable).parent / "modal", "run", ROOT / f"src/{name}.py", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "--config-path" in done.stdout, done.stderr
 
 
 def test_an_old_client_is_refused_in_a_sentence() -> None:
