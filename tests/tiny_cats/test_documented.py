@@ -46,7 +46,7 @@ def test_there_are_some() -> None:
     assert len(documented()) > 5
 
 
-@pytest.mark.parametrize("words", ["data fetch", "train", "train-dit --set", "data no-such data/cats"])
+@pytest.mark.parametrize("words", ["data synth", "train", "train-dit --set", "data no-such data/cats"])
 def test_what_is_no_command_is_found_out(words: str) -> None:
     with pytest.raises(click.UsageError):
         parse(root, shlex.split(words))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tiny_cats.data.survey import Announce, Survey
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+PETS = Path("data/pets")  # what configs/*.yaml name, below the default of --data
 SHOWN = 20  # of a list; --format json has all
 as_json = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -29,25 +30,27 @@ def command() -> None:
 
     \b
     Examples:
-      python -m tiny_cats data fetch data/pets
-      python -m tiny_cats data check data/pets
+      python -m tiny_cats data fetch
+      python -m tiny_cats data check
       modal volume put cats-data data/pets /pets
     """
 
 
 @command.command()
-@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("folder", metavar="[DIR]", type=FOLDER, default=PETS)
 @click.option("--from", "address", metavar="URL", default="", help="A mirror: where images.tar.gz lies.")
 @as_json
 def fetch(folder: Path, address: str, form: str) -> None:
-    """Download Oxford-IIIT Pet (0.8 GB): 12 breeds of cats and 25 of dogs, about 200 pictures each.
+    """Download Oxford-IIIT Pet (0.8 GB) into DIR, data/pets where none is named.
+
+    12 breeds of cats and 25 of dogs, about 200 pictures each.
 
     Both archives are checked by their digests, and DIR appears only when it is complete. The same command
     goes on where an interrupted one stopped.
 
     \b
     Examples:
-      python -m tiny_cats data fetch data/pets
+      python -m tiny_cats data fetch
       modal volume put cats-data data/pets /pets
     """
     from tiny_cats.data.oxford import ADDRESS, LICENCE, fetch_pets
@@ -73,7 +76,7 @@ def fetch(folder: Path, address: str, form: str) -> None:
 
 @command.command("import")
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
-@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("folder", metavar="[DIR]", type=FOLDER, required=False)
 @click.option(
     "--classes",
     "by",
@@ -83,15 +86,17 @@ def fetch(folder: Path, address: str, form: str) -> None:
 @click.option("--class", "class_name", metavar="NAME", default="", help="All pictures are of this one class.")
 @as_json
 def import_(
-    source: Path, folder: Path, by: Literal["folders", "names"] | None, class_name: str, form: str
+    source: Path, folder: Path | None, by: Literal["folders", "names"] | None, class_name: str, form: str
 ) -> None:
     """Copy the pictures of a folder, or of a tar archive, into DIR, one folder a class.
+
+    Where DIR is not named, it is data/ and the name of SOURCE.
 
     Pictures are told by their content; other files are skipped and named. DIR appears only when complete.
 
     \b
     Examples:
-      python -m tiny_cats data import Downloads/pets data/pets
+      python -m tiny_cats data import Downloads/pets
       python -m tiny_cats data import images/ data/pets --classes names
       python -m tiny_cats data import faces.tar data/faces --class cat
     """
@@ -101,6 +106,7 @@ def import_(
         raise click.UsageError("--classes and --class exclude each other: say one of the two")
     if class_name and (class_name.startswith(".") or "/" in class_name):
         raise click.UsageError(f"--class {class_name} cannot be a folder's name")
+    folder = folder or PETS.parent / source.absolute().name.partition(".")[0]
     with _counting("copying pictures") as announce:
         done = import_pictures(source, folder, by=by, class_name=class_name, announce=announce)
     if form == "json":
@@ -117,17 +123,17 @@ def import_(
 
 
 @command.command()
-@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("folder", metavar="[DIR]", type=FOLDER, default=PETS)
 @as_json
 def check(folder: Path, form: str) -> int:
-    """Read every file of a data folder and say what is in it, and what is wrong with it.
+    """Read every file of a data folder (data/pets) and say what is in it, and what is wrong with it.
 
     Files that cannot be used are listed with the reason; training leaves them out. Pictures that are alike
     are kept on one side of every split. Exit status 1 where a class has no picture that can be used.
 
     \b
     Examples:
-      python -m tiny_cats data check data/pets
+      python -m tiny_cats data check
       python -m tiny_cats data check data/pets --format json | jq .left_out
     """
     from tiny_cats.data.survey import survey_folder

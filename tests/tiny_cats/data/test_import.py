@@ -201,3 +201,14 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (source / "y").chmod(0)
     with pytest.raises(DataError, match=r"a/y cannot be read \(Permission denied\)"):
         import_pictures(source, tmp_path / "b")
+
+
+def test_what_is_not_named_lies_where_training_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay(tmp_path / "Downloads/pets", "black/1.jpg", "white/2.jpg")
+    assert run(["data", "import", "Downloads/pets"]) == 0
+    assert laid(tmp_path / "data/pets") == ["black/1.jpg", "white/2.jpg"]
+    assert run(["data", "check"]) == 0 and "data/pets: 2 pictures to use" in capsys.readouterr().out
+    assert run(["data", "fetch"]) == 1 and "data/pets holds something already" in capsys.readouterr().err
