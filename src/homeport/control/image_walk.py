@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from homeport.control.added_python import AddedPython
+from homeport.control.added_uv import AddedUv
 from homeport.control.image_bases import Bases
 from homeport.control.image_copies import Copies, Origin, copying
 from homeport.control.image_definition import (
@@ -264,10 +265,14 @@ class Walk:
     async def _copy(self, result: Result, step: Copy, stage: Stage) -> Result:
         if self._context.python and step.image is None:
             return await self._add_python(result, step)
-        origin = None if step.image is None else self._origin(step.image, stage)
+        uv = None if step.image is None else self._added_uv(step.image, stage)
+        origin = None if step.image is None else self._origin(step.image, stage, uv)
         content = await self._copies.content(result.state, step, origin)
 
         async def make(key: str) -> Path:
+            linked = uv and await uv.link(key, step, result.state, self._paths(result), self._say)
+            if linked:
+                return linked
             scratch = self._store.scratch()
             try:
                 sources = await self._copies.sources(result.state, step, origin, scratch, self._say)
@@ -304,19 +309,20 @@ class Walk:
         # which Python the image has is to be asked now: this one, or another that PATH finds first
         return self._note(replace(result, python_series=""), await added.note())
 
-    def _origin(self, name: str, stage: Stage) -> Origin:
-        """The image that a COPY --from takes from. uv's is PyPI's same program here."""
+    def _added_uv(self, name: str, stage: Stage) -> AddedUv | None:
         source = stage.sources[name]
-        found = UV_IMAGE.fullmatch(source) if isinstance(source, str) else None
-        if found is not None and name not in self._images:
-            return Origin(lambda: self._uv(found[1]), layer_key("", f"uv {found[1]}"))
+        if isinstance(source, int) or name in self._images or not UV_IMAGE.fullmatch(source):
+            return None
+        return AddedUv(self._store, self._builder, source)
+
+    def _origin(self, name: str, stage: Stage, uv: AddedUv | None) -> Origin:
+        """The image that a COPY --from takes from."""
+        if uv is not None:
+            return Origin(lambda: uv.source(self._say), uv.key)
+        source = stage.sources[name]
         result = self._stages[source] if isinstance(source, int) else self._images[name]
         origin = f"the stage {name}" if isinstance(source, int) else f"the image {name}"
         return Origin(lambda: _ready(Source(self._ground(result), (), origin)), result.state.key)
-
-    async def _uv(self, version: str | None) -> Source:
-        folder = await self._builder.uv_folder(None if version in (None, "latest") else version, self._say)
-        return Source(folder, (), "uv's image")
 
     async def _workdir(self, result: Result, step: Workdir) -> Result:
         path = result.state.workdir or "/"

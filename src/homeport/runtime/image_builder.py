@@ -5,9 +5,11 @@ What the steps are, their keys and what is already there is control/image_recipe
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +121,24 @@ class ImageBuilder:
             return await self._make(step, log, apt)
 
     async def uv_folder(self, version: str | None, log: Output) -> Path:
-        """A folder with uv and uvx: Homeport's own, or that version of PyPI's."""
-        return (uv_binary() if version is None else await self._fetch_uv(version, log)).parent
+        """A folder with uv and uvx, part of a layer: Homeport's own, or that version of PyPI's."""
+
+        async def copy(tree: Path) -> dict[str, Any]:
+            (tree / "bin").mkdir()
+            for name in ("uv", "uvx"):
+                await asyncio.to_thread(shutil.copy, uv_binary().with_name(name), tree / "bin" / name)
+            return {"kind": "uv", "version": own_version}
+
+        async def fetch(tree: Path) -> dict[str, Any]:
+            log(f"Fetching uv {version} …\n")
+            arguments = ("pip", "install", "--target", str(tree), "--no-deps", "--only-binary", ":all:")
+            await run_uv(self._home, *arguments, f"uv=={version}")
+            return {"kind": "uv", "version": version}
+
+        own_version = metadata.version("uv")
+        if version is None:
+            return await self._store.make(f"own uv {own_version}", copy) / "bin"
+        return await self._store.make(f"uv {version}", fetch) / "bin"
 
     async def ask(
         self, layers: tuple[Path, ...], argv: tuple[str, ...], *, env: Mapping[str, str], host_usr: bool
@@ -185,15 +203,6 @@ class ImageBuilder:
         if sources.uv_config is not None and is_open(sources.uv_config):
             binds.append(Bind(sources.uv_config, "/etc/uv/uv.toml"))
         return tuple(binds)
-
-    async def _fetch_uv(self, version: str, log: Output) -> Path:
-        async def fill(tree: Path) -> dict[str, Any]:
-            log(f"Fetching uv {version} …\n")
-            arguments = ("pip", "install", "--target", str(tree), "--no-deps", "--only-binary", ":all:")
-            await run_uv(self._home, *arguments, f"uv=={version}")
-            return {"kind": "uv", "version": version}
-
-        return await self._store.make(f"uv {version}", fill) / "bin/uv"
 
 
 def _tools(sources: PackageSources, uv: str, packages: str) -> Tools:

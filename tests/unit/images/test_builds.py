@@ -247,7 +247,10 @@ def test_the_clients_own_uv_step(workshop: Workshop) -> None:
         image = await shop.derive(
             "COPY --from=ghcr.io/astral-sh/uv:latest /uv /.uv/uv",
             "RUN /.uv/uv pip install --python $(command -v python) --compile-bytecode six",
+            "COPY --from=ghcr.io/astral-sh/uv:latest /uv /.uv/another",
         )
+        assert (await shop.look(image, "ls /.uv")).split() == ["another", "uv"]
+        assert int(await shop.look(image, "stat -c %h /.uv/uv")) >= 2, "it is on the disk once"
         assert (
             await shop.look(image, "python -c 'import six; print(1)'; /.uv/uv --version | cut -c1-3")
             == "1\nuv"
