@@ -53,7 +53,8 @@ def containers(home: Home) -> Iterator[Finding]:
         for lack in proot_view.lacks():
             yield Finding("", "note", lack)
     elif found.problem:
-        cure = f"{found.cure} Or use proot: {found.proot_problem}".lstrip()
+        unheld = "For code that you trust, isolation can be done without: homeport up --engine process"
+        cure = f"{found.cure} Or use proot: {found.proot_problem}. {unheld}".lstrip()
         yield Finding("containers", "problem", f"cannot be started: {found.problem}", cure, True)
     else:
         yield Finding("containers", "ok", "one was started, with namespaces and an overlay of its own")

@@ -83,9 +83,12 @@ def _choose(home: Home, wanted: Asked, known: dict[str, Any]) -> Choice:
 
 
 def no_container(problem: str, proot_problem: str) -> str:
-    """One sentence with both cures."""
+    """One sentence with both cures, and what can do without."""
     cure = host.cure(problem).rstrip(".") or "open namespaces"
-    return f"No container can be started here: {problem}. {cure}; or use proot: {proot_problem}"
+    return (
+        f"No container can be started here: {problem}. {cure}; or use proot: {proot_problem}; or, for code "
+        "that you trust, do without any isolation: homeport up --engine process"
+    )
 
 
 def _working(choice: Choice) -> str | None:

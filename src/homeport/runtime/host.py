@@ -120,7 +120,10 @@ async def try_container(home: Home) -> str:
             env={"PATH": "/usr/bin", "LD_LIBRARY_PATH": "/usr/lib"},
             host_usr=True,
         )
-        await run_command(command, lambda output: None)
+        output: list[bytes] = []
+        if status := await run_command(command, output.append):
+            said = b"".join(output).decode("utf-8", "replace").splitlines()
+            return said[0] if said else f"a program in a container ended with exit status {status}"
     except ContainerStartError as error:
         return str(error)
     except OSError as error:
@@ -137,9 +140,10 @@ async def _try_proot(home: Home) -> str:
     before = isolation.chosen()
     isolation.choose(PROOT)
     try:
-        return await try_container(home)
+        problem = await try_container(home)
     finally:
         isolation.choose(before)
+    return f"it cannot start here either ({problem})" if problem else ""
 
 
 def _old_kernel() -> str:

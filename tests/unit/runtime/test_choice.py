@@ -10,7 +10,7 @@ from homeport.model.errors import EngineUnavailableError
 from homeport.model.home import Home
 from homeport.runtime import choice, host, proot_view
 from homeport.runtime.host import HostReport
-from homeport.runtime.isolation import NAMESPACES, PROOT
+from homeport.runtime.isolation import NAMESPACES, PROCESS, PROOT
 
 
 @pytest.fixture
@@ -62,7 +62,18 @@ def test_without_proot_both_cures_are_in_one_sentence(home: Home, monkeypatch: p
     (home.root / "user/max_user_namespaces").write_text("0")
     found = choice.choose(home, None)
     assert found.isolation == NAMESPACES, "never none"
-    assert "user.max_user_namespaces" in found.note and found.note.endswith("apt-get install proot")
+    assert "user.max_user_namespaces" in found.note and "or use proot: apt-get install proot" in found.note
+
+
+def test_no_isolation_only_when_asked_for_and_until_something_else_is(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(monkeypatch, "unshare: Operation not permitted", "apt-get install proot")
+    assert choice.choose(home, None).isolation == NAMESPACES, "though no container can be started"
+    assert choice.choose(home, "process").isolation == PROCESS
+    found = choice.choose(home, None)
+    assert found.isolation == PROCESS and found.note.startswith("Nothing is isolated, as asked")
+    assert choice.choose(home, "auto").isolation == NAMESPACES
 
 
 def test_what_was_asked_for_is_kept_until_something_else_is(

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from homeport.runtime import host, launcher
+from homeport.runtime import host, launcher, proot_view
+from homeport.runtime.commands import CommandSpec
 from homeport.runtime.host import cure, detect
 from homeport.runtime.inside import kernel
 from homeport.runtime.isolation import PROOT
@@ -78,3 +80,19 @@ runpy.run_path({str(launcher.INSIDE)!r}, run_name="__main__")
     report = asyncio.run(detect(place.home))
     assert report.isolation == PROOT or not report.can_run_containers, "proot stands in where it is there"
     assert "unshare" in report.problem
+
+
+def test_a_program_that_fails_in_the_trial_is_a_problem(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where ptrace is forbidden: proot starts, and then cannot trace."""
+
+    async def run_command(command: CommandSpec, on_output: Callable[[bytes], None]) -> int:
+        on_output(b"proot error: ptrace(TRACEME): Operation not permitted\nfatal error\n")
+        return 1
+
+    monkeypatch.setattr(host, "run_command", run_command)
+    monkeypatch.setattr(proot_view, "problem", lambda: "")
+    report = asyncio.run(detect(place.home))
+    assert not report.can_run_containers
+    assert "cannot start here either (proot error: ptrace(TRACEME)" in report.proot_problem
