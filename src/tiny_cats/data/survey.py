@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tiny_cats.data.decode import Fault, Note, PictureError, decode
 from tiny_cats.data.duplicates import groups_of, perceptual_hash
+from tiny_cats.data.folders import disk_error
 from tiny_cats.data.threads import in_threads
 from tiny_cats.errors import DataError
 from training_kit.files import write_text
@@ -267,7 +268,10 @@ class _Memory:
     def write(self) -> None:
         if self.path:
             content = {"version": VERSION, "files": self.files, "facts": self.facts}
-            write_text(self.path, json.dumps(content))
+            try:
+                write_text(self.path, json.dumps(content))
+            except OSError as error:
+                raise disk_error(error, self.path) from None
 
 
 def _facts(raw: dict[str, object]) -> Facts:

@@ -140,6 +140,11 @@ def test_a_full_disk_is_said_before_and_while_it_is_written(
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    with monkeypatch.context() as patch:
+        patch.setattr("training_kit.files.os.fsync", full)
+        with pytest.raises(DataError, match=r"the disk is full at .*known-.*json: make room"):
+            prepare(OPTIONS, pets, cache=pets.parent / "new")
+
     prepare(OPTIONS.model_copy(update={"size": 16}), pets)
     with monkeypatch.context() as patch:
         patch.setattr("training_kit.files.os.fsync", full)
