@@ -60,7 +60,7 @@ def _judge(run: Path, data_dir: Path, say: Callable[[str], None]) -> bool:
         judged = judge_run(
             run, dit, ready_pictures(dit.data, data_dir, say, results_dir=run.parent.parent), device, say
         )
-        return all(one.outcome != "failed" for one in judged.verdicts)
+        return judged.passes
     from tiny_cats.training.classifier_run import evaluate_run
 
     config = load_resolved(run / "config.json", ClassifierConfig).config

@@ -14,6 +14,7 @@ from tiny_cats.config.schema import DitConfig
 from tiny_cats.data.batches import take
 from tiny_cats.data.dataset import Dataset, View
 from tiny_cats.errors import CheckpointError, DataError
+from tiny_cats.evaluation.gates import FEWEST
 from tiny_cats.evaluation.tinydit import Judged, Pictures, Say, Subject, Yardstick, judge_tinydit
 from tiny_cats.runtime.grid import write_grid
 from tiny_cats.sampling import sample
@@ -26,21 +27,36 @@ SHOWN = 64  # pictures of a kind that are kept
 REPORTED = 0.05  # share of the steps, the last ones, whose losses are averaged: one's is of few times alone
 
 
+def refuse_unjudgeable(config: DitConfig, dataset: Dataset, device: torch.device) -> None:
+    """Raises, before a step is trained, what would keep the run from being judged at its end.
+
+    DataError: too few pictures to judge with. CheckpointError: gates.classifier is not there, or of other
+    classes.
+    """
+    held_out = len(dataset.val) + len(dataset.test)
+    count = min(config.gates.pictures, held_out, len(dataset.train))
+    needed = FEWEST if config.gates.enforced else 2
+    if count < needed:
+        raise DataError(
+            f"{count} pictures to judge TinyDiT with ({held_out} are held out, gates.pictures is "
+            f"{config.gates.pictures}), and its gates take {needed}: raise data.val_share or "
+            "data.test_share, or set gates.enforced to false"
+        )
+    _classifier(config, dataset.classes, device)
+
+
 def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.device, say: Say) -> Judged:
     """Judges checkpoints/best.pt on validation and test pictures; writes results.json and pictures/.
 
-    Raises CheckpointError, and DataError where there are no pictures to judge with.
+    Raises CheckpointError, and what `refuse_unjudgeable` does.
     """
     path = folder / "checkpoints" / "best.pt"
     content = read_weights(path, DitTask.name)
     if content["about"]["classes"] != list(dataset.classes):
         raise CheckpointError(f"{path}: of other classes than these pictures have: judge it on its own data")
+    refuse_unjudgeable(config, dataset, device)
     held_out = pictures_of((dataset.val, dataset.test), config.data.size)
     training = pictures_of((dataset.train,), config.data.size)
-    if len(held_out) < 2 or len(training) < 2:
-        raise DataError(
-            "there are no held-out pictures to judge TinyDiT with: raise data.val_share or data.test_share"
-        )
     subject = Subject(
         average=(average := sampler_of(content).to(device)),
         raw=sampler_of(content, averaged=False).to(device),

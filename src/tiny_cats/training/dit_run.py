@@ -3,7 +3,7 @@
 from tiny_cats.config.schema import DitConfig
 from tiny_cats.evaluation.gates import insist
 from tiny_cats.run import Run
-from tiny_cats.training.dit_judging import judge_run
+from tiny_cats.training.dit_judging import judge_run, refuse_unjudgeable
 from tiny_cats.training.dit_task import DitTask
 from tiny_cats.training.loop import train
 from tiny_cats.training.pictures import note_pictures, ready_pictures
@@ -19,6 +19,7 @@ def train_dit(run: Run[DitConfig]) -> None:
     note_pictures(run.folder, dataset)
 
     place = this_place()
+    refuse_unjudgeable(config, dataset, place.device)
     seed_all(config.training.seed, place.rank)
     task = DitTask(config, dataset, place)
     result = train(
