@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tiny_cats.data.decode import Fault, Note, PictureError, decode
+from tiny_cats.data.decode import Fault, Note, PictureError, decode, read_picture
 from tiny_cats.data.duplicates import groups_of, perceptual_hash
 from tiny_cats.data.folders import disk_error
 from tiny_cats.data.threads import in_threads
@@ -205,7 +205,9 @@ def _examine_file(path: Path) -> tuple[Facts, Stamp]:
     """What a file is, and its stamp from before it was read: if it changes meanwhile, it is read again."""
     try:
         stamp = _stamp(path)
-        return examine(path.read_bytes()), stamp
+        return examine(read_picture(path)), stamp
+    except PictureError as error:  # not worth a digest: the next look costs as little
+        return Facts("", error.fault.value, error.detail), (0, 0)
     except OSError as error:
         return Facts("", Fault.UNREADABLE.value, error.strerror or str(error)), (0, 0)
 

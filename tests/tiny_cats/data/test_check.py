@@ -95,6 +95,24 @@ def test_pictures_beside_the_class_folders_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_no_file_or_no_picture_is_not_read(tmp_path: Path) -> None:
+    lay(tmp_path, "a/1.jpg")
+    os.mkfifo(tmp_path / "a/pipe.jpg")  # nobody writes into it
+    with (tmp_path / "a/film.jpg").open("wb") as film:
+        film.write(b"\0\0\0\x20ftypisom")
+        film.truncate(200 * 2**20)
+    with (tmp_path / "a/huge.jpg").open("wb") as huge:
+        huge.write(jpeg())
+        huge.truncate(300 * 2**20)
+    faults = {found.path: (found.facts.fault, found.facts.detail) for found in survey_folder(tmp_path).bad}
+    assert faults["a/pipe.jpg"] == ("not-a-picture", "it is no regular file: remove it")
+    assert faults["a/film.jpg"][0] == "not-a-picture"
+    assert faults["a/huge.jpg"] == (
+        "too-large",
+        "314,572,800 bytes, and 268,435,456 are the most: make it smaller",
+    )
+
+
 def test_names_may_have_spaces_and_any_letters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = os.fsdecode(b"Latin-1 \xe9.jpg")  # no UTF-8
     lay(tmp_path, "Großer Kater/ein Bild.jpg", "猫/1.jpg", f"猫/{odd}")
