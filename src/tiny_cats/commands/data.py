@@ -32,7 +32,7 @@ def command() -> None:
     Examples:
       python -m tiny_cats data fetch
       python -m tiny_cats data check
-      modal volume put cats-data data/pets /pets
+      modal volume put tiny-cats-data data/pets /pets
     """
 
 
@@ -51,7 +51,7 @@ def fetch(folder: Path, address: str, form: str) -> None:
     \b
     Examples:
       python -m tiny_cats data fetch
-      modal volume put cats-data data/pets /pets
+      modal volume put tiny-cats-data data/pets /pets
     """
     from tiny_cats.data.oxford import ADDRESS, LICENCE, fetch_pets
     from training_kit.fetch.progress import Shown
