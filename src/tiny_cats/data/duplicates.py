@@ -2,8 +2,8 @@
 
 The hash says of 16 x 16 places whether the grey right of one is brighter. Two pictures that differ in at most
 NEAR_BITS belong to one group, and so do those of their groups. docs/cats.md says what was measured: copies
-that were compressed anew, scaled, brightened or made grey differ in a few bits, other pictures of Oxford's in
-67 and more.
+that were compressed anew, scaled, brightened or made grey differ in a few bits, other pictures of Oxford's
+in 68 and more.
 """
 
 from collections.abc import Sequence
