@@ -103,6 +103,7 @@ def test_steps_with_foreign_owners(modal, write):
     assert "by someone 0 ['a']" in modal("run", "app.py::look", timeout_s=400).lines
 
 
+@pytest.mark.once_as("user")
 def test_a_package_that_debian_does_not_have_is_named(modal, write):
     write(
         "app.py",

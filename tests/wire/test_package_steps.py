@@ -32,6 +32,7 @@ def index():
         yield address
 
 
+@pytest.mark.once_as("user")
 @pytest.mark.parametrize(
     ("image", "variables"),
     [
@@ -80,6 +81,7 @@ def holding(home, text):
     return found
 
 
+@pytest.mark.once_as("root")
 def test_a_wrong_password_is_the_indexs_word_and_does_not_show(modal, write, index):
     code = (
         f'base.pip_install("{PACKAGE}", secrets=[secret], '
@@ -103,6 +105,7 @@ PROJECT = """
     """
 
 
+@pytest.mark.once_as("root")
 @pytest.mark.parametrize(
     ("image", "place"),
     [
@@ -124,6 +127,7 @@ def test_packages_of_a_project(modal, write, image, place):
     assert f"FOUND iniconfig {place}" in said.out
 
 
+@pytest.mark.once_as("user")
 @pytest.mark.parametrize(
     ("content", "words"),
     [("idna==\n", "idna=="), ("no-such-package-anywhere-7f3a==1.0\n", "no-such-package-anywhere-7f3a")],

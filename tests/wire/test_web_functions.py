@@ -13,6 +13,8 @@ from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessa
 
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.once_as("root")
+
 APP = """
     import modal
 
