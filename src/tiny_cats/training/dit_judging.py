@@ -1,6 +1,7 @@
 """A run of TinyDiT judged: its best weights measured, results.json and pictures/ written."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,25 @@ def refuse_unjudgeable(config: DitConfig, dataset: Dataset, device: torch.device
     _classifier(config, dataset.classes, device)
 
 
-def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.device, say: Say) -> Judged:
+def judge_run(
+    folder: Path,
+    config: DitConfig,
+    dataset: Dataset,
+    device: torch.device,
+    say: Say,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Judged:
     """Judges checkpoints/best.pt on validation and test pictures; writes results.json and pictures/.
 
-    Raises CheckpointError, and what `refuse_unjudgeable` does.
+    Raises CheckpointError, what `refuse_unjudgeable` does, and KeyboardInterrupt once `is_stopping`: training
+    is done by then, and a resumed run comes here at once.
     """
+
+    def begin(words: str) -> None:
+        if is_stopping():
+            raise KeyboardInterrupt
+        say(words)
+
     path = folder / "checkpoints" / "best.pt"
     content = read_weights(path, DitTask.name)
     if content["about"]["classes"] != list(dataset.classes):
@@ -68,9 +83,9 @@ def judge_run(folder: Path, config: DitConfig, dataset: Dataset, device: torch.d
         time_deviation=config.flow.time_deviation,
         classify=_classifier(config, dataset.classes, device),
     )
-    say(f"[JUDGE] against {len(held_out)} held-out pictures, and what is easily made of training ones")
+    begin(f"[JUDGE] against {len(held_out)} held-out pictures, and what is easily made of training ones")
     against = Yardstick.of(training, held_out, config.gates.pictures, device)
-    judged = judge_tinydit(subject, against, say)
+    judged = judge_tinydit(subject, against, begin)
     _write(folder, judged, content["step"], config, dataset.classes)
     for one in judged.verdicts:
         say(f"[GATE] {one.name} {one.outcome}: {one.seen}; expected {one.expected}")

@@ -35,7 +35,7 @@ def train_dit(run: Run[DitConfig]) -> None:
         is_stopping=run.is_stopping,
     )
 
-    judged = judge_run(run.folder, config, dataset, place.device, say)
+    judged = judge_run(run.folder, config, dataset, place.device, say, run.is_stopping)
     if result.steps < config.training.steps:
         say(f"[GATE] not held to it: {result.steps} of {config.training.steps} steps (go on with --resume)")
     elif config.gates.enforced:

@@ -138,11 +138,14 @@ def test_a_run_that_lacks_a_file_or_has_half_of_it_has_a_report(
     make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     folder = make(tmp_path)
-    for name in ("about.json", "data.json", "metrics.jsonl", "results.json", "state.json"):
-        whole = (folder / name).read_text()
-        (folder / name).write_text(whole[: len(whole) // 2])
-        Tree(write_report(folder).read_text())
-        (folder / name).unlink()
+    files = [path for path in folder.glob("*.json*") if path.name != "config.json"]
+    assert len(files) == 5
+    for path in files:
+        whole = path.read_text()
+        path.write_text(whole[: len(whole) // 2])
+    Tree(write_report(folder).read_text())
+    for path in files:
+        path.unlink()
     page = write_report(folder).read_text()
     Tree(page)
     assert "has not been judged" in page and "python -m tiny_cats evaluate" in page
