@@ -10,8 +10,9 @@ import fcntl
 import hashlib
 import shutil
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from training_kit.files import try_lock, whole
 
 VERSION = 4  # of what decode makes of a picture; another number builds everything anew
 PICTURES = 256  # of a shard, about
+STALE_S = 3600.0  # no shard takes that long
 RESERVE_BYTES = 64 * 2**20  # of the disk, left for others
 _HEAD = struct.Struct("<8sII32s")  # magic, pictures, side, digest of the pixels
 MAGIC = b"catshard"
@@ -142,7 +144,16 @@ def _sole_builder(folder: Path, say: Say) -> Iterator[None]:
         if not try_lock(lock):
             say(f"another process builds the cache in {folder}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        _sweep(folder)
         yield
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed builders left; not what is new, since some file systems' locks hold nobody back."""
+    for part in folder.glob(".pictures-*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE_S:
+                part.unlink()
 
 
 def _check_disk(missing: Sequence[Wanted], folder: Path) -> None:

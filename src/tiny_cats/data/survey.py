@@ -21,6 +21,7 @@ from training_kit.files import write_text
 
 VERSION = 3  # of what examine finds; another number reads all files again
 HASHED_SIDE = 64
+WRITTEN_AFTER = 250  # files at least: what a kill costs
 NAMED_AS = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     ".png": "PNG",
@@ -122,12 +123,13 @@ def survey_folder(
     done = len(facts)
     announce(done, len(files))
     examined = in_threads(lambda path: _examine_file(root / path), new, threads)
-    for path, (fact, stamp) in zip(new, examined, strict=True):
-        facts[path] = fact
-        known.learn(path, stamp, fact)
-        done += 1
-        announce(done, len(files))
-    if new:
+    try:
+        for path, (fact, stamp) in zip(new, examined, strict=True):
+            facts[path] = fact
+            known.learn(path, stamp, fact)
+            done += 1
+            announce(done, len(files))
+    finally:
         known.write()
     found = [Found(path, path.partition("/")[0], facts[path]) for path in files]
     good, bad = _divide(found)
@@ -242,6 +244,7 @@ class _Memory:
     """Facts by digest, digests by path, size and time of change; none where the file is missing or odd."""
 
     path: Path | None
+    unwritten: int = 0
     files: dict[str, list[int | str]] = field(default_factory=dict)
     facts: dict[str, dict[str, object]] = field(default_factory=dict)
 
@@ -266,9 +269,13 @@ class _Memory:
         if facts.digest:
             self.files[path] = [*stamp, facts.digest]
             self.facts[facts.digest] = asdict(facts)
+            self.unwritten += 1
+            if self.unwritten >= max(WRITTEN_AFTER, len(self.files) // 4):
+                self.write()
 
     def write(self) -> None:
-        if self.path:
+        if self.path and self.unwritten:
+            self.unwritten = 0
             content = {"version": VERSION, "files": self.files, "facts": self.facts}
             try:
                 write_text(self.path, json.dumps(content))

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,23 @@ def test_a_memory_that_is_torn_is_forgotten(tmp_path: Path) -> None:
     ):
         memory.write_bytes(content)
         assert survey_folder(tmp_path / "pets", memory=memory).good == whole
+
+
+def test_what_a_killed_look_found_out_is_kept(tmp_path: Path) -> None:
+    lay(tmp_path / "pets", *(f"a/{number}.jpg" for number in range(12)))
+    code = """
+import os, signal, sys
+from pathlib import Path
+from tiny_cats.data import survey
+survey.WRITTEN_AFTER = 5
+def announce(done, of):
+    if done == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+survey.survey_folder(Path(sys.argv[1]), memory=Path(sys.argv[2]), threads=1, announce=announce)
+"""
+    memory = tmp_path / "known.json"
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "pets", memory], check=False)
+    assert killed.returncode == -signal.SIGKILL and len(json.loads(memory.read_bytes())["files"]) == 5
+    begun: list[int] = []
+    survey_folder(tmp_path / "pets", memory=memory, announce=lambda done, of: begun.append(done))
+    assert begun[0] == 5 and begun[-1] == 12

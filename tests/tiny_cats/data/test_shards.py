@@ -186,3 +186,13 @@ def test_two_folders_can_share_a_cache(pets: Path, tmp_path: Path) -> None:
         first, second = (prepare(options, root, cache=tmp_path / "cache").train for root in (pets, others))
         assert [a == b for a, b in zip(first.digests, second.digests, strict=True)].count(False) == 1
     assert len(built(tmp_path / "cache")) == 2 and len(list((tmp_path / "cache").glob("known-*"))) == 2
+
+
+def test_what_a_killed_builder_left_is_swept_after_an_hour(pets: Path) -> None:
+    old, new = (pets / ".tiny_cats" / f".pictures-32-{name}.u8.x.part" for name in ("old", "new"))
+    old.parent.mkdir()
+    for part in (old, new):
+        part.write_bytes(b"part")
+    os.utime(old, (1, 1))
+    prepare(OPTIONS, pets)
+    assert not old.exists() and new.exists()
