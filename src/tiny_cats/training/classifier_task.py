@@ -16,7 +16,7 @@ from tiny_cats.data.batches import Batch, open_batches
 from tiny_cats.data.dataset import Dataset, View
 from tiny_cats.errors import DataError
 from tiny_cats.evaluation.accuracy import measure_accuracy
-from tiny_cats.evaluation.calibration import nll
+from tiny_cats.evaluation.calibration import fit_temperature, nll
 from tiny_cats.evaluation.judging import logits_of
 from tiny_cats.evaluation.mistakes import grid_png
 from tiny_cats.model import cats_model, normalise
@@ -28,7 +28,8 @@ class ClassifierTask:
     """See training/task.py for what the loop calls."""
 
     name = NAME
-    minimised = "val_loss"
+    minimised = "val_loss_calibrated"
+    """Not the loss as it is: that is least early on, before the network is sure of anything."""
 
     def __init__(self, config: ClassifierConfig, dataset: Dataset, device: torch.device) -> None:
         refuse_too_little(dataset)
@@ -95,6 +96,7 @@ class ClassifierTask:
         measured = measure_accuracy(logits_NK, view.labels_N, self.dataset.classes)
         return {
             "val_loss": nll(logits_NK, view.labels_N),
+            self.minimised: nll(logits_NK, view.labels_N, fit_temperature(logits_NK, view.labels_N)),
             "val_accuracy": measured.accuracy.value,
             "val_balanced_accuracy": measured.balanced.value,
         }
