@@ -223,7 +223,8 @@ def _print(survey: "Survey") -> None:
     for name, count in survey.counts.items():
         click.echo(f"  {count:6,}  {name}")
     formats = Counter(found.facts.format for found in survey.good)
-    click.echo("formats, by content: " + ", ".join(f"{n:,} {name}" for name, n in formats.most_common()))
+    if formats:
+        click.echo("formats, by content: " + ", ".join(f"{n:,} {name}" for name, n in formats.most_common()))
     notes = Counter(note for found in survey.good for note in found.notes)
     if notes:
         click.echo("seen to: " + ", ".join(f"{n} {note}" for note, n in notes.most_common()))
@@ -240,9 +241,14 @@ def _print(survey: "Survey") -> None:
 
 def _list(lines: "list[str] | tuple[str, ...]") -> None:
     for line in lines[:SHOWN]:
-        click.echo(f"  {line}")
+        click.echo(f"  {_printable(line)}")
     if len(lines) > SHOWN:
         click.echo(f"  … and {len(lines) - SHOWN:,} more: --format json lists all")
+
+
+def _printable(words: str) -> str:
+    """Names as they are, but for characters that would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in words)
 
 
 def _count(number: int, noun: str) -> str:

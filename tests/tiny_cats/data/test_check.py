@@ -202,3 +202,10 @@ survey.survey_folder(Path(sys.argv[1]), memory=Path(sys.argv[2]), threads=1, ann
     begun: list[int] = []
     survey_folder(tmp_path / "pets", memory=memory, announce=lambda done, of: begun.append(done))
     assert begun[0] == 5 and begun[-1] == 12
+
+
+def test_names_do_not_move_the_terminal_s_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lay(tmp_path, "a/1.jpg", "a/2.jpg")
+    (tmp_path / "a/two\nlines\x1b[31m.jpg").write_bytes(b"no picture")
+    assert run(["data", "check", str(tmp_path)]) == 0
+    assert r"a/two\nlines\x1b[31m.jpg: not-a-picture" in capsys.readouterr().out
