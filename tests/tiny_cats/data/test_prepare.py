@@ -113,3 +113,9 @@ def test_the_loader_gives_floats(pets: Path) -> None:
 def test_a_split_that_does_not_exist_is_named(pets: Path) -> None:
     with pytest.raises(DataError, match="no split 'valid': it is train, val or test"):
         cats_dataloader(pets, "valid")
+
+
+def test_looking_for_pictures_makes_no_folder_of_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="gone is not there: bring pictures with"):
+        prepare(Data(root="gone"), tmp_path)
+    assert not (tmp_path / "gone").exists()

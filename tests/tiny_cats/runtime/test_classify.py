@@ -9,8 +9,12 @@ import torch
 from PIL import Image
 
 from tests.tiny_cats.export.sources import CLASSES
+from tiny_cats.augment import centre_crop
 from tiny_cats.commands import run
 from tiny_cats.data.decode import open_picture
+from tiny_cats.runtime.classify import predict
+from tiny_cats.runtime.folder import read_description
+from tiny_cats.runtime.models import Classifier
 
 RNG = np.random.default_rng(0)
 
@@ -41,6 +45,19 @@ def test_the_probabilities_are_pytorchs(classifier_source, classifier_folder, pi
     assert said["probabilities"] == pytest.approx(shares, abs=1e-5)
     assert said["class"] == max(shares, key=shares.__getitem__)
     assert said["probability"] == max(said["probabilities"].values())
+
+
+def test_the_model_sees_what_validation_does(classifier_folder, pictures) -> None:
+    path, seen = pictures / "cat 1.jpg", []
+
+    def logits(images):
+        seen.append(images)
+        return np.zeros((len(images), len(CLASSES)), np.float32)
+
+    about = read_description(classifier_folder)
+    list(predict(Classifier(about, logits), [path], batch_size=1))
+    kept = torch.from_numpy(open_picture(path, 40).pixels_HWC.copy()).permute(2, 0, 1)[None]
+    assert np.array_equal(seen[0], centre_crop(kept, 32).numpy())
 
 
 def test_a_bad_picture_is_named_and_the_others_are_predicted(classifier_folder, pictures, capsys) -> None:
