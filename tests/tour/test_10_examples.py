@@ -42,6 +42,8 @@ def test_the_full_training_uses_all_files_unless_the_launching_shell_leaks(modal
     modal("volume", "delete", "--yes", "fifty-files-results")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("function", ["train_on_gpu", "train_dit_on_gpu"])
 def test_adr030_broken_fails_in_the_container_as_on_modal(torch_wheel, modal, function):
     broken = f"examples/adr030/broken.py::{function}"
@@ -52,6 +54,8 @@ def test_adr030_broken_fails_in_the_container_as_on_modal(torch_wheel, modal, fu
     assert said.complaint == "No module named 'dataset'"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)  # the first of them builds the image
 @pytest.mark.parametrize("option", ["option1", "option2", "option3"])
 def test_adr030_options_do_a_real_step_of_both_trainings(torch_wheel, modal, option):
     said = modal("run", f"examples/adr030/{option}.py", cwd=REPOSITORY, timeout_s=300)

@@ -43,8 +43,9 @@ def state_of(modal, run):
 def assert_is_complete(modal, run):
     assert state_of(modal, run)["state"] == "finished"
     there = modal("volume", "ls", "tiny-cats-outputs", f"runs/{run}").out
-    for name in ("checkpoints", "config.json", "metrics.jsonl", "run.log"):
+    for name in ("checkpoints", "config.json", "metrics.jsonl", "results.json", "run.log"):
         assert name in there, there
+    assert get(modal, run, "report.html").lstrip().lower().startswith("<!doctype html>")
 
 
 def process_of(run):
