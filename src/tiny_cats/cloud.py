@@ -16,6 +16,8 @@ import modal
 Kind = Literal["classifier", "dit"]
 
 PACKAGES = ("tiny_cats", "training_kit")
+# pages' templates are shipped beside the modules; bytecode is not: it changes while it is read
+NOT_SHIPPED = ["**/__pycache__", "**/*.pyc"]
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1] if modal.is_local() else HERE.parent  # in the container: /root
 SETTINGS_FILE = ROOT / "deploy" / "cats" / "settings.toml" if modal.is_local() else ROOT / "settings.toml"
@@ -60,7 +62,7 @@ def image(*more: str) -> modal.Image:
     if more:
         made = made.uv_pip_install(*more)
     return (
-        made.add_local_python_source(*PACKAGES, ignore=[])  # pages' templates too, not Python alone
+        made.add_local_python_source(*PACKAGES, ignore=NOT_SHIPPED)
         .add_local_dir(ROOT / "configs", "/root/configs")
         .add_local_file(SETTINGS_FILE, "/root/settings.toml")
     )

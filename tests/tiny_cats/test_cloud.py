@@ -59,6 +59,14 @@ def test_the_image_has_the_packages_of_its_group_and_one_version_of_pytorch() ->
     assert not locked & {"torch", "torchvision", "timm"}
 
 
+def test_templates_are_shipped_and_bytecode_is_not() -> None:
+    """Bytecode that another process wrote while it was shipped once ended a run before it began."""
+    is_left_out = modal.FilePatternMatcher(*cloud.NOT_SHIPPED)
+    shipped = {path.suffix for path in (ROOT / "src/training_kit").rglob("*.*") if not is_left_out(path)}
+    assert ".py" in shipped and ".pyc" not in shipped and len(shipped) > 1
+    assert is_left_out(Path("/x/src/tiny_cats/commands/__pycache__/train.cpython-311.pyc"))
+
+
 def test_pytorch_comes_before_the_packages_and_the_code_last() -> None:
     """Code before dependencies cost the predecessor a rebuild of all at every change."""
     tree = ast.parse((ROOT / "src/tiny_cats/cloud.py").read_text())

@@ -70,6 +70,7 @@ def test_the_classifier_s_smoke_run_as_it_is_typed(torch_wheel, modal):
     assert_is_complete(modal, run)
 
 
+@pytest.mark.timeout(600)
 def test_tinydit_s_smoke_run_outlives_its_container_and_the_machine_it_was_typed_on(torch_wheel, modal):
     smoke = ("--config-path", "configs/tinydit_smoke.yaml", "--set", "training.checkpoint_every_steps=4")
     running = modal.start("run", "--detach", "src/train_dit.py", *smoke, cwd=REPOSITORY)
@@ -78,7 +79,7 @@ def test_tinydit_s_smoke_run_outlives_its_container_and_the_machine_it_was_typed
     os.kill(process_of(run), signal.SIGKILL)
     running.wait_for(rf"\[RUN\] {run} attempt 2: ", timeout_s=100)
     running.process.kill()  # the laptop sleeps
-    wait_until(lambda: state_of(modal, run)["state"] != "running", timeout_s=200, what="the run to end")
+    wait_until(lambda: state_of(modal, run)["state"] != "running", timeout_s=400, what="the run to end")
     assert state_of(modal, run)["attempts"] == 2
     assert_is_complete(modal, run)
     log = get(modal, run, "run.log")
