@@ -3,6 +3,7 @@
 For machines that allow neither namespaces nor ptrace, and for debuggers and profilers at native speed.
 """
 
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from homeport.runtime import plain_view
 from homeport.runtime.cgroups import Group
 from homeport.runtime.copying import CopyingSandbox
 from homeport.runtime.engine import ContainerEvents, ContainerSpec, ExecSpec, ImageView
-from homeport.runtime.plain_links import MachineLinks
+from homeport.runtime.plain_links import MachineLinks, covered
 
 
 class PlainSandbox(CopyingSandbox):
@@ -50,7 +51,11 @@ class PlainSandbox(CopyingSandbox):
         self._complete(spec, request, group)
         plain_view.fill_request(request, self._home, spec, image, mounts)
         self._root(spec.task_id).mkdir(exist_ok=True)
-        self._links.take(spec.task_id, plain_view.needs(spec, mounts))
+        needs = plain_view.needs(spec, mounts)
+        trees = [*mounts, *spec.image.layers[:-1]]
+        notes = await asyncio.to_thread(list, covered(needs, trees, self._root(spec.task_id)))
+        request["spec"]["plain"]["notes"] = notes
+        self._links.take(spec.task_id, needs)
         try:
             return await self._launch(spec, request, group.enter_fds)
         except BaseException:

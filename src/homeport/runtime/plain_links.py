@@ -6,6 +6,7 @@ at one path, and means nothing to other processes. Nothing that exists is touche
 down first, and goes when no container needs it any more.
 """
 
+import filecmp
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -116,6 +117,31 @@ class MachineLinks:
         draft = self._record.with_suffix(".new")
         draft.write_text(json.dumps(made), encoding="utf-8")
         draft.replace(self._record)
+
+
+def covered(needs: Iterable[Need], trees: Iterable[Path], root: Path) -> Iterator[str]:
+    """Sentences for files below /root, not code, of which this machine has others at the same paths: who
+    names them by these paths reads the machine's."""
+    for need in needs:
+        path = Path(need.path)
+        if not need.is_own or need.is_volume or path.suffix == ".py" or _is_ours(path):
+            continue
+        source = next((tree for tree in trees if os.path.lexists(f"{tree}{path}")), None)
+        if source is not None and os.path.lexists(path) and _differ(Path(f"{source}{path}"), path):
+            yield (
+                f"homeport: {path} of this machine is not the container's, which is {root}{path}: use a "
+                "relative path or ~ for it.\n"
+            )
+
+
+def _differ(ours: Path, theirs: Path) -> bool:
+    """Whether a file of ours is missing there, or has another content."""
+    try:
+        if ours.is_dir():
+            return any(_differ(below, theirs / below.name) for below in ours.iterdir())
+        return not filecmp.cmp(ours, theirs)
+    except OSError:
+        return True
 
 
 def _is_ours(path: Path) -> bool:

@@ -13,7 +13,7 @@ from homeport.model.errors import ContainerStartError, FailedPreconditionError
 from homeport.runtime import inside, plain_view
 from homeport.runtime.engine import ContainerEvents, ExecSpec
 from homeport.runtime.inside.plain import ROOT
-from homeport.runtime.plain_links import MachineLinks, target
+from homeport.runtime.plain_links import MachineLinks, covered, target
 from homeport.runtime.plain_view import Need
 from tests.unit.runtime.box import Box, Place, make_sandbox, volume, write_tree
 
@@ -135,6 +135,20 @@ def test_what_this_machine_has_is_neither_touched_nor_hidden(place: Place) -> No
         assert list(Path(AT).iterdir()) == []
     finally:
         Path(AT).rmdir()
+
+
+def test_a_file_that_this_machine_has_at_its_path_is_told(tmp_path: Path) -> None:
+    """Below /root, where links are a courtesy: code that named it would read another one."""
+    tree, same = tmp_path / "tree", tmp_path / "same"
+    names = {"data.csv": "1", "app.py": "1", "folder/x": "1"}
+    write_tree(tree, {f"{tmp_path}/here/{name}"[1:]: text for name, text in names.items()})
+    needs = [Need(f"{tmp_path}/here/{name}", "x", is_own=True) for name in ("data.csv", "app.py", "folder")]
+    assert list(covered(needs, [tree], same)) == []
+    write_tree(tmp_path / "here", names)
+    assert list(covered(needs, [tree], same)) == [], "it is the same"
+    write_tree(tmp_path / "here", dict.fromkeys(names, "2"))
+    said = list(covered(needs, [tree], Path("/t")))
+    assert [line.split()[1] for line in said] == [f"{tmp_path}/here/data.csv", f"{tmp_path}/here/folder"]
 
 
 def test_a_path_that_cannot_be_made_is_said_with_what_helps(place: Place) -> None:

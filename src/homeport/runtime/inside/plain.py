@@ -88,6 +88,8 @@ def _become_init(spec: dict[str, Any], channel: socket.socket, output: tuple[int
         root = os.open(spec["plain"]["root"], os.O_PATH | os.O_DIRECTORY)
         os.dup2(root, ROOT)
         os.close(root)
+        for note in spec["plain"]["notes"]:
+            os.write(output[1], note.encode())
         pid1.start(spec, channel, output)
     except BaseException as error:
         pid1.fail(channel, error)
