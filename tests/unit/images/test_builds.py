@@ -202,6 +202,28 @@ def test_packages_are_hard_links_into_the_cache(workshop: Workshop, step: str) -
     assert not list((workshop.home.cache / "packages").glob("tmp-*"))
 
 
+def test_packages_of_a_virtual_environment_are_linked_into_it(workshop: Workshop) -> None:
+    async def use(shop: Shop) -> None:
+        image = await shop.derive(
+            "RUN uv venv /opt/venv",
+            "ENV PATH=/opt/venv/bin:$PATH",
+            "RUN python -m pip install idna==3.6 markdown-it-py==3.0.0",
+        )
+        assert "by copying" not in shop.output
+        found = await shop.look(
+            image,
+            "python -c 'import idna; print(idna.__file__)'; stat -c %h /opt/venv/lib/python*/*/idna/core.py; "
+            "head -1 /opt/venv/bin/markdown-it; markdown-it --version",
+        )
+        place, links, shebang, version = found.split("\n")
+        assert place == f"/opt/venv/lib/python{SERIES}/site-packages/idna/__init__.py"
+        assert int(links) >= 2
+        assert shebang == "#!/opt/venv/bin/python"
+        assert "3.0.0" in version
+
+    workshop.run(use)
+
+
 def test_an_installation_that_fails_is_tried_once(workshop: Workshop) -> None:
     async def use(shop: Shop) -> None:
         with pytest.raises(EndedError, match="exit status 1: RUN pip install idna==0"):
