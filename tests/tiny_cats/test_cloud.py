@@ -228,3 +228,22 @@ def test_the_docs_type_only_options_that_there_are(page: str) -> None:
         }
         assert set(re.findall(r"--[a-z-]+", words)) <= known, (app, words)
         assert function in ("", "::check_imports")
+
+
+@pytest.mark.parametrize("fails_at", [None, 0, 1])
+def test_verify_modal_types_the_imports_and_the_smoke_run_of_each_app(fails_at, monkeypatch) -> None:
+    spec = importlib.util.spec_from_file_location("verify_modal_under_test", ROOT / "scripts/verify_modal.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for app, arguments in script.CATS.items():
+        typed: list[list[str]] = []
+
+        def run(words, typed=typed, **_):
+            typed.append([str(word) for word in words[1:]])
+            return subprocess.CompletedProcess(words, int(len(typed) - 1 == fails_at))
+
+        monkeypatch.setattr(script.subprocess, "run", run)
+        assert script.verify_cats(app, arguments, {}) is (fails_at is None)
+        asked = [["run", f"{app}::check_imports"], ["run", "--detach", app, *arguments]]
+        assert typed == asked[: 2 if fails_at is None else fails_at + 1]
+    assert {Path(app).stem for app in script.CATS} == set(APPS)
