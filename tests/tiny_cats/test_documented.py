@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -50,3 +51,17 @@ def test_there_are_some() -> None:
 def test_what_is_no_command_is_found_out(words: str) -> None:
     with pytest.raises(click.UsageError):
         parse(root, shlex.split(words))
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("dataset", ["cats_dataloader"]),
+        ("model", ["cats_model"]),
+        ("dit", ["count_parameters", "tinydit_128"]),
+        ("flow_matching", ["EMA", "FlowMatchingLoss"]),
+    ],
+)
+def test_the_names_that_readers_of_adr_030_look_for_are_there(module: str, names: list[str]) -> None:
+    found = import_module(f"tiny_cats.{module}")
+    assert all(callable(getattr(found, name)) for name in names)
