@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def amount(words: str, of: int) -> Iterator[Callable[[float], None]]:
+def amount(words: str, of: int, *, is_shown: bool = True) -> Iterator[Callable[[float], None]]:
     """Gives a function that is told how many of `of` are done, in parts of one."""
-    if not sys.stderr.isatty():
+    if not is_shown or not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tiny_cats.commands._progress import amount
+
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE|DIR …")
@@ -38,16 +40,19 @@ def command(images: tuple[Path, ...], model: Path | None, top: int, batch_size: 
     classifier = classifier_from(model)
     done: list[Prediction] = []
     failed: list[Failure] = []
-    for result in predict(classifier, found, batch_size=batch_size):
-        if isinstance(result, Failure):
-            failed.append(result)
-            print(f"error: {result.path}: {result.fault}: {result.detail}", file=sys.stderr, flush=True)
-            continue
-        for notice in result.notices:
-            print(f"note: {result.path}: {notice}", file=sys.stderr, flush=True)
-        done.append(result)
-        if form == "text":
-            click.echo(result.line(top))
+    # as text each line says how far it is
+    with amount("Predicting", len(found), is_shown=form == "json") as announce:
+        for number, result in enumerate(predict(classifier, found, batch_size=batch_size), 1):
+            announce(number)
+            if isinstance(result, Failure):
+                failed.append(result)
+                _say(f"error: {result.path}: {result.fault}: {result.detail}")
+                continue
+            for notice in result.notices:
+                _say(f"note: {result.path}: {notice}")
+            done.append(result)
+            if form == "text":
+                click.echo(result.line(top))
     if form == "json":
         result_json = {
             "model": f"{classifier.about.preset}, step {classifier.about.step}",
@@ -56,3 +61,7 @@ def command(images: tuple[Path, ...], model: Path | None, top: int, batch_size: 
         }
         click.echo(json.dumps(result_json, indent=1, ensure_ascii=False))
     return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # not click.echo: it writes into a bar's line, past the bar
