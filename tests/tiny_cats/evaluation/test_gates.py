@@ -195,6 +195,12 @@ IMPOSTORS = [
         lambda: {"average": (v := towards(blurred_mean(drawn()[0].x_NCHW))), "raw": v},
     ),
     Impostor(
+        "blind to time", VELOCITY,
+        lambda: {
+            "average": (v := lambda x, t, y: perfect().average(x, torch.full_like(t, 0.5), y)), "raw": v
+        },
+    ),
+    Impostor(
         "training pictures by heart", VELOCITY | {"held-out against training loss"},
         lambda: {"average": (v := towards(drawn()[0].x_NCHW)), "raw": v},
     ),
