@@ -16,7 +16,7 @@ from modal_proto import api_pb2
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.eviction import Cached, evict, freed
-from homeport.runtime.identity import remove_tree
+from homeport.runtime.discards import discard
 from homeport.runtime.layers import LayerStore, tree_bytes
 from homeport.runtime.package_caches import PackageCaches
 from homeport.store.database import Database
@@ -77,7 +77,7 @@ class ImageCache:
             )
         taken = [folder.rename(self._store.scratch() / folder.name) for folder in folders]
         for folder in taken:
-            await asyncio.to_thread(remove_tree, folder.parent)
+            discard(self._home, folder.parent)
         return size
 
     async def delete(self, image_id: str, named: frozenset[str]) -> None:
@@ -159,5 +159,5 @@ class ImageCache:
             self._askers.pop(image_id, None)
             self._forget(image_id)
         for tree in trees:
-            await asyncio.to_thread(remove_tree, tree)
+            discard(self._home, tree)
         return removal
