@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,8 @@ def test_two_apps_have_their_own_volume_at_one_path_and_outlive_a_killed_engine(
         assert plain("modal", "volume", "get", name, "done", "-").content == f"by {name}"
         plain("modal", "volume", "delete", "--yes", name)
     for run in runs:
-        plain("modal", "app", "stop", "--yes", re.search(r"ap-\w+", run.text)[0])
+        with suppress(AssertionError):  # stopped already: the launcher ends its app where it came through
+            plain("modal", "app", "stop", "--yes", re.search(r"ap-\w+", run.text)[0])
     wait_until(lambda: not os.path.lexists(f"{AT}-both"), what="the link is gone")
 
 
