@@ -86,3 +86,4 @@ def test_tinydit_s_smoke_run_outlives_its_container_and_the_machine_it_was_typed
     assert re.search(r"^\[TRAIN\] resuming after step (4|8|12|16)$", log, re.MULTILINE), log
     steps = [json.loads(line)["step"] for line in get(modal, run, "metrics.jsonl").splitlines()]
     assert steps == list(range(1, len(steps) + 1)), "no step is lost, and none is done twice"
+    modal("app", "stop", "--yes", re.search(r"ap-\w+", running.text)[0])

@@ -19,6 +19,8 @@ from homeport.runtime.engine import ContainerEvents, ContainerExit, ContainerSpe
 from homeport.runtime.identity import remove_tree
 from homeport.runtime.inside import merge, prooted
 
+_END_CHECKS, _END_CHECK_S = 100, 0.05  # for what a killed supervisor left to end
+
 
 class ProotSandbox(CopyingSandbox):
     """The containers of one engine."""
@@ -36,7 +38,10 @@ class ProotSandbox(CopyingSandbox):
         await asyncio.to_thread(remove_tree, proot_trees.shared_memory(task_id))
         if task_id in self._lost_ones:
             self._lost_ones.remove(task_id)
-            await asyncio.to_thread(_sweep_temporary)
+            for _ in range(_END_CHECKS):
+                if not await asyncio.to_thread(_sweep_temporary, task_id):
+                    break
+                await asyncio.sleep(_END_CHECK_S)
 
     async def _start(self, spec: ContainerSpec, request: dict[str, Any], group: Group) -> socket.socket:
         binary = proot_view.find_proot()
@@ -52,12 +57,26 @@ class ProotSandbox(CopyingSandbox):
         return super()._lost(task_id)
 
 
-def _sweep_temporary() -> None:
-    """Removes what instances of proot that were killed have left of their own: a loader, mount points."""
+def _sweep_temporary(task_id: str | None = None) -> bool:
+    """Removes what instances of proot that were killed have left of their own: a loader, mount points.
+    Whether one of this task's is still ending."""
+    is_ending = False
     for path in Path(prooted.TEMPORARY).glob("proot*-*-*"):
         found = re.fullmatch(r"proot(?:ed)?-(\d+)-\w{6}", path.name)
-        if found and not _is_alive(found[1]) and path.lstat().st_uid == os.geteuid():
+        if not found:
+            continue
+        if _is_alive(found[1]):
+            is_ending |= task_id is not None and task_id in _command(found[1])
+        elif path.lstat().st_uid == os.geteuid():
             merge.remove(str(path))
+    return is_ending
+
+
+def _command(process: str) -> str:
+    try:
+        return Path("/proc", process, "cmdline").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _is_alive(process: str) -> bool:

@@ -91,7 +91,12 @@ def test_a_configuration_that_is_not_there(tmp_path):
         resolve(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+SHIPPED = sorted(
+    path for path in (ROOT / "configs").glob("*.yaml") if path.stem.startswith(("smoke_", "tusz_"))
+)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_configurations(path: Path):
     config = resolve(path).config
     assert (config.kind == "smoke") == (path.stem == "smoke_test")
