@@ -8,12 +8,16 @@ src/train.py and src/train_dit.py are made so. The other variants and their stor
 """
 
 import os
+import sys
 from pathlib import Path
 
 import modal
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1] if modal.is_local() else HERE
+
+if modal.is_local():
+    sys.path.insert(0, str(ROOT / "src"))  # the client finds packages as Python does; src/train.py lies there
 
 app = modal.App("adr030-option3")
 
