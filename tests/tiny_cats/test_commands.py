@@ -73,3 +73,15 @@ def test_the_help_of_every_command_has_examples_of_it(words, capsys) -> None:
     assert re.search(rf"python -m tiny_cats {' '.join(words)}\s", examples)
     for line in said.splitlines():
         assert len(line) <= 120
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("predict", "cat.jpg", "--format", "json", "--top", "3"), "--top is for text"),
+        (("export", "runs/none", "--format", "safetensors", "--data", "data"), "--data is for comparing"),
+    ],
+)
+def test_an_option_that_would_say_nothing_is_refused(words, says, capsys) -> None:
+    assert commands.run(words) == 2
+    assert says in capsys.readouterr().err

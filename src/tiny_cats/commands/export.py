@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tiny_cats.commands._given import refuse_given
 from tiny_cats.opening import EXPORTED
 
 
@@ -37,6 +38,10 @@ def command(model: Path, out: Path | None, form: str, data_dir: Path, push: str 
       python -m tiny_cats export runs/tinydit-20260301-101500 --out models/tinydit --format onnx
       python -m tiny_cats export runs/tinydit-20260301-101500/checkpoints/step-010000.pt --out models/early
     """
+    if form == "safetensors":
+        refuse_given(
+            "data_dir", "--data is for comparing the ONNX graph: leave it out with --format safetensors"
+        )
     from tiny_cats.export.inputs import with_pictures
     from tiny_cats.export.publish import publisher
     from tiny_cats.export.source import read_source

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tiny_cats.commands._given import refuse_given
 from tiny_cats.commands._progress import amount
 
 
@@ -33,6 +34,8 @@ def command(images: tuple[Path, ...], model: Path | None, top: int, batch_size: 
       python -m tiny_cats predict photos/ --model exported/classifier --format json
       python -m tiny_cats predict cat.jpg --model runs/classifier-20260301-101500
     """
+    if form == "json":
+        refuse_given("top", "--top is for text: JSON has all classes, leave it out with --format json")
     from tiny_cats.opening import classifier_from
     from tiny_cats.runtime.classify import Failure, Prediction, find_pictures, predict
 
