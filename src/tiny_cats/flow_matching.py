@@ -8,7 +8,7 @@ Shapes: B pictures, C colours, H = W their sides.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,6 @@ LAST_TIME = 0.98
 """No time beyond is trained: a predicted picture's error grows by 1 / (1 - t) as a velocity, at most 50."""
 NEARLY_ONE = 0.999
 """Where a velocity is asked for at the very end of the path, 1 - t counts as at this time."""
-
-ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
 class Velocity(Protocol):

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from tiny_cats.errors import ModelError
 
 Name = Literal["resnet18", "resnet34"]
-Weights = Literal["scratch", "imagenet"]
-Stem = Literal["imagenet", "small"]
 
 BLOCKS: dict[str, tuple[int, int, int, int]] = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 WIDTHS = (64, 128, 256, 512)

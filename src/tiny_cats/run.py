@@ -73,12 +73,9 @@ def start(
     after each checkpoint is on disk. Raises CatsError where no run can be started.
     """
     steps = min(max_steps or resolved.config.training.steps, resolved.config.training.steps)
-    folder = run_folder.folder_of_call(results_dir, call_id)
-    is_retry = folder is not None
-    if folder is None and resume:
-        folder = run_folder.folder_to_resume(results_dir, resolved, steps, MAY_DIFFER)
-        resolved.save(folder / "config.json")
-    folder = folder or run_folder.make_folder(results_dir, resolved, call_id)
+    folder, is_retry = run_folder.folder_of_attempt(
+        results_dir, resolved, steps, MAY_DIFFER, resume=resume, call_id=call_id
+    )
     with run_folder.held(folder), RunLog(folder) as say:
         state = run_folder.read_state(folder)
         if is_retry and state and (state.state == "finished" or state.is_final):

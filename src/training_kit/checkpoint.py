@@ -32,6 +32,20 @@ def step_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
 
+def refuse_filled(folder: Path) -> None:
+    """Raises CheckpointError where a run that begins would write among another one's checkpoints."""
+    found = step_files(folder)
+    if found:
+        raise CheckpointError(f"{folder} holds {found[0].name}: resume that run, or start in a new folder")
+
+
+def after_divergence(folder: Path) -> str:
+    """What is left of a run that has diverged, and what to do."""
+    kept = step_files(folder)
+    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
+    return f"training stopped, {good}; lower training.learning_rate and start anew"
+
+
 def write_checkpoint(path: Path, content: Content) -> None:
     """Writes a temporary file beside `path`, makes it durable and renames it.
 

@@ -4,12 +4,13 @@ Also locks that end with their process, by kill -9 too.
 """
 
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 def write_text(path: Path, text: str) -> None:
@@ -21,6 +22,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Puts `content` at `path`; a kill at any moment leaves the old file or the new one."""
     with whole(path) as file:
         file.write(content)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; {} where the file is missing, cut short, or holds anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

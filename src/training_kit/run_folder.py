@@ -92,6 +92,27 @@ def folder_to_resume(
     )
 
 
+def folder_of_attempt(
+    results_dir: Path,
+    resolved: AnyResolved,
+    steps: int,
+    may_differ: tuple[str, ...],
+    *,
+    resume: bool,
+    call_id: str,
+) -> tuple[Path, bool]:
+    """The folder that an attempt works in, and whether its Modal call made it before: the call's own, the one
+    to resume, which gets the settings of now, or a new one. Raises UserError as those do."""
+    folder = folder_of_call(results_dir, call_id)
+    if folder is not None:
+        return folder, True
+    if not resume:
+        return make_folder(results_dir, resolved, call_id), False
+    folder = folder_to_resume(results_dir, resolved, steps, may_differ)
+    resolved.save(folder / "config.json")
+    return folder, False
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Within: this process alone runs the run in `folder`. Raises UserError where another one does."""

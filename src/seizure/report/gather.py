@@ -1,6 +1,5 @@
 """Reads a run's folder, and the cache it names, into `RunFacts`. What is missing is said, and no error."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ from seizure.errors import SeizureError
 from seizure.report.facts import CacheFigures, Check, RunFacts, Series, SplitData
 from seizure.report.scores import read_scores
 from seizure.report.signals import CacheSignals, bytes_on_disk
+from training_kit.files import read_json
 from training_kit.metrics import read_metrics
 
 SPLITS = ("train", "val", "eval")
@@ -25,8 +25,8 @@ def gather(folder: Path) -> RunFacts:
     """All that a report shows. Raises ConfigError where `folder` is no run's folder."""
     missing: list[str] = []
     resolved = load_resolved(folder / "config.json")
-    state = _read_json(folder / "state.json")
-    said = _read_json(folder / "splits.json")
+    state = read_json(folder / "state.json")
+    said = read_json(folder / "splits.json")
     splits = {name: said[name] for name in SPLITS if isinstance(said.get(name), list)}
     cache_folder = _cache_folder(folder, resolved)
     index = _open(cache_folder, missing)
@@ -58,15 +58,6 @@ def gather(folder: Path) -> RunFacts:
     )
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
-    """{} where the file is missing or cut short."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _started(folder: Path) -> str:
     """From the folder's name, <name>-<YYYYmmdd-HHMMSS>; "" where it was renamed."""
     parts = folder.name.split("-")
@@ -82,7 +73,7 @@ def _started(folder: Path) -> str:
 def _cache_folder(folder: Path, resolved: Resolved) -> Path:
     results = folder.resolve().parents[1]
     here = results / resolved.config.cache.dir / cache_key(resolved.config.preprocessing)
-    said = str(_read_json(folder / "ready.json").get("cache", ""))
+    said = str(read_json(folder / "ready.json").get("cache", ""))
     return here if here.is_dir() or not said else Path(said)
 
 
@@ -101,7 +92,7 @@ def _open(cache_folder: Path, missing: list[str]) -> Index:
 
 
 def _verification(folder: Path) -> tuple[tuple[Check, ...], str]:
-    found = _read_json(folder / "verification.json")
+    found = read_json(folder / "verification.json")
     findings = found.get("findings", ())
     if not findings or not isinstance(findings, list):
         return (), "The run has not been verified: that happens when it ends, from its log."

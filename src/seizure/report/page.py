@@ -18,18 +18,10 @@ from seizure.report.pictures import Picture, draw_pictures
 from seizure.report.strips import draw_strip
 from training_kit import page
 from training_kit.config import flatten
+from training_kit.page import Verdict
 
 PAGE = Path(__file__).with_name("page")
 ROWS = 40  # recordings with a strip of their own, a split; the rest are counted
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The one line that a reader should take away. `tone`: good, warn or bad."""
-
-    tone: str
-    word: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

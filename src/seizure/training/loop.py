@@ -32,6 +32,7 @@ from training_kit.devices import Place, join_others, number_format
 from training_kit.interrupt import stop_between_steps
 from training_kit.metrics import Line, Metrics
 from training_kit.pace import Pace, progress_bar
+from training_kit.parameters import decay_groups
 from training_kit.randomness import seed_all, step_generator
 from training_kit.record import Record, first_not_finite
 from training_kit.schedule import learning_rate_share
@@ -230,9 +231,7 @@ def _train(
 
 def make_optimiser(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """RAdam, as SeizureTransformer's; decay acts on weights, not on biases and norms' scales."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = decay_groups(model, weight_decay)
     return torch.optim.RAdam(groups, lr=learning_rate, decoupled_weight_decay=True)
 
 
@@ -247,11 +246,9 @@ def _line(lines: list[Line], stop: int) -> str:
 
 
 def _diverged(bad: Line, checkpoints: Path) -> str:
-    kept = checkpoint.step_files(checkpoints)
-    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
     return (
         f"step {bad['step']}: the loss is {bad['loss']}, its gradient's norm {bad['grad_norm']}; "
-        f"training stopped, {good}; lower training.learning_rate and start anew"
+        f"{checkpoint.after_divergence(checkpoints)}"
     )
 
 

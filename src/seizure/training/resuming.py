@@ -36,11 +36,7 @@ class State:
 
     def begin(self, checkpoints: Path) -> tuple[int, float]:
         """Step 0 of a new run. Raises CheckpointError where the folder has checkpoints of another."""
-        found = checkpoint.step_files(checkpoints)
-        if found:
-            raise CheckpointError(
-                f"{checkpoints} holds {found[0].name}: resume that run, or start in a new folder"
-            )
+        checkpoint.refuse_filled(checkpoints)
         return 0, float("inf")
 
     def restore(self, checkpoints: Path, say: Say) -> tuple[int, float]:

@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from tiny_cats.config import Kind
 
 
+data_option = click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="The folder that data.root lies below.",
+)
+
+
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.argument("config", type=click.Path(path_type=Path)),
-            click.option(
-                "--data",
-                "data_dir",
-                type=click.Path(path_type=Path),
-                default=Path("data"),
-                show_default=True,
-                help="The folder that data.root lies below.",
-            ),
+            data_option,
             click.option(
                 "--results",
                 "results_dir",

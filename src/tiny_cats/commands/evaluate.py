@@ -6,17 +6,12 @@ from typing import Any
 
 import click
 
+from tiny_cats.commands._training import data_option
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    help="The folder that data.root lies below.",
-)
+@data_option
 @click.option("--json", "is_json", is_flag=True, help="Print results.json; all else goes to stderr.")
 def command(run: Path, data_dir: Path, is_json: bool) -> int:
     """Judge the best weights of RUN, a folder in runs/, on pictures that it was not trained on.

@@ -27,24 +27,22 @@ class Neighbours:
     """
 
     place_N: Tensor
-    distance_N: Tensor
     nearness_N: Tensor
 
 
 def nearest(samples_ND: Tensor, training_MD: Tensor, mirrored_MD: Tensor) -> Neighbours:
     """By Euclidean distance, a training picture standing for its mirror image too."""
     samples_ND, training_MD, mirrored_MD = samples_ND.float(), training_MD.float(), mirrored_MD.float()
-    places, distances, nearness = [], [], []
+    places, nearness = [], []
     for part_BD in torch.split(samples_ND, BLOCK):
         plain, mirrored = torch.cdist(part_BD, training_MD), torch.cdist(part_BD, mirrored_MD)
         found_BM = torch.minimum(plain, mirrored)
         least, place = found_BM.topk(min(NEXT + 1, found_BM.shape[1]), largest=False)
         places.append(place[:, 0])
-        distances.append(least[:, 0])
         # a set of one picture has no next one: nothing can be said but how far that is
         others = least[:, 1:].mean(dim=1) if least.shape[1] > 1 else torch.ones_like(least[:, 0])
         nearness.append(least[:, 0] / others.clamp_min(1e-9))
-    return Neighbours(torch.cat(places), torch.cat(distances), torch.cat(nearness))
+    return Neighbours(torch.cat(places), torch.cat(nearness))
 
 
 def copies(samples: Neighbours, held_out: Neighbours) -> Tensor:

@@ -1,6 +1,5 @@
 """What is exported: a module in evaluation mode, the weights to keep, and inputs to compare it on."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tiny_cats.runtime.folder import Description, Kind, digest
 from tiny_cats.runtime.models import refuse_other_kind
 from tiny_cats.training.resuming import FORMAT
 from training_kit.checkpoint import BEST, Content, read_checkpoint, step_files
+from training_kit.files import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ _MODELS = {"classifier": _classifier, "tinydit": _tinydit}
 
 def _describe(file: Path, content: Content) -> Description:
     about, run = content["about"], file.parent.parent
-    results = _json(run / "results.json")
+    results = read_json(run / "results.json")
     is_of_these_weights = results.get("step") == content["step"]
     return Description(
         kind=content["task"],
@@ -93,22 +93,13 @@ def _describe(file: Path, content: Content) -> Description:
         classes=tuple(about["classes"]),
         step=content["step"],
         temperature=results.get("temperature", 1.0) if is_of_these_weights else 1.0,
-        config=_json(run / "config.json").get("config", {}),
+        config=read_json(run / "config.json").get("config", {}),
         source=digest(file),
         figures=results if is_of_these_weights else {},
-        ended=_ended(_json(run / "state.json")),
+        ended=_ended(read_json(run / "state.json")),
     )
 
 
 def _ended(state: dict[str, Any]) -> str:
     """How the run ended, in words; "" where nothing is known of it."""
     return ": ".join(part for part in (state.get("state", ""), state.get("error", "")) if part)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A run's own file; a checkpoint may have been taken out of its run."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,6 +1,5 @@
 """What a run's folder tells, as values. Every part may be missing: unfinished runs have a report too."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from tiny_cats.config import Kind, load_any
 from training_kit.config import Resolved
 from training_kit.curves import Series
+from training_kit.files import read_json
 from training_kit.metrics import Line, read_metrics
 
 WAY = 6  # grids of samples on the way that are shown
@@ -64,7 +64,7 @@ def gather(folder: Path) -> RunFacts:
     """All that a report shows. Raises ConfigError where `folder` is no run's folder."""
     missing: list[str] = []
     kind, resolved = load_any(folder / "config.json")
-    lines, results = read_metrics(folder / "metrics.jsonl"), _read_json(folder / "results.json")
+    lines, results = read_metrics(folder / "metrics.jsonl"), read_json(folder / "results.json")
     if not lines:
         missing.append("No training step has been recorded.")
     if not results:
@@ -74,26 +74,17 @@ def gather(folder: Path) -> RunFacts:
         folder=folder,
         kind=kind,
         resolved=resolved,
-        state=_read_json(folder / "state.json"),
+        state=read_json(folder / "state.json"),
         lines=lines,
         results=results,
-        data=_read_json(folder / "data.json"),
-        about=_read_json(folder / "about.json"),
+        data=read_json(folder / "data.json"),
+        about=read_json(folder / "about.json"),
         gates=tuple(_gate(one) for one in results.get("gates", ())),
         are_gates_enforced=bool(results.get("gates_enforced", True)),
         pictures={path.stem: _picture(path) for path in sorted((folder / "pictures").glob("*.png"))},
         way=_way(folder / "samples"),
         missing=tuple(missing),
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """{} where the file is missing or cut short."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _gate(found: Mapping[str, Any]) -> Gate:

@@ -15,6 +15,7 @@ from tiny_cats.report import curves
 from tiny_cats.report.facts import Picture, RunFacts
 from training_kit import page
 from training_kit.config import flatten
+from training_kit.page import Verdict
 
 PAGE = Path(__file__).with_name("page")
 WIDE_PX = 620  # what a grid of small pictures is enlarged to, about
@@ -26,15 +27,6 @@ DISTANCE_ROWS = (
     ("blurred mean", "the mean training picture, blurred"),
     ("noise", "noise"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The one line that a reader should take away. `tone`: good, warn or bad."""
-
-    tone: str
-    word: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from training_kit import checkpoint
 from training_kit.devices import Place, number_format
 from training_kit.metrics import Line, Metrics
 from training_kit.pace import Pace, progress_bar
+from training_kit.parameters import decay_groups
 from training_kit.randomness import step_generator
 from training_kit.record import Record, first_not_finite
 from training_kit.schedule import learning_rate_share
@@ -149,7 +150,7 @@ def train(
                 value = lines[-1][task.minimised]
                 if not math.isfinite(value):
                     words = f"step {step}: {task.minimised} is {value} on validation pictures"
-                    raise DivergenceError(f"{words}; {_what_to_do(checkpoints)}")
+                    raise DivergenceError(f"{words}; {checkpoint.after_divergence(checkpoints)}")
                 if value < best_value or not best.exists():
                     best_value = value
                     state.write_best(best, step, say)
@@ -172,9 +173,7 @@ def train(
 
 def make_optimiser(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """AdamW; decay acts on weights, not on biases and norms' scales."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = decay_groups(model, weight_decay)
     return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
 
 
@@ -193,7 +192,7 @@ def refuse_diverged(lines: list[Line], checkpoints: Path) -> None:
     if bad:
         raise DivergenceError(
             f"step {bad['step']}: the loss is {bad['loss']}, its gradient's norm {bad['grad_norm']}; "
-            f"{_what_to_do(checkpoints)}"
+            f"{checkpoint.after_divergence(checkpoints)}"
         )
     still = next((line for line in lines if line["grad_norm"] == 0.0), None)
     if still:
@@ -201,12 +200,6 @@ def refuse_diverged(lines: list[Line], checkpoints: Path) -> None:
             f"step {still['step']}: the gradient is exactly 0 at a loss of {still['loss']}: nothing is "
             "learned, and training stopped; is what is predicted compared with itself?"
         )
-
-
-def _what_to_do(checkpoints: Path) -> str:
-    kept = checkpoint.step_files(checkpoints)
-    good = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
-    return f"training stopped, {good}; lower training.learning_rate and start anew"
 
 
 def _line(lines: list[Line], stop: int, minimised: str) -> str:

@@ -3,6 +3,7 @@
 What both pipelines' pages share (colours in light, dark and on paper, tables, notes) is style.css here.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one line that a reader should take away. `tone`: good, warn or bad."""
+
+    tone: str
+    word: str
+    words: str
 
 
 def render(folder: Path, template: str, **values: Any) -> str:
