@@ -14,6 +14,7 @@ from pathlib import Path
 from homeport.model.home import Home
 from homeport.runtime import isolation
 from homeport.runtime.commands import Bind
+from homeport.runtime.discards import discard
 from homeport.runtime.identity import container_uid, own, remove_tree
 
 NAMES = ("uv", "pip", "bytecode")
@@ -26,6 +27,7 @@ class PackageCaches:
     """The caches of one home."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self._root = home.cache / "packages"
         self._before = home.cache
 
@@ -77,7 +79,7 @@ class PackageCaches:
     def sweep(self) -> None:
         """Removes what a killed engine left."""
         for folder in self._root.glob(f"{_SCRATCH}*"):
-            remove_tree(folder)
+            discard(self._home, folder)
 
 
 def _take(folder: Path, tree: Path) -> None:

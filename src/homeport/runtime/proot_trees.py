@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from homeport.model.home import Home
 from homeport.runtime import proot_copies
+from homeport.runtime.discards import discard
 from homeport.runtime.engine import ContainerSpec
-from homeport.runtime.identity import remove_tree
 from homeport.runtime.inside.merge import Merge
 from homeport.runtime.layers import LayerStore
 from homeport.runtime.proot_view import devices, is_confined, view
@@ -80,7 +80,7 @@ class MergedTrees:
         found = [path.stem for path in self._store.root.glob("*.json") if self._is_merged(path.stem)]
         oldest_first = sorted(found, key=lambda name: self._facts(name).stat().st_mtime)
         for folder in self._store.take_out([name for name in oldest_first[:-kept] if name not in used]):
-            remove_tree(folder)
+            discard(self._home, folder)
 
     def _is_merged(self, name: str) -> bool:
         folder = self._store.folder(name)
