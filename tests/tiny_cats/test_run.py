@@ -105,8 +105,10 @@ def test_resume_goes_on_with_the_newest_unfinished_and_refuses_other_settings(be
     with pytest.raises(ConfigError, match=r"training\.batch_size was 16 and is 8"):
         begin(print, "training.batch_size=8", resume=True)
     seen = []
-    status, _ = begin(seen.append, "training.log_every_steps=1", resume=True)
+    status, folder = begin(seen.append, "training.log_every_steps=1", resume=True)
     assert status == 0 and seen[0].resume
+    saved = json.loads((folder / "config.json").read_text())["config"]
+    assert saved["training"]["log_every_steps"] == 1, "the run's folder says what it goes on with"
     with pytest.raises(CatsError, match="nothing to resume"):
         begin(print, resume=True)
 
