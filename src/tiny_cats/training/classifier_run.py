@@ -14,13 +14,12 @@ from tiny_cats.evaluation.judging import Judgement, judge
 from tiny_cats.model import ResNet, cats_model, import_timm
 from tiny_cats.run import Run
 from tiny_cats.training.classifier_task import NAME, ClassifierTask, identity_of
-from tiny_cats.training.loop import Say, train
+from tiny_cats.training.loop import Say, train_run
 from tiny_cats.training.pictures import note_pictures, ready_pictures
 from tiny_cats.training.places import this_place
 from tiny_cats.training.resuming import read_weights
 from training_kit import files
 from training_kit.randomness import seed_all
-from training_kit.tracking import wished_trackers
 
 
 def train_classifier(run: Run[ClassifierConfig]) -> None:
@@ -34,18 +33,7 @@ def train_classifier(run: Run[ClassifierConfig]) -> None:
     place = this_place()
     seed_all(config.training.seed, place.rank)
     task = ClassifierTask(config, dataset, place.device)
-    result = train(
-        task,
-        config.training,
-        run.folder,
-        place,
-        resume=run.resume,
-        max_steps=run.max_steps,
-        say=say,
-        trackers_from=lambda step: wished_trackers(config.tracking, config, run.folder, step, say),
-        on_checkpoint=run.on_checkpoint,
-        is_stopping=run.is_stopping,
-    )
+    result = train_run(run, task, place)
 
     is_whole = result.steps >= config.training.steps
     judgement = evaluate_run(run.folder, config, dataset, place.device, say)

@@ -5,11 +5,10 @@ from tiny_cats.evaluation.gates import insist
 from tiny_cats.run import Run
 from tiny_cats.training.dit_judging import judge_run, refuse_unjudgeable
 from tiny_cats.training.dit_task import DitTask
-from tiny_cats.training.loop import train
+from tiny_cats.training.loop import train_run
 from tiny_cats.training.pictures import note_pictures, ready_pictures
 from tiny_cats.training.places import this_place
 from training_kit.randomness import seed_all
-from training_kit.tracking import wished_trackers
 
 
 def train_dit(run: Run[DitConfig]) -> None:
@@ -22,18 +21,7 @@ def train_dit(run: Run[DitConfig]) -> None:
     refuse_unjudgeable(config, dataset, place.device)
     seed_all(config.training.seed, place.rank)
     task = DitTask(config, dataset, place)
-    result = train(
-        task,
-        config.training,
-        run.folder,
-        place,
-        resume=run.resume,
-        max_steps=run.max_steps,
-        say=say,
-        trackers_from=lambda step: wished_trackers(config.tracking, config, run.folder, step, say),
-        on_checkpoint=run.on_checkpoint,
-        is_stopping=run.is_stopping,
-    )
+    result = train_run(run, task, place)
 
     judged = judge_run(run.folder, config, dataset, place.device, say, run.is_stopping)
     if result.steps < config.training.steps:

@@ -11,12 +11,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from tiny_cats.config.schema import Training
 from tiny_cats.errors import DivergenceError, OutOfMemoryError
+from tiny_cats.run import Run
 from tiny_cats.training import resuming
 from tiny_cats.training.ahead import batches_for
 from tiny_cats.training.gradient import backward
@@ -30,7 +32,7 @@ from training_kit.parameters import decay_groups
 from training_kit.randomness import step_generator
 from training_kit.record import Record, first_not_finite
 from training_kit.schedule import learning_rate_share
-from training_kit.tracking import Trackers
+from training_kit.tracking import Trackers, wished_trackers
 
 Say = Callable[[str], None]
 
@@ -169,6 +171,23 @@ def train(
                 say(f"[TRAIN] stopped after step {step}, which is kept: go on with --resume")
                 raise KeyboardInterrupt
     return TrainResult(best, last, stop, losses)
+
+
+def train_run(run: Run[Any], task: Task, place: Place) -> TrainResult:
+    """Trains the task of a run as its configuration and whoever started it say; raises what `train` does."""
+    config = run.config
+    return train(
+        task,
+        config.training,
+        run.folder,
+        place,
+        resume=run.resume,
+        max_steps=run.max_steps,
+        say=run.say,
+        trackers_from=lambda step: wished_trackers(config.tracking, config, run.folder, step, run.say),
+        on_checkpoint=run.on_checkpoint,
+        is_stopping=run.is_stopping,
+    )
 
 
 def make_optimiser(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
