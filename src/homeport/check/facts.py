@@ -80,6 +80,18 @@ class Secret:
     site: Site
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Another object of Modal's by the dotted name of what makes it (modal.Retries, modal.Cron,
+    modal.gpu.A100), as the value of an option: `retries=modal.Retries(max_retries=3)`.
+    """
+
+    name: str
+    args: tuple[Value, ...]
+    options: Mapping[str, Value]
+    site: Site
+
+
 Kind = Literal["function", "class", "local_entrypoint"]
 
 
