@@ -149,6 +149,26 @@ class App:
     unknown: tuple[Unknown, ...] = ()
 
 
+@dataclass(frozen=True)
+class LoadFailure:
+    """Why the app could not be loaded, as `modal run` would load it, in a process of its own.
+
+    `why` is a sentence's end, after "the app could not be loaded, since it ..."; `site` is the line of the
+    user's code, where that is known. `error` is the exception's dotted name ("ModuleNotFoundError",
+    "modal.exception.InvalidError") and `message` what it says, without secrets; `missing` is the module
+    that an ImportError is about. Kinds: "exception"; "exit" (sys.exit, os._exit); "input" (asked at a
+    terminal); "network" and "server" (asked a host, or Modal's server, which a check has not); "timeout";
+    "crash" (ended by a signal, such as for its memory); "client" (no modal there that can be used).
+    """
+
+    kind: Literal["exception", "exit", "input", "network", "server", "timeout", "crash", "client"]
+    why: str
+    site: Site | None = None
+    error: str = ""
+    message: str = ""
+    missing: str = ""
+
+
 # ---- a function's container
 
 
@@ -391,6 +411,7 @@ class Facts:
     project: Project
     target: Literal["homeport", "modal"]
     server_secrets: frozenset[str] | None = None  # names that the target has; None: not known
+    load_failure: LoadFailure | None = None  # why `app` is the static one, though it was to be loaded
 
     def function(self, name: str) -> Function:
         return next(function for function in self.app.functions if function.name == name)
