@@ -286,6 +286,7 @@ class Event:
     is_certain: bool
     guards: frozenset[str]
     via: tuple[Site, ...]
+    caught: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,20 +294,29 @@ class Import(Event):
     """`import a.b`, `from a import b` (name a, and the module or attribute b in `member`), or
     importlib.import_module("a.b").
 
-    `name` is Unknown for import_module of something that is not known.
+    `name` is Unknown for import_module of something that is not known, and begins with dots for a relative
+    import that has no package to be relative to. `search_path` is made absolute. `has_member` says whether
+    a shipped module defines `member`, or has such a submodule; None where that is not known.
     """
 
     name: str | Unknown
     member: str
     resolution: Resolution
     search_path: tuple[str, ...]
+    has_member: bool | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
 class PathEdit(Event):
-    """`sys.path.insert(0, folder)`, `.append(folder)`, `+= [...]`, site.addsitedir."""
+    """`sys.path.insert(0, folder)`, `.append(folder)`, `+= [...]`, site.addsitedir.
+
+    `folder` as written, `path` made absolute by the working folder of that moment; `folder_site` is where
+    it is written.
+    """
 
     folder: Value
+    path: str | Unknown = field(default=Unknown("it is made while the app runs"), kw_only=True)
+    folder_site: Site | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +325,8 @@ class Call(Event):
     "pathlib.Path.read_text", "torch.save"); of the app's objects "Volume.commit", "Function.remote" and
     so on with `receiver` the object. Names of local variables that are not known stay as they stand
     there ("model.eval"), with receiver None. A method of a known value: `receiver` is that value
-    (Path("/data/x").read_text(): name "pathlib.Path.read_text", receiver Path("/data/x")).
+    (Path("/data/x").read_text(): name "pathlib.Path.read_text", receiver Path("/data/x")). `folder` is the
+    working folder at that moment, which relative paths are below.
     """
 
     name: str
@@ -323,6 +334,7 @@ class Call(Event):
     options: Mapping[str, Value]
     receiver: Value
     node: ast.Call
+    folder: str | Unknown = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
