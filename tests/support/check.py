@@ -10,7 +10,7 @@ from typing import Literal
 
 from homeport.check.facts import Command, Launcher
 from homeport.check.findings import Finding
-from homeport.check.preflight import Question, Report, preflight
+from homeport.check.preflight import Question, Result, preflight
 from homeport.check.rules import Example
 
 # What a machine has where modal is installed and nothing else.
@@ -37,7 +37,7 @@ def findings_of(
     `only` a code or the beginning of one. A rule that raises an exception fails the test.
     """
     with _written(files, folder) as place:
-        report = check(
+        result = check(
             place,
             next(iter(files)),
             command=command,
@@ -48,7 +48,12 @@ def findings_of(
             modules=modules,
             client_version=client_version,
         )
-    return [reported.finding for reported in report.findings if reported.finding.code.startswith(only)]
+    return [
+        reported.finding
+        for report in result.reports
+        for reported in report.findings
+        if reported.finding.code.startswith(only)
+    ]
 
 
 def check(
@@ -62,7 +67,7 @@ def check(
     target: Literal["homeport", "modal"] = "homeport",
     modules: Iterable[str] = MODULES,
     client_version: str = "1.6.4",
-) -> Report:
+) -> Result:
     """The static check of an app that lies in `folder`."""
     reference, arguments = _split(command)
     is_detached = False
@@ -80,10 +85,11 @@ def check(
         target=target,
         server_secrets=None if secrets is None else frozenset(secrets),
     )
-    report = preflight(question)
+    result = preflight([question])
+    (report,) = result.reports
     broken = [reported.finding.message for reported in report.findings if reported.finding.code == "HP000"]
     assert not broken, broken
-    return report
+    return result
 
 
 def findings_of_example(example: Example, only: str = "") -> list[Finding]:

@@ -1,29 +1,24 @@
-"""The preflight as a whole: gathers the facts of an app, has the rules look at them, sorts what they find.
+"""The preflight as a whole: gathers the facts of apps, has the rules look at them, sorts what they find.
 
 The one place that calls the parts in turn: reading or loading, laying out containers, walking the code,
 rules, ignores. What is shown, and how, is rendering's.
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from homeport.check import rules
-from homeport.check.facts import (
-    App,
-    Command,
-    Container,
-    Event,
-    Facts,
-    Launcher,
-    Module,
-    Project,
-)
+from homeport.check import ignores, rules
+from homeport.check.facts import App, Call, Command, Container, Event, Facts, Function, Launcher, Module
 from homeport.check.findings import Finding
+from homeport.check.merging import Reported, merged
+from homeport.check.project import project_of
 from homeport.check.values import Site
+
+OWN_MISTAKE = "HP000"
 
 
 @dataclass(frozen=True)
@@ -46,33 +41,63 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Reported:
-    """A finding, with all functions that it is about; none where it is about the app."""
+class Selection:
+    """Which codes are asked for: whole ones, or beginnings such as HP2. `select` empty: all."""
 
-    finding: Finding
-    functions: tuple[str, ...]
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def takes(self, code: str) -> bool:
+        return (not self.select or code.startswith(self.select)) and not code.startswith(
+            self.ignore or ("-",)
+        )
 
 
 @dataclass(frozen=True)
 class Report:
+    """What is found of one app, in the order of its files."""
+
     facts: Facts
     findings: tuple[Reported, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """`ignored` counts what comments in the source took back."""
+
+    reports: tuple[Report, ...]
+    ignored: int
     elapsed_s: float
 
+    @property
+    def counts(self) -> dict[str, int]:
+        found = {"error": 0, "warning": 0, "note": 0}
+        for report in self.reports:
+            for reported in report.findings:
+                found[reported.finding.severity] += 1
+        return found
 
-def preflight(question: Question, sources: Any = None) -> Report:
-    """Everything that the rules say of an app, in the order of its files."""
+
+def preflight(questions: Sequence[Question], selection: Selection | None = None) -> Result:
+    """What the rules say of the apps."""
     started = time.perf_counter()
-    facts = gather(question, sources)
-    found = list(_merged(_apply(facts), facts))
-    found.sort(key=lambda reported: _order(reported.finding, facts))
-    return Report(facts, tuple(found), time.perf_counter() - started)
+    chosen = selection or Selection()
+    sources = import_module("homeport.check.source").Sources()
+    found = []
+    for question in questions:
+        facts = gather(question, sources)
+        relevant = _relevant(facts, question.function)
+        said = [finding for finding in _apply(facts, chosen) if finding.function in relevant]
+        order = {function.name: place for place, function in enumerate(facts.app.functions)}
+        found.append((facts, list(merged(said, order))))
+    is_whole = not any(question.function for question in questions)
+    reports, ignored = _without_ignored(found, chosen, is_whole=is_whole)
+    return Result(reports, ignored, time.perf_counter() - started)
 
 
-def gather(question: Question, sources: Any = None) -> Facts:
+def gather(question: Question, sources: Any) -> Facts:
     """The facts of one entry file."""
     folder = question.launcher.folder
-    sources = sources or import_module("homeport.check.source").Sources()
     entry: Module = sources.read(question.entry, question.as_module or question.entry.stem)
     source_app: App = import_module("homeport.check.reading").read_app(entry, sources, folder)
     app = source_app
@@ -86,29 +111,51 @@ def gather(question: Question, sources: Any = None) -> Facts:
         container = lay_out(function, app, entry, folder=folder, as_module=bool(question.as_module))
         containers[function.name] = container
         events[function.name] = walk.walk(function, container, sources, app)
+    launch_events = walk.walk_launch(entry, sources, app, question.launcher)
+    modules = sources.modules()
     return Facts(
         entry=entry,
         app=app,
         source_app=source_app,
-        modules={entry.path: entry},
+        modules=modules,
         containers=containers,
         events=events,
-        launch_events=walk.walk_launch(entry, sources, app, question.launcher),
+        launch_events=launch_events,
         launcher=question.launcher,
         command=question.command,
-        project=Project(folder, {}, {}),
+        project=project_of(folder, modules.values(), containers, question.command),
         target=question.target,
         server_secrets=question.server_secrets,
     )
 
 
-def _apply(facts: Facts) -> Iterator[Finding]:
+def _relevant(facts: Facts, name: str) -> set[str]:
+    """The functions that a run of one reaches by calls, and "" for the app; all where none is named."""
+    every = {function.name for function in facts.app.functions}
+    if not name or name not in every or facts.function(name).kind == "local_entrypoint":
+        return every | {""}
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        found.add(current := waiting.pop())
+        called = {
+            event.receiver.name
+            for event in facts.events.get(current, ())
+            if isinstance(event, Call) and isinstance(event.receiver, Function)
+        }
+        waiting |= (called & every) - found
+    return found | {""}
+
+
+def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:
     for rule in rules.rules():
+        if not selection.takes(rule.CODE):
+            continue
         try:
             yield from rule.check(facts)
         except Exception as error:  # one rule's mistake hides nothing of what the others say
             yield Finding(
-                "HP000",
+                OWN_MISTAKE,
                 Site(facts.entry.path, 1),
                 f"the rule {rule.CODE} could not be applied, a mistake of Homeport's: "
                 f"{type(error).__name__}: {error}",
@@ -116,61 +163,48 @@ def _apply(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _merged(found: Iterable[Finding], facts: Facts) -> Iterator[Reported]:
-    """The same finding of several functions as one, which names them all."""
-    alike: dict[Any, list[Finding]] = {}
-    for finding in found:
-        alike.setdefault(_template(finding), []).append(finding)
-    order = {function.name: place for place, function in enumerate(facts.app.functions)}
-    for findings in alike.values():
-        names = sorted({finding.function for finding in findings}, key=lambda name: order.get(name, -1))
-        first = next(finding for finding in findings if finding.function == names[0])
-        if len(names) > 1:
-            first = _renamed(first, " and ".join([", ".join(names[:-1]), names[-1]]))
-        yield Reported(first, tuple(name for name in names if name))
+def _without_ignored(
+    found: list[tuple[Facts, list[Reported]]], selection: Selection, *, is_whole: bool
+) -> tuple[tuple[Report, ...], int]:
+    """The reports without what comments take back, with notes on comments that take nothing back in any."""
+    comments = {
+        ignore: None
+        for facts, _ in found
+        for path, text in _texts(facts)
+        for ignore in ignores.ignores_of(path, text)
+    }
+    every = [reported.finding for _, findings in found for reported in findings]
+    taken = ignores.taken_back(every, comments) if comments else {}
+    gone = {finding for pairs in taken.values() for finding, _ in pairs}
+    reports = []
+    for facts, findings in found:
+        kept = [reported for reported in findings if reported.finding not in gone]
+        if is_whole and selection.takes(ignores.UNUSED):
+            kept += _unused(facts, taken, selection)
+            taken = {
+                ignore: pairs for ignore, pairs in taken.items() if ignore.site.path not in facts.modules
+            }
+        kept.sort(key=lambda reported: _order(reported.finding, facts))
+        reports.append(Report(facts, tuple(kept)))
+    return tuple(reports), sum(reported.finding in gone for _, findings in found for reported in findings)
 
 
-def _template(finding: Finding) -> tuple[object, ...]:
-    bare = _renamed(finding, "\0")
-    return (
-        bare.code,
-        bare.site,
-        bare.message,
-        bare.severity,
-        bare.fix,
-        bare.others,
-        bare.edits,
-        bare.related,
-    )
+def _unused(facts: Facts, taken: ignores.Taken, selection: Selection) -> Iterator[Reported]:
+    texts = dict(_texts(facts))
+    for ignore, pairs in taken.items():
+        if ignore.site.path in texts and (ignore.codes or not selection.select):
+            note = ignores.unused(ignore, {code for _, code in pairs}, selection.takes)
+            if note is not None:
+                yield Reported(note, ())
 
 
-def _renamed(finding: Finding, name: str) -> Finding:
-    """The finding with its function called otherwise, wherever its sentences name it as a word of its own."""
-    if not finding.function:
-        return finding
-    import re
-
-    pattern = re.compile(rf"(?<![\w.]){re.escape(finding.function)}(?![\w.]\w)(?!\w)")
-
-    def said(text: str) -> str:
-        return pattern.sub(lambda match: name, text)
-
-    return replace(
-        finding,
-        message=said(finding.message),
-        fix=said(finding.fix),
-        others=tuple(map(said, finding.others)),
-        related=tuple((site, said(word)) for site, word in finding.related),
-    )
+def _texts(facts: Facts) -> Iterator[tuple[Path, str]]:
+    for path, module in facts.modules.items():
+        yield path, module.text
+    yield from facts.project.workflows.items()
 
 
 def _order(finding: Finding, facts: Facts) -> tuple[bool, str, int, int, str, str]:
     site = finding.site
-    return (
-        site.path != facts.entry.path,
-        str(site.path),
-        site.line,
-        site.column,
-        finding.code,
-        finding.message,
-    )
+    is_elsewhere = site.path != facts.entry.path
+    return (is_elsewhere, str(site.path), site.line, site.column, finding.code, finding.message)

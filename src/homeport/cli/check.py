@@ -1,0 +1,191 @@
+"""`homeport check`: what would fail in an app's containers and its run, said before anything is built."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from homeport.cli.check_references import Reference, references
+from homeport.model.errors import HomeportError
+
+if TYPE_CHECKING:
+    from homeport.check.preflight import Question, Result, Selection
+    from homeport.check.rendering.places import Places
+
+EPILOG = """\b
+Examples:
+  homeport check app.py                                   every function of the app
+  homeport check app.py::train                            one, and what it calls
+  homeport check app.py::train -- --config-path c.yaml    do these arguments fit, and what they name?
+  homeport check -m package.app                           as modal run -m takes it
+  homeport check .                                        all apps below this folder
+  homeport check --static --format github .               in CI: reads the source, runs nothing of it
+  homeport check --fix app.py
+  homeport check --explain HP101
+
+\b
+Exit status: 0 nothing that fails for certain, 1 errors (with --strict also warnings), 2 the check could
+not be made. `# homeport: ignore[HP101]` at the end of a line takes back what is said of it.
+"""
+
+FORMATS = ("text", "json", "sarif", "github")
+
+
+class _WithArguments(click.Command):
+    """Keeps what stands after `--`, which click would mix with the files."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        place = args.index("--") if "--" in args else len(args)
+        ctx.obj = tuple(args[place + 1 :]) if place < len(args) else None
+        try:
+            return super().parse_args(ctx, args[:place])
+        except click.NoSuchOption as error:
+            if ctx.obj is not None or not any("::" in arg for arg in args):
+                raise
+            hint = f"Arguments of the function go after --, as in: -- {error.option_name} …"
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+
+@click.command(cls=_WithArguments, epilog=EPILOG)
+@click.argument("apps", nargs=-1, metavar="[FILE[::FUNCTION] | FOLDER]... [-- ARGUMENTS]")
+@click.option("-m", "as_module", is_flag=True, help="FILE is a module's name, as with modal run -m.")
+@click.option("--static", is_flag=True, help="Only read the source: nothing of the app is run.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    help="The Python with modal that would run the app.  [default: that of the shell's modal command]",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["homeport", "modal"]),
+    default="homeport",
+    help="Whose limits hold.  [default: homeport]",
+)
+@click.option("--select", "select", multiple=True, metavar="CODES", help="Only these, such as HP101,HP2.")
+@click.option("--ignore", "ignore", multiple=True, metavar="CODES", help="All but these.")
+@click.option("--strict", is_flag=True, help="Warnings, too, are exit status 1.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that are certain.")
+@click.option("--diff", is_flag=True, help="Show these fixes as a patch, and change nothing.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="[default: text]")
+@click.option(
+    "--explain",
+    is_flag=False,
+    flag_value="all",
+    metavar="[CODE]",
+    help="Say what a code means, with examples; without one, list all.",
+)
+@click.pass_obj
+def command(arguments: tuple[str, ...] | None, /, explain: str | None, **given: Any) -> int:
+    """Say what would fail in an app's containers and in its run, where, why, and how to mend it.
+
+    Nothing is built, and no network used. The app is read, and loaded as modal run loads it, in a process
+    of its own without a server; --static only reads. Without FILE: all apps below this folder.
+    """
+    try:
+        if explain is not None:
+            from homeport.cli.check_rules import explanation
+
+            click.echo(explanation(explain), nl=False)
+            return 0
+        return _check(arguments, **given)
+    except HomeportError as error:
+        click.secho(f"homeport: {error}", err=True, fg="red" if "NO_COLOR" not in os.environ else None)
+        return 2
+
+
+def _check(
+    arguments: tuple[str, ...] | None,
+    *,
+    apps: tuple[str, ...],
+    as_module: bool,
+    static: bool,
+    python: Path | None,
+    target: Any,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    fix: bool,
+    diff: bool,
+    form: str,
+) -> int:
+    from homeport.check.preflight import preflight
+    from homeport.check.rendering.places import Places
+    from homeport.cli.check_rules import selection
+
+    folder = Path.cwd()
+    chosen = selection(select, ignore)
+    found = references(apps or (".",), folder, as_module=as_module, has_arguments=arguments is not None)
+    questions = [_question(reference, arguments, folder, static, python, target) for reference in found]
+    result = preflight(questions, chosen)
+    if fix or diff:
+        result = _mend(result, questions, chosen, Places(result.reports, folder), is_dry=not fix)
+    if not (diff and not fix):
+        click.echo(_rendered(result, Places(result.reports, folder), form), nl=False, color=True)
+    counts = result.counts
+    return 1 if counts["error"] or (strict and counts["warning"]) else 0
+
+
+def _question(
+    reference: Reference,
+    arguments: tuple[str, ...] | None,
+    folder: Path,
+    static: bool,
+    python: Path | None,
+    target: Any,
+) -> "Question":
+    from homeport.check.facts import Command
+    from homeport.check.launcher import python_of_modal, this_launcher
+    from homeport.check.preflight import Question
+
+    typed = None if arguments is None else Command(reference.function, arguments)
+    interpreter = python or python_of_modal(os.environ, Path(sys.executable))
+    return Question(
+        reference.entry,
+        this_launcher(folder, os.environ, interpreter),
+        as_module=reference.as_module,
+        function=reference.function,
+        command=typed,
+        python=None if static else interpreter,
+        target=target,
+    )
+
+
+def _rendered(result: "Result", places: "Places", form: str) -> str:
+    """The result in one of FORMATS; the module of each is imported when it is asked for."""
+    if form == "text":
+        from homeport.check.rendering import text
+
+        has_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        return text.render(result, places, has_colour=has_colour)
+    from importlib import import_module
+
+    module = import_module(f"homeport.check.rendering.{'json_report' if form == 'json' else form}")
+    rendered = module.render(result, places)
+    assert isinstance(rendered, str)
+    return rendered
+
+
+def _mend(
+    result: "Result", questions: "list[Question]", chosen: "Selection", places: "Places", *, is_dry: bool
+) -> "Result":
+    """Applies, or shows, the certain fixes, and returns what is left after them."""
+    from homeport.check import fix
+    from homeport.check.preflight import preflight
+
+    findings = [reported.finding for report in result.reports for reported in report.findings]
+    plan = fix.plan(findings)
+    for patch in plan.patches:
+        shown = places.shown(patch.source.path)
+        if is_dry:
+            click.echo(patch.diff(shown), nl=False)
+            continue
+        patch.apply()
+        for finding in patch.findings:
+            click.echo(f"fixed {places.at(finding.site)}: {finding.code} {finding.fix}", err=True)
+    for finding, why in plan.refused:
+        click.echo(f"not fixed {places.at(finding.site)}: {finding.code}: {why}", err=True)
+    if is_dry or not plan.patches:
+        return result
+    return preflight(questions, chosen)
