@@ -1,6 +1,8 @@
 """Export: what lies in the folder, that it computes the same, and that a bad one is never left behind."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from safetensors import safe_open
 from torch import nn
 
 from tests.tiny_cats.export.sources import CLASSES
+from tests.tiny_cats.training.forked import forked
+from tiny_cats.data import folders
 from tiny_cats.errors import DataError, ExportError
+from tiny_cats.export import write
 from tiny_cats.export.inputs import random_inputs
 from tiny_cats.export.source import Source
 from tiny_cats.export.write import export
@@ -89,6 +94,25 @@ def test_a_folder_that_holds_something_is_left_alone(classifier_source, tmp_path
     with pytest.raises(DataError, match="holds something already"):
         export(classifier_source, tmp_path / "out", "safetensors")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("moment", ["digest", "card", "finish"])
+def test_killed_in_the_midst_there_is_no_folder_and_the_next_export_works(
+    classifier_source, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed with the weights written, with all but the card, and with everything but the folder's name."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(folders if moment == "finish" else write, moment, die)
+        assert forked(lambda _: export(classifier_source, out, "safetensors"))[1] == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == [".out.part"]
+    about = export(classifier_source, out, "safetensors")
+    assert read_description(out).files == about.files
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_weights_alone_need_no_graph(tinydit_source, tmp_path: Path) -> None:
