@@ -53,6 +53,7 @@ bench: setup-dev  ## measure: start, calls, maps, logs, volumes
 
 docs: setup-dev  ## write the generated docs
 	@$(BIN)/python -m homeport.api.coverage
+	@$(BIN)/python -m homeport.check.rules_page
 
 lock: setup-dev  ## resolve the packages anew, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

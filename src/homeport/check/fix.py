@@ -21,6 +21,7 @@ from homeport.check.findings import Edit, Finding
 from homeport.model.errors import HomeportError
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _Span = tuple[int, int, str]
 
 
@@ -78,13 +79,13 @@ class Patch:
     after: bytes
     findings: tuple[Finding, ...]
 
-    def diff(self, shown: str) -> str:
+    def diff(self, shown: str) -> bytes:
         """As `git apply` and `patch -p1` take it, from the folder that `shown` is seen from."""
-        before = self.source.content.decode(self.source.encoding).splitlines(keepends=True)
-        after = self.after.decode(self.source.encoding).splitlines(keepends=True)
-        lines = difflib.unified_diff(before, after, f"a/{shown}", f"b/{shown}")
-        return "".join(
-            line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines
+        before, after = (_LINE.findall(content) for content in (self.source.content, self.after))
+        names = os.fsencode(f"a/{shown}"), os.fsencode(f"b/{shown}")
+        lines = difflib.diff_bytes(difflib.unified_diff, before, after, *names)
+        return b"".join(
+            line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines
         )
 
     def apply(self) -> None:

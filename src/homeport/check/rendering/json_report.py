@@ -51,13 +51,13 @@ def _finding(reported: Reported, places: Places, app: str) -> dict[str, Any]:
         "functions": list(reported.functions),
         "fix": finding.fix,
         "others": list(finding.others),
-        "edits": [{**_place(edit.site, places), "text": edit.text} for edit in finding.edits],
+        "edits": [{**_place(edit.site, places, is_exact=True), "text": edit.text} for edit in finding.edits],
         "related": [{**_place(site, places), "message": said} for site, said in finding.related],
     }
 
 
-def _place(site: Site, places: Places) -> dict[str, Any]:
-    region = places.region(site)
+def _place(site: Site, places: Places, *, is_exact: bool = False) -> dict[str, Any]:
+    region = places.region(site, is_exact=is_exact)
     return {
         "file": places.shown(site.path),
         "line": region.line,

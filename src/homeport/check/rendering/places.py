@@ -55,13 +55,15 @@ class Places:
         except ValueError:
             return path.as_posix()
 
-    def region(self, site: Site) -> Region:
-        """A site without an end is the word that begins there."""
+    def region(self, site: Site, *, is_exact: bool = False) -> Region:
+        """A site without an end is the word that begins there; `is_exact`: the empty place, as of an edit."""
         line = max(site.line, 1)
         column = self._characters(site.path, line, site.column)
         if site.end_line >= line and (site.end_line, site.end_column) > (line, site.column):
             end_column = self._characters(site.path, site.end_line, site.end_column)
             return Region(line, column + 1, site.end_line, end_column + 1)
+        if is_exact:
+            return Region(line, column + 1, line, column + 1)
         word = _WORD.match(self._line(site.path, line), column)
         return Region(line, column + 1, line, (word.end() if word else column) + 1)
 

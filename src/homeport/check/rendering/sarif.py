@@ -115,11 +115,10 @@ def _artifact(path: Path, places: Places) -> dict[str, str]:
 
 
 def _region(site: Site, places: Places, *, is_exact: bool = False) -> dict[str, int]:
-    region = places.region(site)
-    is_empty = is_exact and (site.end_line, site.end_column) <= (site.line, site.column)
+    region = places.region(site, is_exact=is_exact)
     return {
         "startLine": region.line,
         "startColumn": region.column,
-        "endLine": region.line if is_empty else region.end_line,
-        "endColumn": region.column if is_empty else region.end_column,
+        "endLine": region.end_line,
+        "endColumn": region.end_column,
     }

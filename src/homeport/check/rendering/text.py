@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from homeport.check.findings import Severity
 from homeport.check.merging import Reported
 from homeport.check.preflight import Report, Result
 from homeport.check.rendering.places import Places
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "bold": "1", "faint": "2", "good": "32"}
-_MARGIN_LINES = 4  # of a place over several lines, as many are shown
+_SHOWN_LINES = 4  # of a place over more lines, the first
 
 
 def render(result: Result, places: Places, *, has_colour: bool = False) -> str:
@@ -56,24 +55,22 @@ def _finding(reported: Reported, places: Places, paint: _Paint) -> str:
 
 
 def _snippet(reported: Reported, places: Places, paint: _Paint) -> Iterator[str]:
-    """The lines of the place, with what is meant underlined."""
+    """The lines of the place, with what is meant underlined in the first."""
     site = reported.finding.site
     region = places.region(site)
-    all_lines = places.lines(site.path)
-    shown = all_lines[region.line - 1 : min(region.end_line, region.line + _MARGIN_LINES - 1)]
+    last = region.end_line - (region.end_line > region.line and region.end_column == 1)
+    shown = places.lines(site.path)[region.line - 1 : min(last, region.line + _SHOWN_LINES - 1)]
     if not any(line.strip() for line in shown):
         return
     width = len(str(region.line + len(shown) - 1))
     indent = min(len(line) - len(line.lstrip()) for line in shown if line.strip())
     for number, line in enumerate(shown, region.line):
-        first = region.column if number == region.line else indent + 1
-        last = region.end_column if number == region.end_line else len(line.rstrip()) + 1
-        body = line[indent:].expandtabs(1).rstrip()
-        yield f"  {paint(f'{number:>{width}} |', 'faint')} {body}"
-        if number == region.line or number < region.line + len(shown):
-            mark = " " * max(first - 1 - indent, 0) + "^" * max(last - max(first, indent + 1), 1)
+        yield f"  {paint(f'{number:>{width}} |', 'faint')} {line[indent:].expandtabs(1).rstrip()}"
+        if number == region.line:
+            end = region.end_column if region.end_line == number else len(line.rstrip()) + 1
+            mark = " " * max(region.column - 1 - indent, 0) + "^" * max(end - region.column, 1)
             yield f"  {paint(' ' * width + ' |', 'faint')} {paint(mark, reported.finding.severity)}"
-    if region.end_line > region.line + len(shown) - 1:
+    if last > region.line + len(shown) - 1:
         yield f"  {paint(' ' * width + ' |', 'faint')} …"
 
 
@@ -99,7 +96,3 @@ def _how(reports: Sequence[Report]) -> str:
     if kinds == {"loaded"}:
         return "loaded"
     return "read statically" if kinds == {"static"} else "some loaded, some read statically"
-
-
-def severity_rank(severity: Severity) -> int:
-    return ("error", "warning", "note").index(severity)
