@@ -1,0 +1,5 @@
+from zoo.models import small
+
+
+class Network(small.Network):
+    width = 24

@@ -1,0 +1,2 @@
+def threshold(picture):
+    return picture > (picture.max() + picture.min()) / 2

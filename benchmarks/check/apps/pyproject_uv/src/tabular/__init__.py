@@ -1,0 +1,3 @@
+from tabular.config import ForestConfig
+
+__all__ = ["ForestConfig"]
