@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol, TypeAlias
 
+from homeport.check.values import Made as Made
 from homeport.check.values import Site, Unknown, Value
 
 # ---- sources
@@ -20,7 +21,8 @@ class Module:
     """A Python file of the launcher's. `name` is what it is imported as in the container ("train",
     "pkg.model").
 
-    `tree` is empty and `error` says why where it cannot be parsed.
+    `tree` is empty and `error` says why where it cannot be parsed; `is_refused` where surely no Python
+    can, however new. `text` has the line ends that the file has.
     """
 
     path: Path
@@ -28,6 +30,7 @@ class Module:
     text: str
     tree: ast.Module
     error: str = ""
+    is_refused: bool = False
 
 
 # ---- the app's objects
@@ -80,18 +83,6 @@ class Secret:
     site: Site
 
 
-@dataclass(frozen=True, eq=False)
-class Made:
-    """Another object of Modal's by the dotted name of what makes it (modal.Retries, modal.Cron,
-    modal.gpu.A100), as the value of an option: `retries=modal.Retries(max_retries=3)`.
-    """
-
-    name: str
-    args: tuple[Value, ...]
-    options: Mapping[str, Value]
-    site: Site
-
-
 Kind = Literal["function", "class", "local_entrypoint"]
 
 
@@ -113,7 +104,9 @@ class Function:
     `name` is what `modal run app.py::NAME` takes; a class's methods are in `methods` (name to its node
     and parameters). `options` are those of the decorator as given, and `option_sites` where each stands.
     Image, volumes and secrets are those that it really has: its own, else the app's. `decorators` are
-    the further ones, by dotted name (`modal.web_server`, `modal.concurrent`).
+    the further ones, by dotted name (`modal.web_server`, `modal.concurrent`), with their arguments by
+    name; `method_decorators` the same for each method (`modal.enter`, `modal.method`). Of `volumes` the
+    key "" stands for mount points that are not known. `site` is the decorator's call.
     """
 
     name: str
@@ -131,6 +124,7 @@ class Function:
     methods: Mapping[str, tuple["ast.FunctionDef | ast.AsyncFunctionDef", tuple[Parameter, ...]]] = field(
         default_factory=dict
     )
+    method_decorators: Mapping[str, Mapping[str, Mapping[str, Value]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,14 @@
 """What the checker knows of a value in the source: the value itself, or why it is not known.
 
 A value is plain Python (None, bool, int, float, complex, str, bytes, Path, and tuples, frozensets and
-dicts of these; lists become tuples), one of the objects of facts.py, or one of the classes here.
+dicts of these; lists become tuples), one of the objects of facts.py, or one of the classes here (a
+function or class of the app's own source is one of scope.py).
+
+What is computed from the shell's variables is `FromShell`, too: its default is what comes out where the
+variable is not set.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -45,6 +50,25 @@ class FromShell:
     site: Site
 
 
+@dataclass(frozen=True)
+class External:
+    """Something of a module that is not the app's own, by its dotted name: "os.path.join", "numpy"."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An object of which only the arguments matter, by the dotted name of what makes it (modal.Retries,
+    modal.Cron, modal.gpu.A100), as the value of an option: `retries=modal.Retries(max_retries=3)`.
+    """
+
+    name: str
+    args: tuple[Value, ...]
+    options: Mapping[str, Value]
+    site: Site
+
+
 def is_known(value: Value) -> bool:
     """Whether a value, with all that it holds, is known."""
     if isinstance(value, Unknown | FromShell):
@@ -53,6 +77,8 @@ def is_known(value: Value) -> bool:
         return all(is_known(key) and is_known(item) for key, item in value.items())
     if isinstance(value, tuple | frozenset):
         return all(is_known(item) for item in value)
+    if isinstance(value, Made):
+        return is_known(value.args) and all(is_known(item) for item in value.options.values())
     return True
 
 
@@ -64,4 +90,6 @@ def parts_from_shell(value: Value) -> tuple[FromShell, ...]:
         return tuple(part for pair in value.items() for item in pair for part in parts_from_shell(item))
     if isinstance(value, tuple | frozenset):
         return tuple(part for item in value for part in parts_from_shell(item))
+    if isinstance(value, Made):
+        return parts_from_shell((*value.args, *value.options.values()))
     return ()

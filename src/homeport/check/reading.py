@@ -1,0 +1,81 @@
+"""Reads an app out of its source, without running it: follows the entry file from its top to its end, with
+the app's own modules that it imports.
+"""
+
+from pathlib import Path
+
+from homeport.check.execute import follow, new_scope, new_world
+from homeport.check.facts import App, Function, Module
+from homeport.check.scope import AppBuilder, Scope, Side, StoppedError, TooLongError, freeze
+from homeport.check.source import Sources
+from homeport.check.values import Site, Unknown
+
+
+def read_app(entry: Module, sources: Sources, folder: Path) -> App:
+    """The app of an entry file, as `modal run` typed in `folder` would make it."""
+    scope, unknown = module_scope(entry, sources, Side(folder))
+    return app_of(entry, scope, unknown)
+
+
+def module_scope(
+    entry: Module, sources: Sources, side: Side, search_path: tuple[str, ...] | None = None
+) -> tuple[Scope, list[Unknown]]:
+    """A module's names after it was followed, where modal runs or in a container (`side`), and what kept it
+    from being followed to its end.
+    """
+    world = new_world(
+        sources, side, list(launch_path(entry, side.folder) if search_path is None else search_path)
+    )
+    scope = new_scope(entry, world)
+    world.modules[str(entry.path)] = scope
+    unknown: list[Unknown] = []
+    if entry.error:
+        unknown.append(Unknown(f"is in {entry.path.name}, which {entry.error}"))
+    try:
+        follow(scope)
+    except TooLongError:
+        unknown.append(Unknown("computes more than is followed", Site(entry.path, 1)))
+    except RecursionError:
+        unknown.append(Unknown("is nested too deeply", Site(entry.path, 1)))
+    except StoppedError:
+        pass
+    return scope, unknown
+
+
+def launch_path(entry: Module, folder: Path) -> tuple[str, ...]:
+    """sys.path where `modal run FILE` or `modal run -m pkg.mod` is typed: the file's folder, and this one."""
+    if "." in entry.name:
+        return (str(folder),)
+    return (str(entry.path.parent), str(folder))
+
+
+def app_of(entry: Module, scope: Scope, unknown: list[Unknown]) -> App:
+    builders = apps_of(scope)
+    if not builders:
+        unknown.append(Unknown(f"is in no modal.App that {entry.path.name} has", Site(entry.path, 1)))
+        return App(
+            Unknown("is the name of an app that is not there"),
+            Site(entry.path, 1),
+            {},
+            (),
+            "static",
+            tuple(unknown),
+        )
+    main = builders[0]
+    functions: list[Function] = []
+    for builder in builders:
+        functions.extend(one for one in builder.functions if one not in functions)
+    for value in scope.names.values():
+        if isinstance(value, Function) and value not in functions:
+            functions.append(value)
+    return App(freeze(main.name), main.site, freeze(main.options), tuple(functions), "static", tuple(unknown))
+
+
+def apps_of(scope: Scope) -> list[AppBuilder]:
+    """The apps that are names of the module, as `modal run` looks for them: the one called `app` first."""
+    found: list[AppBuilder] = []
+    for name in sorted(scope.names, key=lambda name: name not in ("app", "stub")):
+        value = scope.names[name]
+        if isinstance(value, AppBuilder) and value not in found:
+            found.append(value)
+    return found or scope.world.apps[:1]
