@@ -37,6 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--closed", action="store_true", help="where namespaces are closed: all containers run under proot"
     )
+    parser.addoption(
+        "--every-file", action="store_true", help="check each file of the standard library and site-packages"
+    )
     parser.addoption("--client-version", help="the official client that tests use, such as 1.4.3")
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from homeport.check import ignores, rules
-from homeport.check.facts import App, Call, Command, Container, Event, Facts, Function, Launcher, Module
+from homeport.check.facts import Call, Command, Container, Event, Facts, Function, Launcher
 from homeport.check.findings import Finding
 from homeport.check.merging import Reported, merged
 from homeport.check.project import project_of
+from homeport.check.reading import read_app
+from homeport.check.source import Sources
 from homeport.check.values import Site
 
 OWN_MISTAKE = "HP000"
@@ -82,7 +84,7 @@ def preflight(questions: Sequence[Question], selection: Selection | None = None)
     """What the rules say of the apps."""
     started = time.perf_counter()
     chosen = selection or Selection()
-    sources = import_module("homeport.check.source").Sources()
+    sources = Sources()
     found = []
     for question in questions:
         facts = gather(question, sources)
@@ -95,23 +97,26 @@ def preflight(questions: Sequence[Question], selection: Selection | None = None)
     return Result(reports, ignored, time.perf_counter() - started)
 
 
-def gather(question: Question, sources: Any) -> Facts:
+def gather(question: Question, sources: Sources) -> Facts:
     """The facts of one entry file."""
     folder = question.launcher.folder
-    entry: Module = sources.read(question.entry, question.as_module or question.entry.stem)
-    source_app: App = import_module("homeport.check.reading").read_app(entry, sources, folder)
+    entry = sources.read(question.entry, question.as_module or question.entry.stem)
+    source_app = read_app(entry, sources, folder)
     app = source_app
     containers: dict[str, Container] = {}
     events: dict[str, tuple[Event, ...]] = {}
-    lay_out = import_module("homeport.check.filesystem").lay_out
-    walk = import_module("homeport.check.walk")
+    filesystem, walk = _part("filesystem"), _part("walk")
+    as_module = bool(question.as_module)
     for function in app.functions:
-        if function.kind == "local_entrypoint":
+        if function.kind == "local_entrypoint" or not filesystem:
             continue
-        container = lay_out(function, app, entry, folder=folder, as_module=bool(question.as_module))
+        container = filesystem.lay_out(
+            function, app, entry, folder=folder, as_module=bool(question.as_module)
+        )
         containers[function.name] = container
-        events[function.name] = walk.walk(function, container, sources, app)
-    launch_events = walk.walk_launch(entry, sources, app, question.launcher)
+        if walk:
+            events[function.name] = walk.walk(function, container, sources, app)
+    launch_events = walk.walk_launch(entry, sources, app, question.launcher) if walk else ()
     modules = sources.modules()
     return Facts(
         entry=entry,
@@ -127,6 +132,14 @@ def gather(question: Question, sources: Any) -> Facts:
         target=question.target,
         server_secrets=question.server_secrets,
     )
+
+
+def _part(name: str) -> Any:
+    """A part of the preflight that is being written; None until it is there."""
+    from importlib.util import find_spec
+
+    full = f"homeport.check.{name}"
+    return import_module(full) if find_spec(full) else None
 
 
 def chosen_function(facts: Facts, name: str) -> str | None:
