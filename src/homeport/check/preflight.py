@@ -110,9 +110,7 @@ def gather(question: Question, sources: Sources) -> Facts:
     for function in app.functions:
         if function.kind == "local_entrypoint" or not filesystem:
             continue
-        container = filesystem.lay_out(
-            function, app, entry, folder=folder, as_module=bool(question.as_module)
-        )
+        container = filesystem.lay_out(function, app, entry, folder=folder, as_module=as_module)
         containers[function.name] = container
         if walk:
             events[function.name] = walk.walk(function, container, sources, app)

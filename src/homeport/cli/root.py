@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "doctor": "Check this machine and name the cure for what is missing.",
     },
     "Modal": {
+        "check": "Say what would fail in an app's containers, before anything is built.",
         "run": "modal run ARGS, against the engine.",
         "modal": "Any modal command, against the engine.",
         "env": "Print what points a shell's modal command at the engine.",

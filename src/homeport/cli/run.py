@@ -1,4 +1,4 @@
-"""`homeport run ARGS`: `modal run ARGS` against the engine."""
+"""`homeport run ARGS`: `modal run ARGS` against the engine, unless the check finds that it will fail."""
 
 import click
 
@@ -9,19 +9,27 @@ Examples:
   homeport run app.py
   homeport run app.py::train --config-path configs/smoke_test.yaml
   homeport run --detach -m package.module
+  homeport run --no-check app.py
   homeport modal run --help        modal run's own options
 """
 
 
 @click.command(context_settings=PASS_THROUGH, epilog=EPILOG)
+@click.option("--no-check", is_flag=True, help="Run it even if homeport check finds that it will fail.")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def command(ctx: click.Context, args: tuple[str, ...]) -> None:
+def command(ctx: click.Context, args: tuple[str, ...], no_check: bool) -> int:
     """Run `modal run ARGS` against the engine, which is started when it is not up.
 
-    ARGS go to modal as they are, options included.
+    ARGS go to modal as they are, options included. First the app's source is checked, in a fraction of a
+    second: what will fail for certain is said, and nothing is run. homeport check APP says more.
     """
     if not args or args in (("--help",), ("-h",)):
         click.echo(ctx.get_help())
-        return
-    become_modal(("run", *args))
+        return 0
+    if not no_check:
+        from homeport.cli.check_run import will_fail
+
+        if will_fail(args):
+            return 1
+    return become_modal(("run", *args))

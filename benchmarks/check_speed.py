@@ -1,0 +1,130 @@
+"""`homeport check --static` of 50 files: 100 ms in a process that has it loaded, 300 ms as a command.
+
+The files are copies of the pipelines' own modules in a package, so that they are as long and as tangled as
+people's are; a function imports each of them. References, taken in turns: `ast.parse` of the same files,
+which nothing in Python can do without, and an interpreter that does nothing.
+"""
+
+import ast
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.support.bench import REPOSITORY, Bench
+from benchmarks.support.figures import Figure, median, quartiles
+
+FILES = 50
+INSIDE_BAR_S = 0.1
+COMMAND_BAR_S = 0.3
+
+_APP = """\
+import modal
+
+app = modal.App("fifty")
+image = modal.Image.debian_slim().pip_install("torch", "numpy", "pyyaml").add_local_python_source("pkg")
+
+
+@app.function(image=image, timeout=3600, volumes={{"/data": modal.Volume.from_name("data")}})
+def train(config_path: str = "configs/smoke_test.yaml") -> None:
+{imports}
+
+
+@app.local_entrypoint()
+def main() -> None:
+    train.remote()
+"""
+
+
+def run(bench: Bench) -> list[Figure]:
+    project = made_project(bench.scratch / "fifty")
+    inside, parsing, command, bare = [], [], [], []
+    with _in(project):
+        for _ in range(bench.runs):
+            parsing.append(_parse_s(project))
+            inside.append(_inside_s(project))
+            bare.append(_process_s(bench, project, "-c", "pass"))
+            command.append(_process_s(bench, project, "-m", "homeport", "check", "--static", "app.py"))
+    return [
+        Figure(
+            f"check of {FILES} files, inside",
+            f"{INSIDE_BAR_S * 1000:g} ms",
+            median(inside) * 1000,
+            "ms",
+            len(inside),
+            passed=median(inside) <= INSIDE_BAR_S,
+            reference="ast.parse of the same files",
+            reference_value=median(parsing) * 1000,
+            ratio=median(inside) / median(parsing),
+            spread=tuple(value * 1000 for value in quartiles(inside)),
+        ),
+        Figure(
+            f"homeport check --static, {FILES} files",
+            f"{COMMAND_BAR_S * 1000:g} ms",
+            median(command) * 1000,
+            "ms",
+            len(command),
+            passed=median(command) <= COMMAND_BAR_S,
+            reference="python that does nothing",
+            reference_value=median(bare) * 1000,
+            ratio=median(command) / median(bare),
+            spread=tuple(value * 1000 for value in quartiles(command)),
+        ),
+    ]
+
+
+def made_project(root: Path) -> Path:
+    """A project with an entry file and FILES - 1 modules in a package, all of which a function imports."""
+    shutil.rmtree(root, ignore_errors=True)
+    sources = sorted((REPOSITORY / "src" / "seizure").rglob("*.py"))
+    sources = [path for path in sources if path.stat().st_size > 500][: FILES - 2]
+    assert len(sources) == FILES - 2
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg" / "__init__.py").write_text("")
+    imports = []
+    for number, path in enumerate(sources):
+        (root / "pkg" / f"m{number}.py").write_text(path.read_text())
+        imports.append(f"    import pkg.m{number}")
+    (root / "app.py").write_text(_APP.format(imports="\n".join(imports)))
+    return root
+
+
+@contextlib.contextmanager
+def _in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _parse_s(project: Path) -> float:
+    started = time.perf_counter()
+    for path in project.rglob("*.py"):
+        ast.parse(path.read_bytes())
+    return time.perf_counter() - started
+
+
+def _inside_s(project: Path) -> float:
+    from homeport.check.launcher import this_launcher
+    from homeport.check.preflight import Question, preflight
+
+    started = time.perf_counter()
+    launcher = this_launcher(project, os.environ, Path(sys.executable))
+    preflight([Question(project / "app.py", launcher)])
+    return time.perf_counter() - started
+
+
+def _process_s(bench: Bench, project: Path, *arguments: str) -> float:
+    started = time.perf_counter()
+    process = bench.start(
+        [sys.executable, *arguments], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    if process.wait() not in (0, 1):
+        raise RuntimeError(f"{arguments} ended with {process.returncode}")
+    return time.perf_counter() - started
