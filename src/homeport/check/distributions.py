@@ -1,0 +1,157 @@
+"""What a distribution holds and brings: from a table of well-known ones, else from what lies on this machine.
+
+The table (distributions.txt) comes first: it is quick, and knows what other versions bring. For others, the
+metadata of the same distribution in this Python, or of a wheel in uv's cache, tells; its version may differ.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from homeport.check.requirements import Requirement, normalise, read_requirement
+
+_TABLE = Path(__file__).with_name("distributions.txt")
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """`modules` as they are imported; one with dots has its first folders in common with others. `requires`
+    and `may_require` (what some versions do) are requirements. `is_open`: others may come, too.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    may_require: tuple[str, ...] = ()
+    is_open: bool = False
+
+
+@cache
+def known(name: str) -> Distribution | None:
+    """By its normalised name, or one with an extra, "uvicorn[standard]"."""
+    line = _lines().get(name)
+    if line is not None:
+        return _read(name, line)
+    if name in _leaves():
+        return Distribution(name, (name.replace("-", "_"),))
+    return None if "[" in name else _installed_here(name) or _in_cache(name)
+
+
+@cache
+def distribution_of(module: str) -> str:
+    """The well-known distribution that a module comes from, "" where none is known."""
+    return _owners().get(module, "")
+
+
+@cache
+def _lines() -> dict[str, str]:
+    lines = _TABLE.read_text(encoding="utf-8").splitlines()
+    return {line.partition(":")[0].split()[0]: line for line in lines if line and not line.startswith("#")}
+
+
+@cache
+def _leaves() -> frozenset[str]:
+    """Those that the table names as requirements only."""
+    words = {word for line in _lines().values() for part in line.split("|")[1:] for word in part.split()}
+    return frozenset(word for word in words if word != "*" and "[" not in word)
+
+
+@cache
+def _owners() -> dict[str, str]:
+    """Modules to the distribution that stands first in the table."""
+    owners: dict[str, str] = {}
+    for name, line in _lines().items():
+        for module in _read(name, line).modules:
+            owners.setdefault(module, name)
+    for name in _leaves():
+        owners.setdefault(name.replace("-", "_"), name)
+    return owners
+
+
+def _read(name: str, line: str) -> Distribution:
+    parts = [part.split() for part in line.split("|")]
+    _, colon, modules = line.partition("|")[0].partition(":")
+    required, perhaps = (*parts[1:], [], [])[:2]
+    own = tuple(modules.split()) if colon else () if "[" in name else (name.replace("-", "_"),)
+    return Distribution(
+        name, own, tuple(required), tuple(word for word in perhaps if word != "*"), "*" in perhaps
+    )
+
+
+def _installed_here(name: str) -> Distribution | None:
+    import importlib.metadata
+
+    try:
+        found = importlib.metadata.distribution(name)
+        text = found.read_text("top_level.txt")
+        files = None if text else found.read_text("RECORD")
+        requires = found.requires or []
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
+        return None
+    modules = tuple(text.split()) if text else _top_level((files or "").splitlines())
+    return Distribution(name, modules or (name.replace("-", "_"),), tuple(map(str, requires)))
+
+
+def _in_cache(name: str) -> Distribution | None:
+    """From an unpacked wheel that uv keeps."""
+    for cache_folder in _caches():
+        for wheels in cache_folder.glob("wheels-v*/pypi"):
+            for entry in sorted((wheels / name).glob("*"), reverse=True):
+                if (folder := entry.resolve()).is_dir():
+                    return _unpacked(name, folder)
+    return None
+
+
+def _caches() -> list[Path]:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return [Path(os.environ["UV_CACHE_DIR"])] if os.environ.get("UV_CACHE_DIR") else [home / "uv"]
+
+
+def _unpacked(name: str, folder: Path) -> Distribution | None:
+    metadata = next(iter(folder.glob("*.dist-info/METADATA")), None)
+    if metadata is None:
+        return None
+    text = metadata.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    requires = re.findall(r"^Requires-Dist: (.+)$", text, re.MULTILINE)
+    names = [entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir()]
+    modules = _top_level(f"{entry}x" if entry.endswith("/") else entry for entry in names)
+    return Distribution(name, modules or (name.replace("-", "_"),), tuple(requires))
+
+
+def _top_level(files: Iterable[str]) -> tuple[str, ...]:
+    """Modules at the top of a list of files, which may be lines of a RECORD."""
+    found: dict[str, None] = {}
+    for line in files:
+        first, slash, _ = line.partition(",")[0].partition("/")
+        stem = first if slash else first.partition(".")[0] if first.endswith((".py", ".so", ".pyd")) else ""
+        if stem.isidentifier() and stem != "__pycache__":
+            found[stem] = None
+    return tuple(found)
+
+
+def requirements_of(
+    distribution: Distribution, extras: tuple[str, ...], python_version: str
+) -> tuple[list[Requirement], bool]:
+    """What a distribution with extras brings, and whether that is all."""
+    found = []
+    is_all = not distribution.is_open
+    for texts, is_certain in ((distribution.requires, True), (distribution.may_require, False)):
+        for text in texts:
+            required = read_requirement(text, python_version, extras)
+            if isinstance(required, Requirement):
+                certain = required.is_certain and is_certain
+                found.append(Requirement(required.name, required.extras, required.is_exact, certain))
+            elif required is not None:
+                is_all = False
+    for extra in extras:
+        more = known(f"{normalise(distribution.name)}[{extra}]")
+        if more is not None:
+            requirements, is_more_all = requirements_of(more, (), python_version)
+            found += requirements
+            is_all = is_all and is_more_all
+        elif distribution.name in _lines():
+            is_all = False  # the table does not say what this extra brings
+    return found, is_all

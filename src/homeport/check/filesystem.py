@@ -1,0 +1,247 @@
+"""A function's container as it will be: files, search path, packages, environment.
+
+The image's steps are image_steps.py's, variables environment.py's. What is put together here is the place of
+the app's own source, as the client ships it, and how `import` finds its way through all of it.
+"""
+
+import posixpath
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from homeport.check import standard_library
+from homeport.check.distributions import distribution_of
+from homeport.check.environment import set_variables
+from homeport.check.facts import (
+    App,
+    FoundModule,
+    Function,
+    MissingModule,
+    Module,
+    Placed,
+    Resolution,
+    UnprovenModule,
+    Volume,
+)
+from homeport.check.ground import Ground
+from homeport.check.image_steps import apply
+from homeport.check.nearest import in_container, on_launcher
+from homeport.check.packages import find_in_client
+from homeport.check.placing import Piece
+from homeport.check.values import Site, Unknown, Value
+
+_HOME = "/root"  # where the client puts the app's source; the working folder of an image without another
+_CLIENT = "/pkg"
+
+
+def lay_out(
+    function: Function,
+    app: App,
+    entry: Module,
+    *,
+    folder: Path,
+    as_module: bool = False,
+    launcher_python: str = "",
+) -> "Laid":
+    """The container of a function. `folder` is where the command is typed, and with `as_module` it is
+    `modal run -m`; `launcher_python` is the series of the Python there, such as "3.11".
+    """
+    series = launcher_python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    roots = () if as_module else (entry.path.absolute().parent,)
+    ground = Ground(folder.absolute(), series, roots=roots)
+    apply(function.image, ground)
+    set_variables(function, ground)
+    _ship_source(function, app, ground)
+    _mount_volumes(function, ground)
+    ground.packages.python_version = ground.python_version if isinstance(ground.python_version, str) else ""
+    return Laid(ground)
+
+
+def _ship_source(function: Function, app: App, ground: Ground) -> None:
+    """The entry file, or the whole package that it is a module of, unless include_source says no."""
+    wanted = function.options.get("include_source")
+    if wanted is None:
+        wanted = app.options.get("include_source", True)
+    site = function.option_sites.get("include_source")
+    module = function.module
+    if isinstance(wanted, Unknown):
+        ground.files.leave_open(_HOME, Unknown("whether the app's source is shipped is not known", site))
+        return
+    if not wanted or function.options.get("serialized") is True:
+        return
+    path = module.path.absolute()
+    depth = module.name.count(".") + (path.name == "__init__.py")
+    if not depth:
+        ground.files.add(Piece(f"{_HOME}/{path.name}", path, None, "entry"))
+        return
+    package = path.parents[depth - 1]
+    ground.files.add(Piece(f"{_HOME}/{package.name}", package, None, "package", True, _is_no_source))
+
+
+def _is_no_source(path: str) -> bool:
+    """What the client leaves out of a package: bytecode, and what begins with a dot."""
+    parts = path.split("/")
+    return path.endswith(".pyc") or any(part == "__pycache__" or part.startswith(".") for part in parts)
+
+
+def _mount_volumes(function: Function, ground: Ground) -> None:
+    for mount, volume in function.volumes.items():
+        path = ground.path(str(mount))
+        if path is None:
+            continue
+        site = volume.site
+        name = volume.name if isinstance(volume, Volume) and isinstance(volume.name, str) else ""
+        kind = volume.kind if isinstance(volume, Volume) else "Volume"
+        why = Unknown(f"what the {kind} {name} holds is not known".replace("  ", " "), site)
+        ground.files.mount(path, site, why)
+
+
+@dataclass
+class Laid:
+    """A container as rules ask for it: see facts.Container."""
+
+    _ground: Ground
+    _resolved: dict[tuple[str, tuple[str, ...]], Resolution] = field(default_factory=dict, repr=False)
+
+    @property
+    def python_version(self) -> str | Unknown:
+        return self._ground.python_version
+
+    @property
+    def workdir(self) -> str | Unknown:
+        return self._ground.workdir or _HOME
+
+    @cached_property
+    def search_path(self) -> tuple[str, ...]:
+        value, _, _ = self._ground.environment["PYTHONPATH"]
+        return tuple(value.split(":")) if isinstance(value, str) else (_HOME, _CLIENT)
+
+    @property
+    def environment(self) -> Mapping[str, tuple[Value, str, Site | None]]:
+        return self._ground.environment
+
+    @property
+    def has_unknown_secrets(self) -> bool:
+        return self._ground.has_unknown_secrets
+
+    def at(self, path: str) -> Placed | Unknown | None:
+        absolute = self._absolute(path)
+        if isinstance(absolute, Unknown):
+            return absolute
+        return self._ground.files.at(absolute)
+
+    def below(self, folder: str) -> Iterable[Placed]:
+        absolute = self._absolute(folder)
+        return () if isinstance(absolute, Unknown) else self._ground.files.below(absolute)
+
+    def is_installed(self, distribution: str) -> bool | Unknown:
+        return self._ground.packages.is_installed(distribution)
+
+    def find(self, module: str, search_path: tuple[str, ...]) -> Resolution:
+        key = (module, search_path)
+        if key not in self._resolved:
+            self._resolved[key] = self._find(module, search_path)
+        return self._resolved[key]
+
+    def _absolute(self, path: str) -> str | Unknown:
+        if not path.startswith("/"):
+            if isinstance(self.workdir, Unknown):
+                return self.workdir
+            path = posixpath.join(self.workdir, path)
+        return "/" + posixpath.normpath(path).lstrip("/")
+
+    def _find(self, module: str, search_path: tuple[str, ...]) -> Resolution:
+        top = module.partition(".")[0]
+        if top in sys.builtin_module_names:
+            return FoundModule("standard library", kind="stdlib")
+        shipped = self._shipped(module, search_path)
+        if isinstance(shipped, FoundModule | MissingModule):
+            return shipped
+        found = self._in_library(top) or self._ground.packages.find(module)
+        if isinstance(found, FoundModule):
+            return found
+        client = find_in_client(module)
+        if client is not None:
+            return client
+        if isinstance(shipped, UnprovenModule):
+            return shipped
+        return found or self._missing(module)
+
+    def _in_library(self, top: str) -> Resolution | None:
+        version = self._ground.python_version
+        if isinstance(version, str):
+            if top in standard_library.modules(version):
+                return FoundModule("standard library", kind="stdlib")
+            if top == "distutils" and self.is_installed("setuptools") is True:
+                return FoundModule("setuptools", kind="distribution")
+            return None
+        if top not in standard_library.modules("3.11"):
+            return None
+        if standard_library.removed_in(top) or standard_library.added_in(top):
+            return UnprovenModule(f"which Python the image has is not known, and not every one has {top}")
+        return FoundModule("standard library", kind="stdlib")
+
+    def _shipped(self, module: str, search_path: tuple[str, ...]) -> Resolution | None:
+        """The user's own module; None where its first name is none of theirs."""
+        folders: list[str] = []
+        for entry in search_path:
+            absolute = self._absolute(entry or ".")
+            if isinstance(absolute, Unknown):
+                return UnprovenModule(absolute.why)
+            if absolute != _CLIENT:  # packages.find_in_client
+                folders.append(absolute)
+        names = module.split(".")
+        found: FoundModule | UnprovenModule | None = None
+        for depth, name in enumerate(names):
+            step = self._in_folders(name, folders)
+            if step is None or isinstance(step, UnprovenModule):
+                return self._missing(module) if step is None and depth else step
+            found, folders = step
+            if depth + 1 < len(names) and not folders:
+                return self._missing(module)
+        return found
+
+    def _in_folders(
+        self, name: str, folders: list[str]
+    ) -> tuple[FoundModule, list[str]] | UnprovenModule | None:
+        """The first of that name, and the folders of its modules; those without __init__.py together."""
+        spaces: list[Placed] = []
+        perhaps: UnprovenModule | None = None
+        for folder in folders:
+            package, init = posixpath.join(folder, name), posixpath.join(folder, name, "__init__.py")
+            for path, inside in (
+                (init, [package]),
+                (f"{package}.py", []),
+                *((f"{package}{end}", []) for end in self._endings),
+            ):
+                placed = self._ground.files.at(path)
+                if isinstance(placed, Placed) and placed.kind == "file":
+                    return FoundModule(path, placed.source), list(inside)
+                if isinstance(placed, Unknown) and perhaps is None:
+                    perhaps = UnprovenModule(placed.why)
+            placed = self._ground.files.at(package)
+            if isinstance(placed, Placed) and placed.kind == "folder" and placed.origin != "image":
+                spaces.append(placed)
+        if perhaps is not None:
+            return perhaps
+        if spaces:
+            first = spaces[0]
+            return FoundModule(str(first.path), first.source, is_namespace=True), [
+                str(each.path) for each in spaces
+            ]
+        return None
+
+    @cached_property
+    def _endings(self) -> tuple[str, ...]:
+        """Of compiled modules."""
+        version = self._ground.python_version
+        tag = version.replace(".", "") if isinstance(version, str) else ""
+        return (f".cpython-{tag}-x86_64-linux-gnu.so", ".abi3.so", ".so")
+
+    def _missing(self, module: str) -> MissingModule:
+        top = module.partition(".")[0]
+        launcher = on_launcher(module, (*self._ground.roots, self._ground.folder))
+        distribution = "" if launcher else distribution_of(module) or distribution_of(top)
+        return MissingModule(in_container(module, self._ground.files), launcher, distribution)

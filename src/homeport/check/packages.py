@@ -1,0 +1,134 @@
+"""What an image's steps install: distributions, the modules in them, and how far that is known.
+
+A module is missing for certain only where everything that was installed is known, with all that it brings.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from homeport.check.distributions import known, requirements_of
+from homeport.check.facts import FoundModule, UnprovenModule
+from homeport.check.requirements import Requirement, normalise
+from homeport.check.values import Unknown
+
+# What the client brings into every container, behind everything that is installed.
+CLIENT = "Modal's client"
+_CLIENT_MODULES = """
+aiohappyeyeballs aiohttp aiosignal attr attrs cbor2 _cbor2 certifi frozenlist google.protobuf
+google._upb grpclib h2 hpack hyperframe idna multidict propcache typing_extensions yarl
+"""
+
+
+@dataclass
+class Packages:
+    """Filled step by step, then asked. `unknown` says why something may be there that nobody named."""
+
+    python_version: str = ""
+    requirements: list[Requirement] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
+
+    def install(self, requirement: Requirement | Unknown | None) -> None:
+        if isinstance(requirement, Requirement):
+            self.requirements.append(requirement)
+        elif requirement is not None:
+            self.unknown.append(requirement)
+
+    def find(self, module: str) -> FoundModule | UnprovenModule | None:
+        """Where site-packages have a module (dotted); None if they surely have not."""
+        installed = self._installed
+        for name in _prefixes(module):
+            if name in installed.modules:
+                return FoundModule(installed.modules[name], kind="distribution")
+        if owner := installed.shared.get(module):
+            return FoundModule(owner, kind="distribution", is_namespace=True)
+        for name in (*_prefixes(module), module):
+            if name in installed.perhaps:
+                return UnprovenModule(f"{installed.perhaps[name]} may bring it, which depends on its version")
+        if installed.unknown:
+            return UnprovenModule(installed.unknown[0].why)
+        return None
+
+    def is_installed(self, name: str) -> bool | Unknown:
+        name = normalise(name)
+        installed = self._installed
+        if name in installed.certain:
+            return True
+        if name in installed.uncertain:
+            return Unknown(f"{installed.uncertain[name]} may bring it, which depends on its version")
+        return installed.unknown[0] if installed.unknown else False
+
+    @cached_property
+    def _installed(self) -> "_Installed":
+        installed = _Installed(unknown=list(self.unknown))
+        for requirement, by in self._closure(installed.unknown):
+            target = installed.certain if requirement.is_certain else installed.uncertain
+            target.setdefault(requirement.name, by)
+        for name in installed.certain:
+            for module in _modules(name):
+                installed.modules.setdefault(module, name)
+                for shared in _folders(module):
+                    installed.shared.setdefault(shared, name)
+        for name, by in installed.uncertain.items():
+            for module in _modules(name):
+                installed.perhaps.setdefault(module, by)
+        return installed
+
+    def _closure(self, unknown: list[Unknown]) -> Iterator[tuple[Requirement, str]]:
+        """All that comes, each with the distribution that brings it. What is certain goes first."""
+        waiting = [(requirement, requirement.name) for requirement in self.requirements]
+        seen: dict[Requirement, None] = {}
+        while waiting:
+            requirement, by = waiting.pop()
+            if requirement in seen:
+                continue
+            seen[requirement] = None
+            yield requirement, by
+            distribution = known(requirement.name)
+            if distribution is None:
+                unknown.append(Unknown(f"what the distribution {requirement.name} brings is not known"))
+                continue
+            brought, is_all = requirements_of(distribution, requirement.extras, self.python_version)
+            if not is_all or not requirement.is_exact:
+                unknown.append(Unknown(f"not all that the distribution {requirement.name} brings is known"))
+            for each in brought:
+                certain = each.is_certain and requirement.is_certain
+                waiting.append(
+                    (Requirement(each.name, each.extras, each.is_exact, certain), requirement.name)
+                )
+
+
+@dataclass
+class _Installed:
+    certain: dict[str, str] = field(default_factory=dict)
+    uncertain: dict[str, str] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    perhaps: dict[str, str] = field(default_factory=dict)
+    unknown: list[Unknown] = field(default_factory=list)
+
+
+def find_in_client(module: str) -> FoundModule | None:
+    """Where what Modal's client needs has a module: it works by accident."""
+    top = module.partition(".")[0]
+    if top in ("modal", "modal_proto", "modal_version", "synchronicity"):
+        return FoundModule("modal", kind="distribution")
+    if module == "google" or any(name in _CLIENT_MODULES.split() for name in _prefixes(module)):
+        return FoundModule(CLIENT, kind="distribution")
+    return None
+
+
+def _modules(name: str) -> tuple[str, ...]:
+    distribution = known(name)
+    return distribution.modules if distribution else (name.replace("-", "_"),)
+
+
+def _prefixes(module: str) -> Iterator[str]:
+    """The module and those that hold it, the longest first."""
+    parts = module.split(".")
+    return (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
+def _folders(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts)))
