@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol, TypeAlias
 
+from homeport.check.values import FromShell, Site, Unknown, Value
 from homeport.check.values import Made as Made
-from homeport.check.values import Site, Unknown, Value
 
 # ---- sources
 
@@ -132,7 +132,8 @@ class App:
     """The app of the entry file. `how` is static, or loaded where its module was really imported and
     values are exact.
 
-    `unknown` are the things that could not be told, each with why.
+    `unknown` are the things that could not be told, each with why. `shell_reads` is what its modules read
+    of the launcher's environment while they were loaded.
     """
 
     name: Value
@@ -141,6 +142,7 @@ class App:
     functions: tuple[Function, ...]
     how: Literal["static", "loaded"]
     unknown: tuple[Unknown, ...] = ()
+    shell_reads: tuple[FromShell, ...] = ()
 
 
 @dataclass(frozen=True)
