@@ -390,6 +390,20 @@ class Command:
     is_detached: bool = False
 
 
+@dataclass(frozen=True)
+class LocalSource:
+    """A file, folder or module of the launcher's that a step of an image names, as it stands in the source.
+
+    `path` is absolute, and empty for a module. `kind` is what lies there, None: nothing. `is_relative`: to
+    the folder that one stands in.
+    """
+
+    given: str
+    path: Path | None
+    kind: Literal["file", "folder", "module"] | None
+    is_relative: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Project:
     """Other files that rules read, by kind: text of CI workflows, configuration files named in the source."""
@@ -420,6 +434,7 @@ class Facts:
     target: Literal["homeport", "modal"]
     server_secrets: frozenset[str] | None = None  # names that the target has; None: not known
     load_failure: LoadFailure | None = None  # why `app` is the static one, though it was to be loaded
+    sources: Mapping[Site, tuple[LocalSource, ...]] = field(default_factory=dict)  # by a step's site
 
     def function(self, name: str) -> Function:
         return next(function for function in self.app.functions if function.name == name)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from homeport.check import ignores, rules
 from homeport.check.facts import Call, Command, Container, Event, Facts, Function, Launcher
 from homeport.check.findings import Finding
+from homeport.check.local_sources import local_sources
 from homeport.check.merging import Reported, merged
 from homeport.check.project import project_of
 from homeport.check.reading import read_app
@@ -129,6 +130,7 @@ def gather(question: Question, sources: Sources) -> Facts:
         project=project_of(folder, modules.values(), containers, question.command),
         target=question.target,
         server_secrets=question.server_secrets,
+        sources=local_sources(app, entry, folder, question.launcher.modules),
     )
 
 
