@@ -1,0 +1,192 @@
+"""A variable of the launcher's shell becomes part of the run.
+
+The app's file is imported where `modal run` is typed, and `Secret.from_dict({"X": os.environ["X"]})`,
+`Image.env(dict(os.environ))` or `env={"X": os.getenv("X")}` take what that shell has at that moment. A
+variable that somebody exported days ago for a test then changes a run that names another configuration, and
+no file says so. Say it in the configuration, or pass it as an argument, which the command line and the log
+both show.
+
+Handing over a token such as WANDB_API_KEY in a Secret is common and works: it is a note. In an image's
+`env` a token lies in the image's layers.
+
+Bad:
+
+    import os
+    import modal
+
+    app = modal.App("train")
+    settings = modal.Secret.from_dict({"LIMIT_FILES": os.environ.get("LIMIT_FILES", "")})
+
+    @app.function(image=modal.Image.debian_slim(), secrets=[settings])
+    def train():
+        print(os.environ["LIMIT_FILES"] or "all", "files")
+
+Bad:
+
+    import os
+    import modal
+
+    app = modal.App("train")
+
+    @app.function(image=modal.Image.debian_slim().env(dict(os.environ)))
+    def train():
+        print("with everything that the shell has")
+
+Good:
+
+    import modal
+
+    app = modal.App("train")
+    settings = modal.Secret.from_dict({"WANDB_MODE": "offline"})
+
+    @app.function(image=modal.Image.debian_slim(), secrets=[settings])
+    def train(limit_files: int = 0):
+        print(limit_files or "all", "files")
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from homeport.check.facts import EnvironmentRead, Facts, Function, Image, Secret, Step
+from homeport.check.findings import Finding, Severity
+from homeport.check.redaction import names_a_secret
+from homeport.check.values import Site, Value, parts_from_shell
+from homeport.check.variables import is_given_by_itself, is_setting_of_library, reads
+
+CODE = "HP201"
+
+
+@dataclass(frozen=True)
+class _Captured:
+    """A variable by name, or all of them, and what it is captured into."""
+
+    name: str | None
+    into: Literal["a Secret", "the image", "env="]
+    site: Site
+    around: Site  # of the whole call
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    for function in facts.source_app.functions:
+        if function.kind == "local_entrypoint":
+            continue
+        for captured in dict.fromkeys(_captured(function)):
+            if captured.name is None:
+                yield _of_all(captured, function, facts)
+            elif not is_given_by_itself(captured.name):
+                yield _of_one(captured, captured.name, function, facts)
+
+
+def _captured(function: Function) -> Iterator[_Captured]:
+    for secret in function.secrets:
+        if not isinstance(secret, Secret):
+            continue
+        if secret.kind == "from_local_environ":
+            names = secret.args[0] if secret.args else secret.options.get("env_keys")
+            for name in names if isinstance(names, tuple) else ():
+                if isinstance(name, str) and not names_a_secret(name):
+                    yield _Captured(name, "a Secret", secret.site, secret.site)
+        elif secret.kind == "from_dict":
+            yield from _parts((*secret.args, *secret.options.values()), "a Secret", secret.site)
+    if isinstance(function.image, Image):
+        for step in function.image.steps:
+            if isinstance(step, Step) and step.method == "env":
+                yield from _parts((*step.args, *step.options.values()), "the image", step.site)
+    given = function.options.get("env")
+    yield from _parts((given,), "env=", function.option_sites.get("env", function.site))
+
+
+def _parts(
+    values: tuple[Value, ...], into: Literal["a Secret", "the image", "env="], around: Site
+) -> Iterator[_Captured]:
+    for value in values:
+        for part in dict.fromkeys(parts_from_shell(value)):
+            yield _Captured(part.name, into, part.site, around)
+
+
+def _of_one(captured: _Captured, name: str, function: Function, facts: Facts) -> Finding:
+    read = _read(name, captured, function, facts)
+    place = f", which {_where(read)} reads" if read else ""
+    severity: Severity = "warning"
+    if names_a_secret(name):
+        severity = "warning" if captured.into == "the image" else "note"
+    elif is_setting_of_library(name) and read is None:
+        severity = "note"
+    message = (
+        f"{name}{place}, comes into {captured.into} of {function.name} from the shell where the command is "
+        "typed: "
+        "what that shell happens to have is what the run gets"
+    )
+    if severity == "note":
+        message = (
+            f"{name} comes into {captured.into} of {function.name} from the shell where the command is typed"
+        )
+    elif names_a_secret(name):
+        message = f"{name} of the launcher's shell lies in the image of {function.name}, where it can be read"
+    return Finding(
+        CODE,
+        captured.site,
+        message,
+        severity,
+        function.name,
+        _fix(name, captured),
+        related=((read.site, "read here"),) if read else (),
+    )
+
+
+def _fix(name: str, captured: _Captured) -> str:
+    if names_a_secret(name):
+        return "keep it on the server: modal secret create, and modal.Secret.from_name"
+    return f"set {name} to what is meant, in the configuration or as an argument of the function"
+
+
+def _of_all(captured: _Captured, function: Function, facts: Facts) -> Finding:
+    """Of `dict(os.environ)`, or a loop over it that takes some."""
+    read = _read(None, captured, function, facts)
+    example = ""
+    if read is not None:
+        example = f", such as {read.name}, which {_where(read)} reads"
+    return Finding(
+        CODE,
+        captured.site,
+        f"variables of the shell where the command is typed come into {captured.into} of {function.name} "
+        "by a loop "
+        f"or a copy of os.environ{example}: what that shell happens to have changes the run",
+        "warning",
+        function.name,
+        "name the variables that are meant, one by one",
+        ("set what decides how a run goes in its configuration",),
+        related=((read.site, "read here"),) if read else (),
+    )
+
+
+def _read(name: str | None, captured: _Captured, function: Function, facts: Facts) -> EnvironmentRead | None:
+    """Where the function's code reads the variable, or any that the shell may have given, beside the capture
+    itself.
+
+    One that is exported just now goes first: that is the one that is captured.
+    """
+    found: EnvironmentRead | None = None
+    for read in reads(facts, function):
+        event = read.event
+        if not isinstance(event.name, str) or is_given_by_itself(event.name) or event.name in read.written:
+            continue
+        inside = captured.around
+        if event.site.path == inside.path and inside.line <= event.site.line <= max(
+            inside.line, inside.end_line
+        ):
+            continue
+        if name is None:
+            if names_a_secret(event.name):
+                continue
+            if event.name in facts.launcher.variables:
+                return event
+            found = found or event
+        elif event.name == name:
+            return event
+    return found
+
+
+def _where(event: EnvironmentRead) -> str:
+    return f"{event.site.path.name}:{event.site.line}"

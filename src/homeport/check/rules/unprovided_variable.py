@@ -1,0 +1,160 @@
+"""A function requires a variable that nobody gives it.
+
+A container's environment is made of the image's `env`, the function's Secrets, its `env=` and what the
+platform sets; the shell where `modal run` is typed has no way in. `os.environ["X"]` of a name that is in
+none of these ends with KeyError. At the top of the app's file this holds for every function: the file is
+imported in each container, so a Secret that is made of `os.environ["X"]` there has to be given to all of
+them.
+
+The rule says nothing of a function with a Secret whose variables are not known, and of names that the
+platform or launchers such as torchrun set. At the top of the file it also looks at the launcher's own
+shell.
+
+Bad:
+
+    import os
+    import modal
+
+    app = modal.App("train")
+
+    @app.function(image=modal.Image.debian_slim())
+    def train():
+        print(os.environ["DATA_VERSION"])
+
+Bad:
+
+    # shell: HF_TOKEN
+    import os
+    import modal
+
+    app = modal.App("train")
+    token = modal.Secret.from_dict({"HF_TOKEN": os.environ["HF_TOKEN"]})
+
+    @app.function(image=modal.Image.debian_slim(), secrets=[token])
+    def train():
+        print("with the token")
+
+    @app.function(image=modal.Image.debian_slim())
+    def evaluate():
+        print("this one fails at the line that makes the Secret")
+
+Good:
+
+    import os
+    import modal
+
+    app = modal.App("train")
+    image = modal.Image.debian_slim().env({"DATA_VERSION": "3"})
+
+    @app.function(image=image)
+    def train():
+        print(os.environ["DATA_VERSION"], os.environ.get("SEED", "0"))
+"""
+
+from collections.abc import Iterator
+
+from homeport.check.facts import EnvironmentRead, Facts, Function
+from homeport.check.findings import Finding, Severity
+from homeport.check.redaction import names_a_secret
+from homeport.check.values import Unknown
+from homeport.check.variables import has_opaque_base, is_given_by_itself, reads
+
+CODE = "HP202"
+
+CATCHES = frozenset(("KeyError", "LookupError", "Exception", "BaseException", ""))
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    for function in facts.app.functions:
+        if function.name in facts.containers:
+            yield from _in_container(facts, function)
+    yield from _at_launch(facts)
+
+
+def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
+    container = facts.containers[function.name]
+    if container.has_unknown_secrets or any(isinstance(secret, Unknown) for secret in function.secrets):
+        return
+    said: set[str] = set()
+    for read in reads(facts, function):
+        event, name = read.event, read.event.name
+        if not _is_bare(event) or read.is_anything_set or not isinstance(name, str) or name in said:
+            continue
+        if name in read.written or name in read.asked or name in container.environment:
+            continue
+        if function.options.get("serialized") is True and event.scope == "" and event.module is facts.entry:
+            continue  # its module is not imported in the container
+        said.add(name)
+        yield _finding(facts, function, event, name)
+
+
+def _is_bare(event: EnvironmentRead) -> bool:
+    """Whether the name has to be there, and nothing waits for it not to be."""
+    if not event.is_required or not isinstance(event.name, str) or is_given_by_itself(event.name):
+        return False
+    return not (event.guards & {"try", "try_import"} and event.caught & CATCHES)
+
+
+def _finding(facts: Facts, function: Function, event: EnvironmentRead, name: str) -> Finding:
+    is_sure = event.is_certain and not has_opaque_base(function)
+    severity: Severity = "error" if is_sure else "warning"
+    giver = _giver(facts, name)
+    is_top = event.scope == "" and event.module is facts.entry
+    when = "when its container imports the file" if is_top else "when it gets there"
+    shell = "; that this shell exports it changes nothing" if name in facts.launcher.variables else ""
+    fix = f'add secrets=[modal.Secret.from_local_environ(["{name}"])]'
+    if not names_a_secret(name):
+        fix = f'add env={{"{name}": …}} to the function, or .env({{"{name}": …}}) to its image'
+    others: tuple[str, ...] = (f'read it with os.environ.get("{name}")',)
+    if giver:
+        fix, others = f"give {function.name} the Secret that {giver} has", (fix, *others)
+    if is_top:
+        others = (*others, "read it under `if modal.is_local():`")
+    return Finding(
+        CODE,
+        event.site,
+        f"{function.name} requires the variable {name}, which nothing gives its container: no Secret, no "
+        "env, no "
+        f"image{shell}; it ends with KeyError {when}",
+        severity,
+        function.name,
+        fix,
+        others,
+        related=tuple((site, "reached by this") for site in event.via[-1:] if site != event.site),
+    )
+
+
+def _giver(facts: Facts, name: str) -> str:
+    """Another function of the app whose Secrets have it."""
+    for other, container in facts.containers.items():
+        given = container.environment.get(name)
+        if given is not None and given[1].startswith("secret"):
+            return other
+    return ""
+
+
+def _at_launch(facts: Facts) -> Iterator[Finding]:
+    """What the file requires of the shell that types the command; another shell may have it."""
+    said: set[str] = set()
+    for event in facts.launch_events:
+        if (
+            not isinstance(event, EnvironmentRead)
+            or event.scope
+            or not _is_bare(event)
+            or not event.is_certain
+        ):
+            continue
+        name = str(event.name)
+        if name in facts.launcher.variables or name in said:
+            continue
+        said.add(name)
+        yield Finding(
+            CODE,
+            event.site,
+            f"the app needs the variable {name} of the shell that types the command, and this shell has "
+            "none: it "
+            "ends with KeyError before anything starts",
+            "warning",
+            "",
+            f"export {name}, or read it with os.environ.get",
+        )
