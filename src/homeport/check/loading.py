@@ -70,7 +70,7 @@ def load_app(
         text = process.report(timeout_s + GRACE_S)
     report = _last_report(text)
     if report is None:
-        return _ended(text, process.status, timeout_s, sources)
+        return _ended(text, process.status, timeout_s)
     if report["failure"] is not None:
         return _failure(report["failure"])
     return app_of(report, entry_module, sources, source_app)
@@ -86,6 +86,7 @@ class _Process:
     ) -> None:
         kept = {name: value for name, value in environment.items() if not CREDENTIALS.match(name)}
         self._pipe, write = os.pipe()
+        self._is_over = False
         try:
             self._process = subprocess.Popen(
                 [python, "-B", INSIDE, json.dumps(asked | {"pipe": write})],
@@ -102,42 +103,40 @@ class _Process:
             raise
         finally:
             os.close(write)
-        self.status: int | None = None
+        self._end = os.pidfd_open(self._process.pid)
+        self.status = 0
 
     def __enter__(self) -> "_Process":
         return self
 
     def __exit__(self, *_: object) -> None:
+        """The first process waits for all of its namespace, so there is nothing left when it ends."""
+        if not self._has_ended(GRACE_S if self._is_over else 0):
+            self._process.terminate()
+            self._has_ended(GRACE_S)
         try:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)  # where namespaces are closed
         except ProcessLookupError:
             pass
         self.status = self._process.wait()
+        os.close(self._end)
         os.close(self._pipe)
 
     def report(self, timeout_s: float) -> str:
         """All that came on the pipe until the report is complete, the process ends or the time is over."""
         deadline = time.monotonic() + timeout_s
         data = bytearray()
-        ended = os.pidfd_open(self._process.pid)
-        try:
-            while (left := deadline - time.monotonic()) > 0 and len(data) < MAX_REPORT_BYTES:
-                ready, _, _ = select.select([self._pipe, ended], [], [], left)
-                if self._pipe in ready:
-                    piece = os.read(self._pipe, 1 << 20)
-                    data += piece
-                    if not piece or (piece.endswith(b"\n") and data.rfind(b"\n{") >= 0) or _is_whole(data):
-                        break
-                elif ended in ready:
-                    break
-        finally:
-            os.close(ended)
-        self._process.poll()
+        while (left := deadline - time.monotonic()) > 0 and len(data) < MAX_REPORT_BYTES:
+            ready, _, _ = select.select([self._pipe, self._end], [], [], left)
+            piece = os.read(self._pipe, 1 << 20) if self._pipe in ready else b""
+            data += piece
+            self._is_over = not piece or (data.startswith(b"{") and data.endswith(b"}\n"))
+            if self._is_over:
+                break
         return data.decode("utf-8", errors="replace")
 
-
-def _is_whole(data: bytearray) -> bool:
-    return data.startswith(b"{") and data.endswith(b"}\n")
+    def _has_ended(self, timeout_s: float) -> bool:
+        return bool(select.select([self._end], [], [], timeout_s)[0])
 
 
 def _last_report(text: str) -> dict[str, Any] | None:
@@ -171,18 +170,18 @@ def _failure(told: dict[str, Any]) -> LoadFailure:
     return LoadFailure(told["kind"], why, site, error, message, told.get("missing", ""))
 
 
-def _ended(text: str, status: int | None, timeout_s: float, sources: Sources) -> LoadFailure:
+def _ended(text: str, status: int, timeout_s: float) -> LoadFailure:
     """Of a process that ended without a report: what faulthandler wrote says where it was."""
-    site = _place_in_dump(text, sources)
+    site = _place_in_dump(text)
     if "Timeout (" in text or status == -signal.SIGKILL:
         return LoadFailure("timeout", f"takes longer than {timeout_s:g} s to be imported", site)
-    number = -status if status is not None and status < 0 else (status or 0) - 128
+    number = -status if status < 0 else status - 128
     name = signal.Signals(number).name if number in set(signal.Signals) else f"status {status}"
     because = " (it may need more memory than a check gives it)" if number == signal.SIGKILL else ""
     return LoadFailure("crash", f"ends its process by {name} while it is imported{because}", site)
 
 
-def _place_in_dump(text: str, sources: Sources) -> Site | None:
+def _place_in_dump(text: str) -> Site | None:
     for path, line in re.findall(r'File "(.+?)", line (\d+) in ', text):
         if "site-packages" not in path and not path.startswith("<") and "/lib/python" not in path:
             return Site(Path(path), int(line))

@@ -99,7 +99,7 @@ def test_values_are_those_that_the_client_was_given(load: Load) -> None:
         "data = modal.Volume.from_name('data', create_if_missing=True)\n"
         "bucket = modal.CloudBucketMount('pictures', read_only=True)\n"
         "@app.function(image=image, volumes={'/d': data.with_mount_options(read_only=True), '/b': bucket},\n"
-        "    timeout=60 * 60, gpu=['H100', 'A100:2'], retries=modal.Retries(max_retries=3), memory=(1, 2),\n"
+        "    timeout=60 * 60, gpu=['H100', 'A100:2'], retries=modal.Retries(max_retries=3), cpu=2.5,\n"
         "    secrets=[modal.Secret.from_name('more')], schedule=modal.Cron('* * * * *'))\n"
         "@modal.concurrent(max_inputs=4)\n"
         "def f(x: int = 3): ...\n"
@@ -133,11 +133,7 @@ def test_values_are_those_that_the_client_was_given(load: Load) -> None:
         "/b": ("CloudBucketMount", "pictures", True),
     }
     assert [secret.args for secret in f.secrets if isinstance(secret, Secret)] == [("base",), ("more",)]
-    assert (f.options["timeout"], f.options["gpu"], f.options["memory"]) == (
-        3600,
-        ("H100", "A100:2"),
-        (1, 2.5),
-    )
+    assert [f.options[name] for name in ("timeout", "gpu", "cpu")] == [3600, ("H100", "A100:2"), 2.5]
     assert isinstance(f.options["retries"], Made) and f.options["retries"].options == {"max_retries": 3}
     assert isinstance(f.options["schedule"], Made) and f.options["schedule"].name == "modal.Cron"
     assert f.decorators == {"modal.concurrent": {"max_inputs": 4}}

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Tuple
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
 MAX_PROCESSES = 256  # that one app starts while it is loaded, with all that these start
+MAX_TASKS = 1024  # threads included
 
 SERVER = ("127.0.0.1", 1)  # where the client is told that Modal's server is: nobody listens there
 
@@ -30,7 +31,7 @@ def enclose() -> bool:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", "{0} {0} 1".format(uid))
         _write("/proc/self/gid_map", "{0} {0} 1".format(gid))
-        _limit(resource.RLIMIT_NPROC, MAX_PROCESSES)  # counted in this namespace alone
+        _limit(resource.RLIMIT_NPROC, MAX_TASKS)  # counted in this namespace alone
     _stay_until_end(os.fork())  # the child is the namespace's init, which takes all others with it
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _stay_until_end(os.fork())
@@ -38,9 +39,13 @@ def enclose() -> bool:
 
 
 def _stay_until_end(child: int) -> None:
-    """In the parent: waits, collecting whatever ends, and ends as `child` did. In the child: returns."""
+    """In the parent: waits, collecting whatever ends, and ends as `child` did. In the child: returns.
+
+    SIGTERM ends the child. A namespace's first process counts as ended only when all in it have ended.
+    """
     if child == 0:
         return
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == child:
