@@ -22,12 +22,15 @@ _COMMENT = re.compile(r"#\s*homeport:\s*(?P<kind>ignore-file|ignore)\b(?:\[(?P<c
 
 @dataclass(frozen=True)
 class Ignore:
-    """`codes` are whole ones, or beginnings such as HP2; none stands for all. `line` 0: the whole file."""
+    """`codes` are whole ones, or beginnings such as HP2; none stands for all. `line` 0: the whole file.
+
+    `removed` is what goes with the comment, the white space before it or its line.
+    """
 
     site: Site
     codes: tuple[str, ...]
     line: int
-    is_alone: bool
+    removed: Site
 
     def takes(self, finding: Finding) -> str | None:
         """Which of its codes takes the finding back, "" where it names none; None if it does not."""
@@ -54,11 +57,17 @@ def _read(path: Path, text: str) -> Iterator[Ignore]:
         if match is None:
             continue
         codes = tuple(code.strip().upper() for code in (match["codes"] or "").split(",") if code.strip())
-        start = len(line[:column].encode("utf-8", "surrogatepass"))
-        site = Site(path, number, start, number, start + len(match[0].encode()))
+        start, end = _bytes(line[:column]), _bytes(line[: column + match.end()])
         is_alone = not line[:column].strip()
+        removed = Site(path, number, _bytes(line[:column].rstrip()), number, end)
+        if is_alone and match.end() == len(comment.rstrip()):
+            removed = Site(path, number, 0, number + 1, 0)
         about = 0 if match["kind"] == "ignore-file" else number + is_alone
-        yield Ignore(site, codes, about, is_alone and match.end() == len(comment.rstrip()))
+        yield Ignore(Site(path, number, start, number, end), codes, about, removed)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _comments(path: Path, text: str) -> Iterator[tuple[int, int, str, str]]:
@@ -119,12 +128,5 @@ def unused(ignore: Ignore, used: set[str], is_applied: Callable[[str], bool]) ->
         else f"this comment takes back nothing: nothing is found {where}",
         "note",
         fix="remove the comment" if is_whole else f"take {named} out of the brackets",
-        edits=(_removal(ignore),) if is_whole else (),
+        edits=(Edit(ignore.removed, ""),) if is_whole else (),
     )
-
-
-def _removal(ignore: Ignore) -> Edit:
-    site = ignore.site
-    if ignore.is_alone:
-        return Edit(Site(site.path, site.line, 0, site.line + 1, 0), "")
-    return Edit(site, "")

@@ -19,7 +19,7 @@ from homeport.check.merging import Reported, merged
 from homeport.check.project import project_of
 from homeport.check.reading import read_app
 from homeport.check.source import Sources
-from homeport.check.values import Site
+from homeport.check.values import Site, Unknown
 
 OWN_MISTAKE = "HP000"
 
@@ -156,6 +156,10 @@ def chosen_function(facts: Facts, name: str) -> str | None:
     parts = name.split(".")
     candidates = (name, ".".join(parts[1:]), parts[0], ".".join(parts[1:2]))
     return next((each for each in candidates if each in functions), None)
+
+
+def has_app(facts: Facts) -> bool:
+    return bool(facts.app.functions) or not isinstance(facts.app.name, Unknown)
 
 
 def called_for_certain(facts: Facts, name: str) -> set[str]:

@@ -1,5 +1,6 @@
 """`homeport check`: what would fail in an app's containers and its run, said before anything is built."""
 
+import difflib
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homeport.cli.check_references import Reference, references
-from homeport.model.errors import HomeportError
+from homeport.model.errors import HomeportError, NotFoundError
 
 if TYPE_CHECKING:
     from homeport.check.preflight import Question, Result, Selection
@@ -118,13 +119,37 @@ def _check(
     chosen = selection(select, ignore)
     found = references(apps or (".",), folder, as_module=as_module, has_arguments=arguments is not None)
     questions = [_question(reference, arguments, folder, static, python, target) for reference in found]
-    result = preflight(questions, chosen)
+    result = _of_apps(preflight(questions, chosen), found)
     if fix or diff:
         result = _mend(result, questions, chosen, Places(result.reports, folder), is_dry=not fix)
     if not (diff and not fix):
         click.echo(_rendered(result, Places(result.reports, folder), form), nl=False, color=True)
     counts = result.counts
     return 1 if counts["error"] or (strict and counts["warning"]) else 0
+
+
+def _of_apps(result: "Result", asked: list[Reference]) -> "Result":
+    """The reports on files that have an app. Raises NotFoundError for a file or function that was named."""
+    from dataclasses import replace
+
+    from homeport.check.preflight import chosen_function, has_app
+
+    kept = []
+    for reference, report in zip(asked, result.reports, strict=True):
+        facts = report.facts
+        if has_app(facts) or facts.entry.error:
+            kept.append(report)
+        elif not reference.is_sought:
+            raise NotFoundError(f"There is no Modal app in {reference.typed}.")
+        is_found = not reference.function or facts.entry.error or chosen_function(facts, reference.function)
+        if not is_found:
+            names = [function.name for function in facts.app.functions]
+            near = difflib.get_close_matches(reference.function, names, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names) or 'none'}."
+            raise NotFoundError(f"{reference.typed} has no function {reference.function}. {hint}")
+    if not kept:
+        raise NotFoundError("There is no Modal app below the folder.")
+    return replace(result, reports=tuple(kept))
 
 
 def _question(

@@ -69,7 +69,7 @@ def test_one_that_takes_nothing_back_is_a_note_and_its_removal_the_fix() -> None
     (ignore,) = ignores_of(APP, "x = 1  # homeport: ignore[HP101]\n")
     note = unused(ignore, set(), lambda code: True)
     assert note is not None and note.severity == "note" and "HP101" in note.message
-    assert note.edits[0].site == Site(APP, 1, 7, 1, 32) and note.edits[0].text == ""
+    assert note.edits[0].site == Site(APP, 1, 5, 1, 32) and note.edits[0].text == ""
     assert unused(ignore, {"HP101"}, lambda code: True) is None
 
 
