@@ -7,12 +7,23 @@ rules, ignores. What is shown, and how, is rendering's.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from homeport.check import ignores, rules
-from homeport.check.facts import Call, Command, Container, Event, Facts, Function, Launcher
+from homeport.check.facts import (
+    App,
+    Call,
+    Command,
+    Container,
+    Event,
+    Facts,
+    Function,
+    Launcher,
+    LoadFailure,
+    Module,
+)
+from homeport.check.filesystem import lay_out
 from homeport.check.findings import Finding
 from homeport.check.local_sources import local_sources
 from homeport.check.merging import Reported, merged
@@ -20,6 +31,7 @@ from homeport.check.project import project_of
 from homeport.check.reading import read_app
 from homeport.check.source import Sources
 from homeport.check.values import Site, Unknown
+from homeport.check.walk import walk, walk_launch
 
 OWN_MISTAKE = "HP000"
 
@@ -100,22 +112,27 @@ def preflight(questions: Sequence[Question], selection: Selection | None = None)
 
 def gather(question: Question, sources: Sources) -> Facts:
     """The facts of one entry file."""
-    folder = question.launcher.folder
+    launcher = question.launcher
     entry = sources.read(question.entry, question.as_module or question.entry.stem)
-    source_app = read_app(entry, sources, folder)
-    app = source_app
+    source_app = read_app(entry, sources, launcher.folder)
+    app, failure = _loaded(question, entry, sources, source_app) if question.python else (source_app, None)
     containers: dict[str, Container] = {}
     events: dict[str, tuple[Event, ...]] = {}
-    filesystem, walk = _part("filesystem"), _part("walk")
-    as_module = bool(question.as_module)
     for function in app.functions:
-        if function.kind == "local_entrypoint" or not filesystem:
+        if function.kind == "local_entrypoint":
+            events[function.name] = walk_launch(entry, sources, app, launcher, function)
             continue
-        container = filesystem.lay_out(function, app, entry, folder=folder, as_module=as_module)
+        container = lay_out(
+            function,
+            app,
+            entry,
+            folder=launcher.folder,
+            as_module=bool(question.as_module),
+            launcher_python=launcher.python_version,
+        )
         containers[function.name] = container
-        if walk:
-            events[function.name] = walk.walk(function, container, sources, app)
-    launch_events = walk.walk_launch(entry, sources, app, question.launcher) if walk else ()
+        events[function.name] = walk(function, container, sources, app)
+    launch_events = walk_launch(entry, sources, app, launcher)
     modules = sources.modules()
     return Facts(
         entry=entry,
@@ -125,21 +142,36 @@ def gather(question: Question, sources: Sources) -> Facts:
         containers=containers,
         events=events,
         launch_events=launch_events,
-        launcher=question.launcher,
+        launcher=launcher,
         command=question.command,
-        project=project_of(folder, modules.values(), containers, question.command),
+        project=project_of(launcher.folder, modules.values(), containers, question.command),
         target=question.target,
         server_secrets=question.server_secrets,
-        sources=local_sources(app, entry, folder, question.launcher.modules),
+        sources=local_sources(app, entry, launcher.folder, launcher.modules),
+        load_failure=failure,
     )
 
 
-def _part(name: str) -> Any:
-    """A part of the preflight that is being written; None until it is there."""
-    from importlib.util import find_spec
+def _loaded(
+    question: Question, entry: Module, sources: Sources, source_app: App
+) -> tuple[App, LoadFailure | None]:
+    """The app as loading it gives it; where that fails as the source has it, with why."""
+    from homeport.check.loading import load_app
 
-    full = f"homeport.check.{name}"
-    return import_module(full) if find_spec(full) else None
+    assert question.python is not None
+    if entry.error or not has_objects(source_app):
+        return source_app, None
+    loaded = load_app(
+        question.entry,
+        entry,
+        as_module=bool(question.as_module),
+        python=question.python,
+        folder=question.launcher.folder,
+        timeout_s=question.load_timeout_s,
+        sources=sources,
+        source_app=source_app,
+    )
+    return (source_app, loaded) if isinstance(loaded, LoadFailure) else (loaded, None)
 
 
 def chosen_function(facts: Facts, name: str) -> str | None:
@@ -158,8 +190,9 @@ def chosen_function(facts: Facts, name: str) -> str | None:
     return next((each for each in candidates if each in functions), None)
 
 
-def has_app(facts: Facts) -> bool:
-    return bool(facts.app.functions) or not isinstance(facts.app.name, Unknown)
+def has_objects(app: App) -> bool:
+    """Whether the file makes an app at all."""
+    return bool(app.functions) or not isinstance(app.name, Unknown)
 
 
 def called_for_certain(facts: Facts, name: str) -> set[str]:

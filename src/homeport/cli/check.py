@@ -132,12 +132,12 @@ def _of_apps(result: "Result", asked: list[Reference]) -> "Result":
     """The reports on files that have an app. Raises NotFoundError for a file or function that was named."""
     from dataclasses import replace
 
-    from homeport.check.preflight import chosen_function, has_app
+    from homeport.check.preflight import chosen_function, has_objects
 
     kept = []
     for reference, report in zip(asked, result.reports, strict=True):
         facts = report.facts
-        if has_app(facts) or facts.entry.error:
+        if has_objects(facts.app) or facts.entry.error:
             kept.append(report)
         elif not reference.is_sought:
             raise NotFoundError(f"There is no Modal app in {reference.typed}.")
