@@ -4,9 +4,11 @@ the app's own modules that it imports.
 
 from pathlib import Path
 
-from homeport.check.execute import follow, new_scope, new_world
 from homeport.check.facts import App, Function, Module
-from homeport.check.scope import AppBuilder, Scope, Side, StoppedError, TooLongError, freeze
+from homeport.check.reading.local_imports import new_scope
+from homeport.check.reading.merge import freeze
+from homeport.check.reading.scope import AppBuilder, Scope, Side, StoppedError, TooLongError
+from homeport.check.reading.statements import follow, new_world
 from homeport.check.source import Sources
 from homeport.check.values import Site, Unknown
 
@@ -39,6 +41,7 @@ def module_scope(
         unknown.append(Unknown("is nested too deeply", Site(entry.path, 1)))
     except StoppedError:
         pass
+    unknown.extend(Unknown("comes after what ends the import", site) for site in world.ends)
     return scope, unknown
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from homeport.check.facts import Module
-from homeport.check.scope import LocalModule, Scope, World
+from homeport.check.reading.scope import LocalModule, Scope, World
 from homeport.check.values import External
 
 INSTALLED = ("site-packages", "dist-packages")
@@ -92,7 +92,7 @@ class Importer:
             scope = new_scope(module, self.world)
             self.world.modules[key] = scope
             if len(self.world.modules) < MOST_MODULES:
-                self.follow(scope)
+                self.world.import_within(lambda: self.follow(scope))
         return LocalModule(dotted, scope)
 
 

@@ -7,19 +7,9 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from homeport.check import calls
 from homeport.check.facts import Function, Image, Kind, Parameter, Secret, Step, Volume
-from homeport.check.scope import (
-    AppBuilder,
-    AppDecorator,
-    Method,
-    Rest,
-    Scope,
-    UserClass,
-    UserFunction,
-    freeze,
-    why_of,
-)
+from homeport.check.reading.merge import Rest, freeze, why_of
+from homeport.check.reading.scope import AppBuilder, AppDecorator, Method, Scope, UserClass, UserFunction
 from homeport.check.values import FromShell, Made, Site, Unknown, Value
 
 STORAGE = ("Volume", "NetworkFileSystem", "SharedVolume", "CloudBucketMount")
@@ -143,8 +133,6 @@ def image_method(
 ) -> Any:
     if name == "imports":
         return Method(image, "imports", ast.Attribute(value=node, attr="imports"))
-    if name == "pipe":
-        return calls.call(args[0] if args else None, [image, *args[1:]], options, node, scope)
     if name == "build":
         return image
     return Image((*image.steps, step(name, args, options, node, func, scope)), scope.site(node))

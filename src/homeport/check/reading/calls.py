@@ -3,79 +3,29 @@ functions by following them, Modal's objects by modal_objects.py, the standard l
 """
 
 import ast
-from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-from homeport.check import library, modal_objects
-from homeport.check.bounds import bounded, modulo, power, shift, short_spec, times, within_bounds
 from homeport.check.facts import Function, Image, Secret, Volume
-from homeport.check.scope import (
-    DEEPEST_CALLS,
+from homeport.check.reading import library, modal_objects
+from homeport.check.reading.bounds import within_bounds
+from homeport.check.reading.containers import container_method
+from homeport.check.reading.environment import environment, environment_method
+from homeport.check.reading.files import path_method
+from homeport.check.reading.lifting import items_of, lift, opaque
+from homeport.check.reading.merge import Rest, is_plain, same, why_of
+from homeport.check.reading.scope import (
     AppBuilder,
     AppDecorator,
     Instance,
     LocalModule,
     Method,
-    Names,
     OpenFile,
-    Rest,
     Scope,
     UserClass,
     UserFunction,
-    World,
-    freeze,
-    is_plain,
-    same,
-    why_of,
 )
 from homeport.check.values import External, FromShell, Made, Unknown
-
-__all__ = ["modulo", "power", "shift", "short_spec", "times"]
-
-Evaluator = Callable[[ast.expr, Scope], Any]
-
-
-def lift(function: Callable[..., Any], operands: list[Any], node: Any, scope: Scope) -> Any:
-    """A pure function of values that may not be known. Of what the shell says, the default goes on."""
-    for value in operands:
-        if isinstance(value, Unknown):
-            return value
-    shell = next((value for value in operands if isinstance(value, FromShell)), None)
-    if shell is not None:
-        defaults = [value.default if isinstance(value, FromShell) else value for value in operands]
-        return FromShell(shell.name, lift(function, defaults, node, scope), shell.site)
-    for value in operands:
-        if not is_plain(value):
-            return opaque(value, node, scope)
-    try:
-        return bounded(function(*operands))
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Unknown(f"fails: {said}"[:200], scope.site(node))
-
-
-def opaque(value: Any, node: Any, scope: Scope) -> Unknown:
-    """Why a value that is more than plain Python ends what can be told."""
-    parts = (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
-    )
-    for part in parts:
-        if isinstance(part, Unknown):
-            return part
-        if isinstance(part, FromShell):
-            return Unknown(why_of(part, ""), scope.site(node))
-        if not is_plain(part):
-            return opaque(part, node, scope)
-    return Unknown("is made of an object that is not followed", scope.site(node))
-
-
-def items_of(value: Any) -> list[Any] | None:
-    """What a loop over a value goes through, None where that cannot be told."""
-    if isinstance(value, list | tuple | set | frozenset | dict | str | range | bytes):
-        return list(value) if not isinstance(value, set | frozenset) else sorted(value, key=repr)
-    return None
-
 
 # ---- attributes
 
@@ -146,7 +96,7 @@ def bound(function: UserFunction, receiver: Any) -> UserFunction:
 
 def item(value: Any, key: Any, node: ast.Subscript, scope: Scope) -> Any:
     if isinstance(value, FromShell) and value.name is None:
-        return library.environment(key, None, scope.site(node), scope, is_required=True)
+        return environment(key, None, scope.site(node), scope, is_required=True)
     if isinstance(value, dict):
         if isinstance(key, Unknown):
             return key
@@ -178,7 +128,7 @@ def item(value: Any, key: Any, node: ast.Subscript, scope: Scope) -> Any:
 
 def contains(held: Any, item: Any, node: Any, scope: Scope) -> Any:
     if isinstance(held, FromShell) and held.name is None:
-        found = library.environment(item, None, scope.site(node), scope)
+        found = environment(item, None, scope.site(node), scope)
         if isinstance(found, FromShell):
             return FromShell(found.name, False, found.site)
         return found is not None if not isinstance(found, Unknown) else found
@@ -217,7 +167,7 @@ def call_external(name: str, args: list[Any], options: dict[str, Any], node: ast
         made = modal_objects.make(name, args, options, node, scope)
         if made is not None:
             return made
-    special = library.SPECIAL.get(name)
+    special = library.SPECIAL.get(name) or HIGHER.get(name)
     if special is not None:
         return special(args, options, node, scope)
     pure = library.PURE.get(name)
@@ -239,16 +189,18 @@ def call_method(
     method: Method, args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope
 ) -> Any:
     receiver, name = method.receiver, method.name
+    if isinstance(receiver, Image) and name == "pipe":
+        return call(args[0] if args else None, [receiver, *args[1:]], options, node, scope)
     if isinstance(receiver, Image | Volume | Secret | AppBuilder | Function):
         return modal_objects.call(receiver, name, args, options, node, method.node, scope)
     if isinstance(receiver, FromShell) and receiver.name is None:
-        return library.environment_method(receiver, name, args, node, scope)
+        return environment_method(receiver, name, args, node, scope)
     if isinstance(receiver, OpenFile | PurePath):
-        found = library.path_method(receiver, name, args, options, node, scope)
+        found = path_method(receiver, name, args, options, node, scope)
         if found is not NotImplemented:
             return found
     if isinstance(receiver, list | dict | set):
-        return library.container_method(receiver, name, args, options, node, scope)
+        return container_method(receiver, name, args, options, node, scope)
     if isinstance(receiver, UserFunction | Instance | Made | LocalModule | Method | AppDecorator):
         scope.world.risks += 1
         return Unknown(f"is what .{name}() returns", scope.site(node))
@@ -287,115 +239,40 @@ def annotated(cls: UserClass) -> list[str]:
     ]
 
 
-# ---- arguments and assignment
+# ---- builtins that call, or look up
 
 
-def nested(world: World, run: Callable[[], Any]) -> Any:
-    if world.depth >= DEEPEST_CALLS:
-        return Unknown("is called too deeply to follow")
-    world.depth += 1
-    try:
-        return run()
-    finally:
-        world.depth -= 1
+def mapped(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    items = items_of(args[1]) if len(args) == 2 else None
+    if items is None or len(items) > 2000:
+        return Unknown("goes through what is not known", scope.site(node))
+    return [item if isinstance(item, Rest) else call(args[0], [item], {}, node, scope) for item in items]
 
 
-def defaults_of(arguments: ast.arguments, scope: Scope, value_of: Evaluator) -> dict[str, Any]:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    given = arguments.defaults
-    found = {
-        argument.arg: value_of(default, scope)
-        for argument, default in zip(positional[len(positional) - len(given) :], given, strict=True)
-    }
-    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if keyword_default is not None:
-            found[argument.arg] = value_of(keyword_default, scope)
+def get_attribute(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    if len(args) < 2 or not isinstance(args[1], str):
+        return Unknown("is an attribute that cannot be told", scope.site(node))
+    place = ast.copy_location(ast.Attribute(node.func, args[1], ast.Load()), node)
+    found = attribute(args[0], args[1], place, scope)
+    if len(args) > 2 and isinstance(found, Unknown | Method):
+        return Unknown(f"is an attribute {args[1]} that may not be there", scope.site(node))
     return found
 
 
-def bind_arguments(function: UserFunction, args: list[Any], options: dict[str, Any], inner: Scope) -> None:
-    """Gives the parameters their values; one that the call does not give, nor a default, is not known."""
-    arguments = function.node.args
-    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
-    names = inner.names
-    names.update(function.defaults)
-    rest = next((value for value in args if isinstance(value, Rest)), None)
-    sure = args[: args.index(rest)] if rest is not None else args
-    names.update(zip(positional, sure, strict=False))
-    for name in positional[len(sure) :] if rest is not None else ():
-        names[name] = Unknown(rest.why, rest.site)  # type: ignore[union-attr]
-    keywords = {*positional, *(argument.arg for argument in arguments.kwonlyargs)}
-    names.update({name: value for name, value in options.items() if name in keywords})
-    if "**" in options:
-        names.update(
-            {name: options["**"] for name in keywords if name not in options and name not in positional}
-        )
-    for name in keywords:
-        names.setdefault(name, Unknown(f"is the argument {name}, which is not given"))
-    if arguments.vararg:
-        names[arguments.vararg.arg] = (
-            tuple(args[len(positional) :]) if rest is None else (*args[len(positional) :],)
-        )
-    if arguments.kwarg:
-        names[arguments.kwarg.arg] = {name: value for name, value in options.items() if name not in keywords}
+def import_module(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    name = args[0] if args else None
+    if not isinstance(name, str):
+        return Unknown("is a module of a name that cannot be told", scope.site(node))
+    found = scope.world.import_name(name, scope) if not name.startswith(".") else None
+    if found is not None:
+        return found
+    scope.world.import_risks += 1
+    return External(name)
 
 
-def assign(target: ast.expr, value: Any, scope: Scope, value_of: Evaluator) -> None:
-    """`target = value`, for every kind of target."""
-    if isinstance(target, ast.Name):
-        scope.bind(target.id, value)
-    elif isinstance(target, ast.Tuple | ast.List):
-        assign_parts(target.elts, value, scope, value_of)
-    elif isinstance(target, ast.Starred):
-        assign(target.value, value, scope, value_of)
-    elif isinstance(target, ast.Attribute):
-        set_attribute(value_of(target.value, scope), target.attr, value, scope)
-    elif isinstance(target, ast.Subscript):
-        held, key = value_of(target.value, scope), value_of(target.slice, scope)
-        set_item(held, key, value, scope)
-
-
-def assign_parts(targets: list[ast.expr], value: Any, scope: Scope, value_of: Evaluator) -> None:
-    items = items_of(value.default if isinstance(value, FromShell) else value)
-    star = next((index for index, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
-    if items is not None and star is not None and len(items) >= len(targets) - 1:
-        end = len(items) - (len(targets) - star - 1)
-        items = [*items[:star], items[star:end], *items[end:]]
-    fits = (
-        items is not None and len(items) == len(targets) and not any(isinstance(part, Rest) for part in items)
-    )
-    for index, target in enumerate(targets):
-        part: Any = Unknown(why_of(value, "is a part of what cannot be told"))
-        if fits and items is not None:
-            part = items[index]
-            if isinstance(value, FromShell):
-                part = FromShell(value.name, part, value.site)
-        assign(target, part, scope, value_of)
-
-
-def set_attribute(held: Any, name: str, value: Any, scope: Scope) -> None:
-    names: Names | dict[str, Any] | None = None
-    if isinstance(held, Instance):
-        names = held.names
-    elif isinstance(held, UserClass | LocalModule):
-        names = held.scope.names
-    elif isinstance(held, AppBuilder):
-        names = held.options
-    if names is not None:
-        scope.world.touch(names)
-        names[name] = value
-
-
-def set_item(held: Any, key: Any, value: Any, scope: Scope) -> None:
-    if isinstance(held, FromShell) and held.name is None and isinstance(key, str):
-        scope.world.touch(scope.world.environment)
-        scope.world.environment[key] = value
-    elif isinstance(held, dict | list):
-        scope.world.touch(held)
-        try:
-            held[key] = value
-        except (TypeError, IndexError, ValueError):
-            if isinstance(held, dict):
-                held[Unknown("is not a key that is known")] = freeze(value)
-            else:
-                held[:] = [Rest("has an item assigned that is not known")]
+HIGHER = {
+    "builtins.map": mapped,
+    "builtins.getattr": get_attribute,
+    "importlib.import_module": import_module,
+    "builtins.__import__": import_module,
+}

@@ -8,15 +8,21 @@ them; `freeze` makes of them the values that others see.
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
-from homeport.check.facts import Function, Image, Module, Secret, Volume
+from homeport.check.facts import Function, Module
+from homeport.check.reading.merge import Names, freeze, merged_contents
 from homeport.check.source import Sources
-from homeport.check.values import External, FromShell, Made, Site, Unknown, Value
+from homeport.check.values import Site, Unknown, Value
 
-MOST_STEPS = 400_000  # expressions and statements that one reading follows: some tenths of a second
+MOST_STEPS = 60_000  # expressions and statements that one reading follows: some tenths of a second
+MOST_STEPS_OF_IMPORT = 10_000  # of these, for the top of each module that is imported
 DEEPEST_CALLS = 40
+
+# how a block ends: by its last statement, or before
+FALLS, RETURNS, BREAKS, CONTINUES, RAISES = "", "return", "break", "continue", "raise"
 
 
 class TooLongError(Exception):
@@ -25,11 +31,6 @@ class TooLongError(Exception):
 
 class StoppedError(Exception):
     """The source ends the process here (sys.exit), or surely raises."""
-
-
-@dataclass(frozen=True)
-class Rest(Unknown):
-    """In a list or tuple: any number of further elements."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,8 @@ class Side:
         return self.folder / path if self.is_local else None
 
 
+Way: TypeAlias = Callable[[], str]
 Contents: TypeAlias = "dict[Any, Any] | list[Any] | set[Any]"
-
-
-class Names(dict[str, Any]):
-    """The names of a module, function or class."""
 
 
 class World:
@@ -72,17 +70,31 @@ class World:
         self.search_path: list[Any] = []
         self.environment: dict[str, Value] = {}  # what the source itself set
         self.apps: list[AppBuilder] = []
+        self.ends: list[Site] = []  # statements of modules' tops that surely raise or exit
         self.risks = 0  # calls that may raise, and imports that may fail
         self.import_risks = 0
         self.depth = 0
         self.import_name: Callable[[str, Scope], Any] = lambda name, scope: None  # None: not the app's own
         self._steps = 0
+        self._most_steps = MOST_STEPS
         self._journal: list[dict[int, tuple[Contents, Contents]]] = []
 
-    def spend(self) -> None:
-        self._steps += 1
-        if self._steps > MOST_STEPS:
+    def spend(self, steps: int = 1) -> None:
+        self._steps += steps
+        if self._steps > self._most_steps:
             raise TooLongError
+
+    def import_within(self, follow: Callable[[], None]) -> None:
+        """Follows an imported module as far as one may go on; what it has by then is what it has."""
+        outer = self._most_steps
+        self._most_steps = min(outer, self._steps + MOST_STEPS_OF_IMPORT)
+        try:
+            follow()
+        except TooLongError:
+            if self._steps > outer:
+                raise
+        finally:
+            self._most_steps = outer
 
     def renew(self) -> None:
         """Lets a further question have its own number of steps."""
@@ -91,15 +103,27 @@ class World:
     def touch(self, contents: Contents) -> None:
         """To be called before every change of a list, dict or set of the source's."""
         if self._journal and id(contents) not in self._journal[-1]:
+            self.spend(len(contents) >> 2)
             self._journal[-1][id(contents)] = (contents, contents.copy())
 
-    def either(
-        self, ways: "list[Callable[[], str]]", test: Value, *, survives: Callable[[str], bool]
-    ) -> list[str]:
-        """Follows each of the ways, and leaves everything as it may be after one of them, if it survives."""
+    def deeper(self, run: Callable[[], Any]) -> Any:
+        """What a call in a call comes to."""
+        if self.depth >= DEEPEST_CALLS:
+            return Unknown("is called too deeply to follow")
+        self.depth += 1
+        try:
+            return run()
+        finally:
+            self.depth -= 1
+
+    def either(self, ways: list["Way"], test: Value, more: Callable[[], list["Way"]] = list) -> list[str]:
+        """Follows each of the ways, and leaves everything as it may be after any of them that does not raise.
+
+        `more` is asked for further ways after the first.
+        """
         ends: list[str] = []
         after: list[dict[int, tuple[Contents, Contents]]] = []
-        for way in ways:
+        for way in chain(ways, deferred(more)):
             self._journal.append({})
             try:
                 ends.append(way())
@@ -108,14 +132,19 @@ class World:
                 after.append({key: (held, held.copy()) for key, (held, _) in touched.items()})
                 for held, before in touched.values():
                     restore(held, before)
-        living = [states for end, states in zip(ends, after, strict=True) if survives(end)] or after
+        living = [states for end, states in zip(ends, after, strict=True) if end != RAISES] or after
         changed = {key: held for states in living for key, (held, _) in states.items()}
         for key, held in changed.items():
             states = [states[key][1] if key in states else held.copy() for states in living]
+            self.spend(len(held))
             self.touch(held)
-            is_whole = len(living) == len(ways)
+            is_whole = len(living) == len(ends)
             restore(held, merged_contents(states, test if is_whole else None))
         return ends
+
+
+def deferred(more: Callable[[], list["Way"]]) -> Iterator["Way"]:
+    yield from more()
 
 
 def restore(held: Contents, state: Contents) -> None:
@@ -185,6 +214,7 @@ class UserFunction:
     decorators: dict[str, dict[str, Any]] = field(default_factory=dict)
     kind: str = ""  # property, classmethod, staticmethod
     bound: tuple[Any, ...] = ()  # self or cls
+    is_deferred: bool | None = None  # a generator or coroutine; None: not looked into yet
 
     @property
     def name(self) -> str:
@@ -259,125 +289,3 @@ class AppDecorator:
     options: dict[str, Any]
     option_sites: dict[str, Site]
     site: Site
-
-
-# ---- values
-
-
-def freeze(value: Any, depth: int = 0) -> Value:
-    """The value as others see it: nothing in it changes any more."""
-    if isinstance(value, str | int | Image | Volume | Secret | Unknown | PurePath) or value is None:
-        return value
-    if depth > 50:
-        return Unknown("is nested too deeply")
-    if isinstance(value, list | tuple):
-        return tuple(freeze(item, depth + 1) for item in value)
-    if isinstance(value, dict):
-        return {key: freeze(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, set):
-        return frozenset(value)
-    if isinstance(value, FromShell) and isinstance(value.default, list | dict | set | tuple):
-        return FromShell(value.name, freeze(value.default, depth + 1), value.site)
-    return value
-
-
-PLAIN = str | bytes | int | float | complex | PurePath
-
-
-def is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value is the source's value itself, all of it, so that Python can go on with it."""
-    if value is None or isinstance(value, PLAIN):
-        return True
-    if depth > 50:
-        return False
-    if isinstance(value, list | tuple | set | frozenset):
-        return all(is_plain(item, depth + 1) for item in value)
-    if isinstance(value, dict):
-        return all(is_plain(key, depth + 1) and is_plain(item, depth + 1) for key, item in value.items())
-    return isinstance(value, slice | range)
-
-
-def truth(value: Any) -> bool | None:
-    """Whether a value counts as true, None where that cannot be told."""
-    if isinstance(value, Unknown | FromShell | Instance | Method):
-        return None
-    if isinstance(value, list | tuple):
-        if value and all(isinstance(item, Rest) for item in value):
-            return None
-        return bool(value)
-    if isinstance(value, Made):
-        return None
-    return bool(value)
-
-
-def why_of(test: Value, otherwise: str) -> str:
-    """Why something that hangs on a test cannot be told."""
-    if isinstance(test, Unknown):
-        return test.why
-    if isinstance(test, FromShell):
-        return f"hangs on the shell's {test.name or 'environment'}"
-    if isinstance(test, list | tuple):
-        return next((part.why for part in test if isinstance(part, Unknown)), otherwise)
-    return otherwise
-
-
-def merged(values: list[Any], test: Value = None) -> Any:
-    """What is known of a value that is one of these: the first where the test is true, the last where not."""
-    first, *others = values
-    if all(same(first, other) for other in others):
-        return first
-    why = why_of(test, "is one of several")
-    if all(isinstance(value, Image) for value in values):
-        steps = common([value.steps for value in values])
-        return Image((*steps, Unknown(why)), first.site)
-    for kind in (list, tuple):
-        if all(isinstance(value, kind) for value in values):
-            return kind((*common(values), Rest(why)))
-    if all(isinstance(value, dict) for value in values):
-        return merged_contents(values, test)
-    if isinstance(test, FromShell):
-        chosen = truth(test.default)
-        if chosen is not None:
-            default = first if chosen else values[-1]
-            return FromShell(
-                test.name, default.default if isinstance(default, FromShell) else default, test.site
-            )
-    unknown = next((value for value in values if isinstance(value, Unknown)), None)
-    return unknown or Unknown(why)
-
-
-def same(one: Any, other: Any) -> bool:
-    if one is other:
-        return True
-    if type(one) is not type(other) or isinstance(one, Unknown):
-        return False
-    try:
-        return (is_plain(one) or isinstance(one, FromShell | External)) and bool(one == other)
-    except Exception:
-        return False
-
-
-def common(sequences: list[Any]) -> list[Any]:
-    """The elements with which all of them begin."""
-    found = []
-    for items in zip(*sequences, strict=False):
-        if not all(same(items[0], item) for item in items):
-            break
-        found.append(items[0])
-    return found
-
-
-def merged_contents(states: list[Any], test: Value) -> Any:
-    first = states[0]
-    if isinstance(first, list):
-        return first if all(same(first, other) for other in states) else merged(states, test)
-    if isinstance(first, set):
-        return set.union(*states)
-    result = {}
-    for key in {key: None for state in states for key in state}:
-        there = [state[key] for state in states if key in state]
-        value = merged(there, test) if len(there) > 1 else there[0]
-        if len(there) < len(states) and not isinstance(first, Names) and not isinstance(value, FromShell):
-            value = Unknown(why_of(test, "is only there in some cases"))
-        result[key] = value
-    return result

@@ -5,26 +5,19 @@ be told is Unknown with the reason.
 import ast
 import builtins
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from homeport.check import calls
-from homeport.check.scope import (
-    Rest,
-    Scope,
-    StoppedError,
-    TooLongError,
-    UserFunction,
-    freeze,
-    merged,
-    truth,
-    why_of,
-)
+from homeport.check.reading import calls, comprehensions
+from homeport.check.reading.binding import bind_arguments, defaults_of
+from homeport.check.reading.bounds import modulo, power, shift, short_spec, times
+from homeport.check.reading.lifting import items_of, lift
+from homeport.check.reading.merge import Rest, freeze, merged, truth, why_of
+from homeport.check.reading.scope import Scope, StoppedError, TooLongError, UserFunction
 from homeport.check.values import External, FromShell, Unknown, Value
 
 __all__ = ["Scope", "evaluate", "value_of"]
 
-MOST_ITEMS = 2000  # of a loop or comprehension that is followed
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -67,7 +60,7 @@ def of_attribute(node: ast.Attribute, scope: Scope) -> Any:
 
 def of_joined(node: ast.JoinedStr, scope: Scope) -> Any:
     parts = [value_of(part, scope) for part in node.values]
-    return calls.lift(lambda *texts: "".join(texts), parts, node, scope)
+    return lift(lambda *texts: "".join(texts), parts, node, scope)
 
 
 CONVERSIONS: dict[int, Callable[[Any], Any]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
@@ -77,9 +70,7 @@ def of_formatted(node: ast.FormattedValue, scope: Scope) -> Any:
     value = value_of(node.value, scope)
     spec = value_of(node.format_spec, scope) if node.format_spec else ""
     convert = CONVERSIONS.get(node.conversion, lambda plain: plain)
-    return calls.lift(
-        lambda plain, how: format(convert(plain), calls.short_spec(how)), [value, spec], node, scope
-    )
+    return lift(lambda plain, how: format(convert(plain), short_spec(how)), [value, spec], node, scope)
 
 
 def of_tuple(node: ast.Tuple, scope: Scope) -> Any:
@@ -91,7 +82,7 @@ def of_list(node: ast.List, scope: Scope) -> Any:
 
 
 def of_set(node: ast.Set, scope: Scope) -> Any:
-    return calls.lift(lambda *items: set(items), elements(node.elts, scope), node, scope)
+    return lift(lambda *items: set(items), elements(node.elts, scope), node, scope)
 
 
 def elements(nodes: list[ast.expr], scope: Scope) -> list[Any]:
@@ -101,7 +92,7 @@ def elements(nodes: list[ast.expr], scope: Scope) -> list[Any]:
             found.append(value_of(node, scope))
             continue
         value = value_of(node.value, scope)
-        items = calls.items_of(value)
+        items = items_of(value)
         found.extend(
             items if items is not None else [Rest(why_of(value, "is not a known list"), scope.site(node))]
         )
@@ -135,18 +126,18 @@ def of_subscript(node: ast.Subscript, scope: Scope) -> Any:
 
 def of_slice(node: ast.Slice, scope: Scope) -> Any:
     parts = [value_of(part, scope) if part else None for part in (node.lower, node.upper, node.step)]
-    return calls.lift(lambda *ends: slice(*ends), parts, node, scope)
+    return lift(lambda *ends: slice(*ends), parts, node, scope)
 
 
 OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: calls.times,
+    ast.Mult: times,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: calls.modulo,
-    ast.Pow: calls.power,
-    ast.LShift: calls.shift,
+    ast.Mod: modulo,
+    ast.Pow: power,
+    ast.LShift: shift,
     ast.RShift: operator.rshift,
     ast.BitOr: operator.or_,
     ast.BitAnd: operator.and_,
@@ -177,7 +168,7 @@ def operate(op: ast.operator, left: Any, right: Any, node: Any, scope: Scope) ->
     function = OPERATORS.get(type(op))
     if function is None:
         return Unknown("is an operation that is not followed", scope.site(node))
-    return calls.lift(function, [left, right], node, scope)
+    return lift(function, [left, right], node, scope)
 
 
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
@@ -193,8 +184,8 @@ def of_unary(node: ast.UnaryOp, scope: Scope) -> Any:
         known = truth(value)
         if known is not None:
             return not known
-        return calls.lift(operator.not_, [value], node, scope)
-    return calls.lift(UNARY[type(node.op)], [value], node, scope)
+        return lift(operator.not_, [value], node, scope)
+    return lift(UNARY[type(node.op)], [value], node, scope)
 
 
 def of_boolean(node: ast.BoolOp, scope: Scope) -> Any:
@@ -259,14 +250,14 @@ def compare(op: ast.cmpop, left: Any, right: Any, node: ast.Compare, scope: Scop
         found = calls.contains(right, left, node, scope)
         if isinstance(op, ast.NotIn):
             known = truth(found)
-            return not known if known is not None else calls.lift(operator.not_, [found], node, scope)
+            return not known if known is not None else lift(operator.not_, [found], node, scope)
         return found
     is_none = left is None or right is None
     other = right if left is None else left
     if is_none and not isinstance(other, Unknown | FromShell):
         same_object = other is None
         return same_object if isinstance(op, ast.Is | ast.Eq) else not same_object
-    return calls.lift(COMPARISONS[type(op)], [left, right], node, scope)
+    return lift(COMPARISONS[type(op)], [left, right], node, scope)
 
 
 def of_conditional(node: ast.IfExp, scope: Scope) -> Any:
@@ -295,14 +286,15 @@ def of_call(node: ast.Call, scope: Scope) -> Any:
 
 
 def of_lambda(node: ast.Lambda, scope: Scope) -> Any:
-    return UserFunction(node, scope, run_lambda, calls.defaults_of(node.args, scope, value_of))
+    return UserFunction(node, scope, run_lambda, defaults_of(node.args, scope, value_of))
 
 
 def run_lambda(function: UserFunction, args: list[Any], options: dict[str, Any]) -> Any:
     assert isinstance(function.node, ast.Lambda)
+    body = function.node.body
     inner = function.scope.child()
-    calls.bind_arguments(function, args, options, inner)
-    return calls.nested(inner.world, lambda: value_of(function.node.body, inner))  # type: ignore[arg-type]
+    bind_arguments(function, args, options, inner)
+    return inner.world.deeper(lambda: value_of(body, inner))
 
 
 def of_named(node: ast.NamedExpr, scope: Scope) -> Any:
@@ -313,77 +305,6 @@ def of_named(node: ast.NamedExpr, scope: Scope) -> Any:
 
 def of_starred(node: ast.Starred, scope: Scope) -> Any:
     return value_of(node.value, scope)
-
-
-# ---- comprehensions
-
-
-def of_list_comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Any:
-    inner = scope.child()
-    inner.outer = scope  # a class's names are seen by the first iterable only, which is close enough
-    found: list[Any] = []
-    for test in turns(node.generators, inner):
-        if isinstance(test, Rest):
-            found.append(Rest(test.why, scope.site(node)))
-            continue
-        value = value_of(node.elt, inner)
-        found.append(value if test is True or isinstance(value, FromShell) else Rest(why_of(test, "")))
-    return found
-
-
-def of_set_comprehension(node: ast.SetComp, scope: Scope) -> Any:
-    generator = ast.copy_location(ast.GeneratorExp(elt=node.elt, generators=node.generators), node)
-    listed = of_list_comprehension(generator, scope)
-    return calls.lift(lambda *items: set(items), listed, node, scope)
-
-
-def of_dict_comprehension(node: ast.DictComp, scope: Scope) -> Any:
-    inner = scope.child()
-    inner.outer = scope
-    found: dict[Any, Any] = {}
-    for test in turns(node.generators, inner):
-        if isinstance(test, Rest):
-            shell = next((part for part in iterated_shell(node.generators, inner)), None)
-            found[shell or Unknown(test.why)] = shell or Unknown(test.why)
-            continue
-        key, value = value_of(node.key, inner), value_of(node.value, inner)
-        if test is not True and not isinstance(value, FromShell):
-            value = Unknown(why_of(test, "is only there in some cases"))
-        try:
-            found[key] = value
-        except TypeError:
-            return Unknown("has a key that cannot be one", scope.site(node))
-    return found
-
-
-def iterated_shell(generators: list[ast.comprehension], scope: Scope) -> Iterator[FromShell]:
-    for generator in generators:
-        value = value_of(generator.iter, scope)
-        if isinstance(value, FromShell):
-            yield FromShell(value.name, Unknown("comes from the shell"), value.site)
-
-
-def turns(generators: list[ast.comprehension], scope: Scope) -> Iterator[Any]:
-    """Binds the targets for each turn, and says True, or the test that may leave the turn out, or Rest where
-    there is any number of turns that cannot be told.
-    """
-    generator, *inner = generators
-    source = value_of(generator.iter, scope)
-    items = calls.items_of(source)
-    if items is None or len(items) > MOST_ITEMS:
-        yield Rest(why_of(source, "goes through what is not known"))
-        return
-    for item in items:
-        if isinstance(item, Rest):
-            yield item
-            continue
-        calls.assign(generator.target, item, scope, value_of)
-        tests = [value_of(test, scope) for test in generator.ifs]
-        if any(truth(test) is False for test in tests):
-            continue
-        doubt = next((test for test in tests if truth(test) is None), True)
-        for test in turns(inner, scope) if inner else [True]:
-            yield doubt if test is True else test
 
 
 HANDLERS: dict[type[ast.expr], Callable[[Any, Scope], Any]] = {
@@ -407,8 +328,8 @@ HANDLERS: dict[type[ast.expr], Callable[[Any, Scope], Any]] = {
     ast.Lambda: of_lambda,
     ast.NamedExpr: of_named,
     ast.Starred: of_starred,
-    ast.ListComp: of_list_comprehension,
-    ast.GeneratorExp: of_list_comprehension,
-    ast.SetComp: of_set_comprehension,
-    ast.DictComp: of_dict_comprehension,
+    ast.ListComp: lambda node, scope: comprehensions.of_list_comprehension(node, scope, value_of),
+    ast.GeneratorExp: lambda node, scope: comprehensions.of_list_comprehension(node, scope, value_of),
+    ast.SetComp: lambda node, scope: comprehensions.of_set_comprehension(node, scope, value_of),
+    ast.DictComp: lambda node, scope: comprehensions.of_dict_comprehension(node, scope, value_of),
 }
