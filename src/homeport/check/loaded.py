@@ -10,7 +10,7 @@ from typing import Any
 
 from homeport.check.facts import App, Function, Image, Made, Module, Parameter, Secret, Step, Volume
 from homeport.check.loaded_nodes import Definition, Nodes, Told, site_of, site_of_node
-from homeport.check.modal_objects import named, of_arguments
+from homeport.check.reading.modal_objects import named, of_arguments
 from homeport.check.source import Sources
 from homeport.check.values import FromShell, Site, Unknown, Value
 
