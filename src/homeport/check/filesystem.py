@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from homeport.check import standard_library
 from homeport.check.distributions import distribution_of
@@ -18,6 +19,7 @@ from homeport.check.facts import (
     App,
     FoundModule,
     Function,
+    Image,
     MissingModule,
     Module,
     Placed,
@@ -27,7 +29,6 @@ from homeport.check.facts import (
 )
 from homeport.check.ground import Ground
 from homeport.check.image_steps import apply
-from homeport.check.nearest import in_container, on_launcher
 from homeport.check.packages import find_in_client
 from homeport.check.placing import Piece
 from homeport.check.values import Site, Unknown, Value
@@ -50,13 +51,30 @@ def lay_out(
     """
     series = launcher_python or f"{sys.version_info.major}.{sys.version_info.minor}"
     roots = () if as_module else (entry.path.absolute().parent,)
-    ground = Ground(folder.absolute(), series, roots=roots)
-    apply(function.image, ground)
+    ground = _of_image(function.image, Ground(folder.absolute(), series, roots=roots))
     set_variables(function, ground)
     _ship_source(function, app, ground)
     _mount_volumes(function, ground)
-    ground.packages.python_version = ground.python_version if isinstance(ground.python_version, str) else ""
     return Laid(ground)
+
+
+# What an image makes is the same for all functions that have it.
+_images: WeakKeyDictionary[Image, list[Ground]] = WeakKeyDictionary()
+
+
+def _of_image(image: Image | None, ground: Ground) -> Ground:
+    made = [] if image is None else _images.setdefault(image, [])
+    for known in made:
+        if (known.folder, known.launcher_python, known.roots) == (
+            ground.folder,
+            ground.launcher_python,
+            ground.roots,
+        ):
+            return known.copied()
+    apply(image, ground)
+    ground.packages.python_version = ground.python_version if isinstance(ground.python_version, str) else ""
+    made.append(ground)
+    return ground.copied()
 
 
 def _ship_source(function: Function, app: App, ground: Ground) -> None:
@@ -242,6 +260,7 @@ class Laid:
 
     def _missing(self, module: str) -> MissingModule:
         top = module.partition(".")[0]
-        launcher = on_launcher(module, (*self._ground.roots, self._ground.folder))
+        ground = self._ground
+        launcher = ground.nearby.on_launcher(module, (*ground.roots, ground.folder))
         distribution = "" if launcher else distribution_of(module) or distribution_of(top)
-        return MissingModule(in_container(module, self._ground.files), launcher, distribution)
+        return MissingModule(ground.nearby.in_container(module, ground.files), launcher, distribution)

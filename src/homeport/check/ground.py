@@ -1,10 +1,11 @@
 """What is known of a container while its image's steps are followed, and how their arguments are read."""
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from homeport.check.facts import Step
+from homeport.check.nearest import Nearby
 from homeport.check.packages import Packages
 from homeport.check.placing import Files
 from homeport.check.values import Site, Unknown, Value
@@ -25,9 +26,14 @@ class Ground:
     environment: dict[str, Variable] = field(default_factory=dict)
     python_version: str | Unknown = ""
     workdir: str | Unknown = ""
+    nearby: Nearby = field(default_factory=Nearby)
     roots: tuple[Path, ...] = ()  # folders that are on the launcher's path before that one
     has_unknown_secrets: bool = False
     has_own_python: bool = False  # Debian's, whose packages apt installs
+
+    def copied(self) -> "Ground":
+        """For one function, which adds files and variables of its own."""
+        return replace(self, files=self.files.copied(), environment=dict(self.environment))
 
     def path(self, path: str) -> str | None:
         """An absolute path of the container; None where the working folder is not known."""

@@ -12,6 +12,13 @@ def read_ignore(value: Value, ground: Ground, site: Site) -> Callable[[str], boo
     """The client's `ignore`: patterns, a matcher, or a function of the user's, which is not run."""
     if value is None or value == ():
         return None
+    ignore = _of(value, ground)
+    if ignore is None or ignore.is_broken:
+        return Unknown("what `ignore` leaves out is not known", site)
+    return ignore
+
+
+def _of(value: Value, ground: Ground) -> Ignore | None:
     try:
         if isinstance(value, str):
             return Ignore(list(value))
@@ -25,7 +32,7 @@ def read_ignore(value: Value, ground: Ground, site: Site) -> Callable[[str], boo
             return Ignore(value.args, is_inverted=value.name.startswith("~"))
     except (ValueError, OSError):
         pass
-    return Unknown("what `ignore` leaves out is not known", site)
+    return None
 
 
 def _is_matcher(value: Value) -> bool:

@@ -6,8 +6,9 @@ client reads a file of patterns line by line: a comment is a pattern, too. Paths
 
 import posixpath
 import re
+import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _ESCAPED = frozenset(".+()|{}$")
 
@@ -17,15 +18,19 @@ class Pattern:
     """One pattern; `is_exception` where it begins with `!`."""
 
     is_exception: bool
-    matches: Callable[[str], bool] = field(compare=False)
+    matches: Callable[[str], bool]
+    is_broken: bool = False
 
 
 class Ignore:
-    """Whether a path is ignored. Raises ValueError, as the client does, for a pattern that is none."""
+    """Whether a path is ignored. As in the client, a pattern that is none (`is_broken`) raises ValueError
+    when a path comes to it, and a lone `!` at once.
+    """
 
     def __init__(self, patterns: Iterable[str], *, is_inverted: bool = False) -> None:
         self._patterns = tuple(_read(pattern) for pattern in patterns if pattern.strip().strip("/"))
         self._is_inverted = is_inverted
+        self.is_broken = any(pattern.is_broken for pattern in self._patterns)
         # a folder that is ignored holds nothing that is kept
         self.can_prune = not is_inverted and not any(pattern.is_exception for pattern in self._patterns)
 
@@ -50,7 +55,18 @@ def _read(text: str) -> Pattern:
     if text == "!":
         raise ValueError('Illegal exclusion pattern: "!"')
     is_exception = text.startswith("!")
-    return Pattern(is_exception, _matcher(text[1:] if is_exception else text))
+    pattern = text[1:] if is_exception else text
+    try:
+        return Pattern(is_exception, _matcher(pattern))
+    except re.error:
+        return Pattern(is_exception, _raiser(pattern), is_broken=True)
+
+
+def _raiser(pattern: str) -> Callable[[str], bool]:
+    def matches(path: str) -> bool:
+        raise ValueError(f"Bad pattern: {pattern}")
+
+    return matches
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
@@ -59,7 +75,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     if pattern.startswith("**") and pattern[2:3] != "/" and _is_plain(pattern[2:]):
         suffix = pattern[2:]
         return lambda path: path.endswith(suffix)
-    if pattern.endswith("**") and _is_plain(pattern[:-2]):
+    if pattern.endswith("**") and _is_plain(pattern[:-2]) and "\\" not in pattern:
         prefix = pattern[:-2]
         return lambda path: path.startswith(prefix)
     while at < len(pattern):
@@ -69,10 +85,9 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         at += taken
     if is_plain:
         return lambda path: path == pattern
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of `[[`, which is the user's to write
         compiled = re.compile(f"^{expression}$")
-    except re.error:
-        raise ValueError(f"Bad pattern: {pattern}") from None
     return lambda path: compiled.match(path) is not None
 
 

@@ -165,6 +165,9 @@ class Files:
     volumes: dict[str, tuple[Placed, Unknown]] = field(default_factory=dict)
     _found: dict[str, Placed | Unknown | None] = field(default_factory=dict, repr=False)
 
+    def copied(self) -> "Files":
+        return Files([*self.pieces], dict(self.made), dict(self.unknown), dict(self.volumes))
+
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
 

@@ -6,6 +6,7 @@ import ast
 import builtins
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from homeport.check.reading import calls, comprehensions
@@ -14,7 +15,7 @@ from homeport.check.reading.bounds import modulo, power, shift, short_spec, time
 from homeport.check.reading.lifting import items_of, lift
 from homeport.check.reading.merge import Rest, freeze, merged, truth, why_of
 from homeport.check.reading.scope import Scope, StoppedError, TooLongError, UserFunction
-from homeport.check.values import External, FromShell, Unknown, Value
+from homeport.check.values import External, FromShell, Made, Unknown, Value
 
 __all__ = ["Scope", "evaluate", "value_of"]
 
@@ -185,6 +186,9 @@ def of_unary(node: ast.UnaryOp, scope: Scope) -> Any:
         if known is not None:
             return not known
         return lift(operator.not_, [value], node, scope)
+    if isinstance(node.op, ast.Invert) and isinstance(value, Made):  # ~FilePatternMatcher(...)
+        name = value.name.removeprefix("~") if value.name.startswith("~") else f"~{value.name}"
+        return replace(value, name=name)
     return lift(UNARY[type(node.op)], [value], node, scope)
 
 
