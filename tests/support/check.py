@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import sys
 import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ def findings_of(
     target: Literal["homeport", "modal"] = "homeport",
     modules: Iterable[str] = MODULES,
     client_version: str = "1.6.4",
+    is_loaded: bool = False,
     only: str = "",
     folder: Path | None = None,
 ) -> list[Finding]:
@@ -34,7 +36,8 @@ def findings_of(
 
     `command` is what stands after `homeport check`, as "app.py::train -- --lr 1", `run` what stands after
     `homeport run`. `variables` are those of the launcher's shell, `modules` what its Python can import,
-    `only` a code or the beginning of one. A rule that raises an exception fails the test.
+    `only` a code or the beginning of one. `is_loaded`: the app is not only read. A rule that raises an
+    exception fails the test.
     """
     with _written(files, folder) as place:
         result = check(
@@ -47,6 +50,7 @@ def findings_of(
             target=target,
             modules=modules,
             client_version=client_version,
+            is_loaded=is_loaded,
         )
     return [
         reported.finding
@@ -67,8 +71,9 @@ def check(
     target: Literal["homeport", "modal"] = "homeport",
     modules: Iterable[str] = MODULES,
     client_version: str = "1.6.4",
+    is_loaded: bool = False,
 ) -> Result:
-    """The static check of an app that lies in `folder`."""
+    """The check of an app that lies in `folder`."""
     reference, arguments = _split(command)
     is_detached = False
     if run:
@@ -82,6 +87,7 @@ def check(
         launcher=Launcher(folder, frozenset(variables), client_version, "3.11", frozenset(modules)),
         function=function,
         command=None if arguments is None else Command(function, arguments, is_detached),
+        python=Path(sys.executable) if is_loaded else None,
         target=target,
         server_secrets=None if secrets is None else frozenset(secrets),
     )
@@ -102,6 +108,7 @@ def findings_of_example(example: Example, only: str = "") -> list[Finding]:
         variables=(*typed.get("shell", "").split(), "HOME", "PATH"),
         secrets=typed["secrets"].split() if "secrets" in typed else None,
         target="modal" if typed.get("target") == "modal" else "homeport",
+        is_loaded="loaded" in typed,
         only=only,
     )
 

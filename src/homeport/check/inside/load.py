@@ -130,7 +130,7 @@ class Load:
             ]
         if isinstance(error, EOFError) and self._asked_at:
             kind, place = "input", self._asked_at
-        elif any(attempt["site"] == place for attempt in self.attempts):
+        elif self.attempts:  # with what they asked for, it might go on otherwise
             kind = "network"
         owner = type(error).__module__
         return {

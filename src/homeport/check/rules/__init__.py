@@ -8,7 +8,7 @@ the bad one gives this code, the good one nothing at all of it. There may be sev
 What is typed belongs to an example, too, where the rule looks at it, in lines before the first file:
 `# command: app.py::train -- --lr 1` (what stands after `homeport check`), `# run: --detach app.py::main`
 (after `homeport run`), `# shell: NAME OTHER` (variables of the launcher's shell), `# secrets: NAME` (those
-that the server has), `# target: modal`.
+that the server has), `# target: modal`, `# loaded: yes` (the app is loaded, not only read).
 """
 
 import importlib
@@ -22,7 +22,7 @@ from typing import Protocol, cast
 from homeport.check.facts import Facts
 from homeport.check.findings import Finding
 
-_TYPED = ("command", "run", "shell", "secrets", "target")
+_TYPED = ("command", "run", "shell", "secrets", "target", "loaded")
 
 
 class Rule(Protocol):
