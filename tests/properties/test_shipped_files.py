@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from modal.file_pattern_matcher import NON_PYTHON_FILES, FilePatternMatcher
 from modal.mount import _Mount
 
-from homeport.check.patterns import Ignore
-from homeport.check.placing import Files, Piece
+from homeport.check.container.patterns import Ignore
+from homeport.check.container.placing import Files, Piece
 
 # pieces that make the edges of the syntax likely
 _PIECES = [

@@ -12,9 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from homeport.check import standard_library
-from homeport.check.distributions import distribution_of
-from homeport.check.environment import set_variables
+from homeport.check.container import standard_library
+from homeport.check.container.distributions import distribution_of
+from homeport.check.container.environment import set_variables
+from homeport.check.container.ground import Ground
+from homeport.check.container.image_steps import apply
+from homeport.check.container.packages import find_in_client
+from homeport.check.container.placing import Piece
 from homeport.check.facts import (
     App,
     FoundModule,
@@ -27,10 +31,6 @@ from homeport.check.facts import (
     UnprovenModule,
     Volume,
 )
-from homeport.check.ground import Ground
-from homeport.check.image_steps import apply
-from homeport.check.packages import find_in_client
-from homeport.check.placing import Piece
 from homeport.check.values import Site, Unknown, Value
 
 _HOME = "/root"  # where the client puts the app's source; the working folder of an image without another

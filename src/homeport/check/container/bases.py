@@ -2,8 +2,8 @@
 
 import re
 
-from homeport.check.ground import Ground
-from homeport.check.requirements import Requirement, read_requirement
+from homeport.check.container.ground import Ground
+from homeport.check.container.requirements import Requirement, read_requirement
 from homeport.check.values import Site, Unknown, Value
 
 # Images of which is known what lies outside of the system's folders: nothing.

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from homeport.check.distributions import known, requirements_of
+from homeport.check.container.distributions import known, requirements_of
+from homeport.check.container.requirements import Requirement, normalise
 from homeport.check.facts import FoundModule, UnprovenModule
-from homeport.check.requirements import Requirement, normalise
 from homeport.check.values import Unknown
 
 # What the client brings into every container, behind everything that is installed.

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from homeport.check import bases, commands
+from homeport.check.container import bases, commands
+from homeport.check.container.ground import Ground, argument, local_path, names, series, texts
+from homeport.check.container.locks import read_poetry, read_pyproject, read_uv_project
+from homeport.check.container.requirements import Requirement, read_requirement, read_requirements
 from homeport.check.facts import Step
-from homeport.check.ground import Ground, argument, local_path, names, series, texts
-from homeport.check.locks import read_poetry, read_pyproject, read_uv_project
-from homeport.check.requirements import Requirement, read_requirement, read_requirements
 from homeport.check.values import Unknown, Value
 
 

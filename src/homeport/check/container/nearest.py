@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homeport.check.placing import Files
+from homeport.check.container.placing import Files
 
 _MOST = 3  # places to name
 _DEPTH = 3

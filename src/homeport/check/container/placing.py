@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from homeport.check.container.patterns import Ignore
 from homeport.check.facts import Placed
-from homeport.check.patterns import Ignore
 from homeport.check.values import Site, Unknown
 
 Origin = Literal["entry", "package", "add_local", "volume", "image", "workdir"]

@@ -4,10 +4,10 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
+from homeport.check.container.nearest import Nearby
+from homeport.check.container.packages import Packages
+from homeport.check.container.placing import Files
 from homeport.check.facts import Step
-from homeport.check.nearest import Nearby
-from homeport.check.packages import Packages
-from homeport.check.placing import Files
 from homeport.check.values import Site, Unknown, Value
 
 Variable = tuple[Value, str, Site | None]

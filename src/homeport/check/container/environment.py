@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
+from homeport.check.container.ground import Ground
 from homeport.check.facts import Function, Secret
-from homeport.check.ground import Ground
 from homeport.check.values import FromShell, Site, Unknown, Value
 from homeport.plan.environment import BASE
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from homeport.check.container.ground import Ground, local_path
+from homeport.check.container.patterns import Ignore
 from homeport.check.facts import Made
-from homeport.check.ground import Ground, local_path
-from homeport.check.patterns import Ignore
 from homeport.check.values import Site, Unknown, Value
 
 

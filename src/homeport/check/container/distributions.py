@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from homeport.check.requirements import Requirement, normalise, read_requirement
+from homeport.check.container.requirements import Requirement, normalise, read_requirement
 
 _TABLE = Path(__file__).with_name("distributions.txt")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from homeport.check.requirements import Requirement, normalise, read_requirement
+from homeport.check.container.requirements import Requirement, normalise, read_requirement
 from homeport.check.values import Unknown
 
 _LOCKED = re.compile(r"^name = \"([^\"]+)\"$")

@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-from homeport.check import bases, installing
+from homeport.check.container import bases, installing
+from homeport.check.container.ground import Ground
+from homeport.check.container.ignoring import read_ignore
+from homeport.check.container.patterns import Ignore
+from homeport.check.container.placing import Piece
 from homeport.check.facts import Step
-from homeport.check.ground import Ground
-from homeport.check.ignoring import read_ignore
-from homeport.check.patterns import Ignore
-from homeport.check.placing import Piece
 from homeport.check.values import Unknown
 from homeport.model.errors import HomeportError
 from homeport.plan.dockerfile import parse

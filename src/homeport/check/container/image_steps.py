@@ -8,13 +8,13 @@ import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
-from homeport.check import bases, installing
-from homeport.check.dockerfiles import Dockerfile
+from homeport.check.container import bases, installing
+from homeport.check.container.dockerfiles import Dockerfile
+from homeport.check.container.ground import Ground, argument, local_path, texts
+from homeport.check.container.ignoring import read_ignore
+from homeport.check.container.patterns import Ignore
+from homeport.check.container.placing import Origin, Piece
 from homeport.check.facts import Image, Step
-from homeport.check.ground import Ground, argument, local_path, texts
-from homeport.check.ignoring import read_ignore
-from homeport.check.patterns import Ignore
-from homeport.check.placing import Origin, Piece
 from homeport.check.values import Site, Unknown, Value
 
 
