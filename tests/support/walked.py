@@ -74,6 +74,9 @@ class ByHand:
             return FoundModule(top, kind="distribution")
         return UnprovenModule("nobody knows") if top in self.unproven else MissingModule()
 
+    def nearest_file(self, path: str) -> Path | None:
+        return None
+
     def is_installed(self, distribution: str) -> bool | Unknown:
         return distribution in self.installed
 

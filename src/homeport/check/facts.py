@@ -133,7 +133,8 @@ class App:
     values are exact.
 
     `unknown` are the things that could not be told, each with why. `shell_reads` is what its modules read
-    of the launcher's environment while they were loaded.
+    of the launcher's environment while they were loaded. `search_path` is what its code left in front of
+    `sys.path` there, absolute, without the libraries' folders; empty where that is not known.
     """
 
     name: Value
@@ -143,6 +144,7 @@ class App:
     how: Literal["static", "loaded"]
     unknown: tuple[Unknown, ...] = ()
     shell_reads: tuple[FromShell, ...] = ()
+    search_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,10 @@ class Container(Protocol):
         """What `import module` (dotted) finds with such a `sys.path`."""
         ...
 
+    def nearest_file(self, path: str) -> Path | None:
+        """The launcher's file or folder that would lie at an absolute path there, were it shipped."""
+        ...
+
     def is_installed(self, distribution: str) -> bool | Unknown:
         """Whether the image installs a distribution (any spelling of its name)."""
         ...
@@ -300,6 +306,7 @@ class Import(Event):
     resolution: Resolution
     search_path: tuple[str, ...]
     has_member: bool | None = field(default=None, kw_only=True)
+    member_site: Site | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -411,9 +418,6 @@ class Project:
     root: Path
     workflows: Mapping[Path, str]
     texts: Mapping[Path, str]  # YAML, TOML, JSON, .env files below root that are shipped or named
-    scripts: Mapping[Path, str] = field(
-        default_factory=dict
-    )  # Python that is shipped, and that nothing imports
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,9 @@ def lay_out(
     `modal run -m`; `launcher_python` is the series of the Python there, such as "3.11".
     """
     series = launcher_python or f"{sys.version_info.major}.{sys.version_info.minor}"
-    roots = () if as_module else (entry.path.absolute().parent,)
+    roots = tuple(map(Path, app.search_path))
+    if not roots and not as_module:
+        roots = (entry.path.absolute().parent,)
     ground = _of_image(function.image, Ground(folder.absolute(), series, roots=roots))
     set_variables(function, ground)
     _ship_source(function, app, ground)
@@ -153,6 +155,22 @@ class Laid:
     def below(self, folder: str) -> Iterable[Placed]:
         absolute = self._absolute(folder)
         return () if isinstance(absolute, Unknown) else self._ground.files.below(absolute)
+
+    def nearest_file(self, path: str) -> Path | None:
+        workdir = self.workdir if isinstance(self.workdir, str) else _HOME
+        roots = {(folder, root) for folder in (_HOME, workdir, "/app") for root in self._roots}
+        folder = posixpath.dirname(path)
+        for placed in self._ground.files.below(folder):
+            if placed.source is not None and placed.kind == "file" and str(placed.path.parent) == folder:
+                roots.add((folder, placed.source.parent))
+        for prefix, root in roots:
+            if path.startswith(f"{prefix}/") and (found := root / path.removeprefix(f"{prefix}/")).exists():
+                return found
+        return None
+
+    @property
+    def _roots(self) -> tuple[Path, ...]:
+        return (*self._ground.roots, self._ground.folder)
 
     def is_installed(self, distribution: str) -> bool | Unknown:
         return self._ground.packages.is_installed(distribution)

@@ -43,6 +43,7 @@ def app_of(report: Told, entry: Module, sources: Sources, source_app: App) -> Ap
         shell_reads=tuple(
             FromShell(name, None, site_of(site) or Site(entry.path, 1)) for name, _, site in report["reads"]
         ),
+        search_path=source_app.search_path,
     )
 
 

@@ -34,17 +34,19 @@ def local_sources(
     for function in app.functions:
         for step in function.image.steps if function.image else ():
             if isinstance(step, Step) and step.site not in found:
-                sources = tuple(_named(step, entry, folder, importable))
+                sources = tuple(_named(step, app, entry, folder, importable))
                 if sources:
                     found[step.site] = sources
     return found
 
 
-def _named(step: Step, entry: Module, folder: Path, importable: frozenset[str]) -> Iterator[LocalSource]:
+def _named(
+    step: Step, app: App, entry: Module, folder: Path, importable: frozenset[str]
+) -> Iterator[LocalSource]:
     if step.method == "add_local_python_source":
         for name in step.args:
             if isinstance(name, str):
-                yield LocalSource(name, None, _module(name, entry, folder, importable))
+                yield LocalSource(name, None, _module(name, app, entry, folder, importable))
         return
     for place, name in _PATHS.get(step.method, ()):
         value = step.options.get(name)
@@ -70,10 +72,12 @@ def _kind_of(path: Path) -> Literal["file", "folder"] | None:
         return None
 
 
-def _module(name: str, entry: Module, folder: Path, importable: frozenset[str]) -> Literal["module"] | None:
-    """As the client finds it: beside the entry, in the folder where one stands, or installed."""
+def _module(
+    name: str, app: App, entry: Module, folder: Path, importable: frozenset[str]
+) -> Literal["module"] | None:
+    """As the client finds it: where the app's code has Python search, or installed."""
     parts = name.split(".")
-    for root in (entry.path.parent, folder):
+    for root in (*map(Path, app.search_path), entry.path.parent, folder):
         place = root.joinpath(*parts)
         if place.is_dir() or place.with_name(f"{place.name}.py").is_file():
             return "module"

@@ -31,14 +31,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that reading cannot tell; `why` completes the sentence "not known, since it …".
-
-    `begins` is what its text begins with, where that is known: f"/results/{run}" begins "/results/".
-    """
+    """A value that reading cannot tell; `why` completes the sentence "not known, since it …"."""
 
     why: str
     site: Site | None = None
-    begins: str = ""
 
 
 @dataclass(frozen=True)

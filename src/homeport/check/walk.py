@@ -186,6 +186,9 @@ class Here:
     def below(self, folder: str) -> tuple[Placed, ...]:
         return ()
 
+    def nearest_file(self, path: str) -> Path | None:
+        return None
+
     def is_installed(self, distribution: str) -> bool | Unknown:
         return MADE
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from homeport.check.execution.core import MAX_DEPTH, MAX_WALKS, Core, Frame, Process
+from homeport.check.execution.core import MAX_DEPTH, MAX_DOUBTFUL_WALKS, MAX_WALKS, Core, Frame, Process
 from homeport.check.execution.library import PATH_METHODS, PURE, apply_pure
 from homeport.check.execution.objects import (
     MADE,
@@ -198,14 +198,18 @@ class Calls(Core):
         """Goes through a function's body; what it returns, where that is one value."""
         key = id(function.node), self.is_certain
         count = self.walked.get(key, 0)
-        if count >= MAX_WALKS or len(self.stack) > MAX_DEPTH or self.is_running(function.node):
+        if (
+            count >= (MAX_WALKS if key[1] else MAX_DOUBTFUL_WALKS)
+            or len(self.stack) > MAX_DEPTH
+            or self.is_running(function.node)
+        ):
             return MADE
         self.walked[key] = count + 1
         variables = bind(function, args, options)
         via, sure, frame = self.via, self.is_sure, self.frame
         if node is not None and frame.state.module:
             self.via = (*via, self.site(node))
-        is_generator = not isinstance(function.node, ast.Lambda) and self.yields(function.node)
+        is_generator = self.yields(function)
         certain = self.is_certain and is_sure and not function.is_wrapped
         certain = certain and not (is_generator and not function.marks & CONTEXTS)
         self.stack.append(frame)
@@ -230,10 +234,13 @@ class Calls(Core):
             self.pending = end
         return result_of(inner, end)
 
-    def yields(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    def yields(self, function: UserFunction) -> bool:
+        node, module = function.node, function.state.module
+        if isinstance(node, ast.Lambda) or module is None or "yield" not in module.text:
+            return False
         found = self.generators.get(id(node))
         if found is None:
-            found = self.generators[id(node)] = any(yields(statement) for statement in node.body)
+            found = self.generators[id(node)] = any(map(yields, node.body))
         return found
 
     def is_running(self, node: ast.AST) -> bool:
@@ -384,8 +391,7 @@ class Calls(Core):
                 function = receiver if isinstance(receiver, Function) else receiver.function
                 self.note(target.name, args, options, function, node)
                 return self.call_cloud(target, receiver, args, options, node)
-        known = receiver if isinstance(receiver, Unknown) else None
-        self.note(target.name, args, options, known, node)
+        self.note(target.name, args, options, None, node)
         return Made(f"modal.{target.name}") if isinstance(receiver, Made) else MADE
 
     def call_cloud(

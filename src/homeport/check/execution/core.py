@@ -24,7 +24,8 @@ from homeport.check.values import Site, Unknown, Value
 MAX_STEPS = 60_000  # statements; a whole training project has some thousands
 MAX_EVENTS = 20_000
 MAX_DEPTH = 24  # calls in calls
-MAX_WALKS = 6  # of one function, with different arguments
+MAX_WALKS = 8  # of one function, where it is certain that it is called
+MAX_DOUBTFUL_WALKS = 2  # and where it is not
 
 End = Literal["", "break", "return", "raise", "exit"]
 """How a block ends: "" goes on; "break" is continue, too."""
@@ -116,6 +117,7 @@ class Core:
         self.bodies: dict[int, Value] = {}  # id of a Function -> its UserFunction or UserClass
         self.walked: dict[tuple[int, bool], int] = {}
         self.current: Function | None = None
+        self.stored: dict[int, frozenset[str]] = {}
         self.generators: dict[int, bool] = {}
         self.depth = 0  # of processes
 
@@ -135,7 +137,9 @@ class Core:
     def assign(self, target: ast.expr, value: Value) -> None:
         raise NotImplementedError
 
-    def import_module(self, name: str, node: ast.AST, *, member: str = "") -> Value:
+    def import_module(
+        self, name: str, node: ast.AST, *, member: str = "", member_at: ast.AST | None = None
+    ) -> Value:
         raise NotImplementedError
 
     def run_command(self, words: Value, options: Mapping[str, Value], node: ast.Call, name: str) -> None:

@@ -28,7 +28,7 @@ class Imports(Core):
                 self.frame.variables[alias.asname or alias.name] = MADE
             return
         for alias in node.names:
-            value = self.import_module(name, alias, member=alias.name)
+            value = self.import_module(name, node, member=alias.name, member_at=alias)
             if alias.name != "*":
                 self.frame.variables[alias.asname or alias.name] = value
 
@@ -46,14 +46,17 @@ class Imports(Core):
         for alias in node.names:
             self.emit(
                 Import,
-                alias,
+                node,
                 name="." * node.level + (node.module or ""),
                 member=alias.name,
+                member_site=self.site(alias),
                 resolution=MissingModule(),
                 search_path=self.search_path(),
             )
 
-    def import_module(self, name: str, node: ast.AST, *, member: str = "") -> Value:
+    def import_module(
+        self, name: str, node: ast.AST, *, member: str = "", member_at: ast.AST | None = None
+    ) -> Value:
         """Follows an import of a dotted name, or of a member of it; what it gives."""
         resolution, chain = self.resolve_all(name)
         at = len(self.events)
@@ -72,7 +75,12 @@ class Imports(Core):
             return self.constant_of(f"{name}.{member}") if member != "*" else MADE
         found, has_member = self.member_of(value, member, node)
         if is_emitted:
-            self.events[at] = replace(self.events[at], has_member=has_member)  # type: ignore[call-arg]
+            site = self.site(member_at) if member_at else None
+            self.events[at] = replace(
+                self.events[at],
+                has_member=has_member,  # type: ignore[call-arg]
+                member_site=site,
+            )
         return found
 
     def note_import(self, name: str, node: ast.AST, resolution: Resolution) -> None:
@@ -123,8 +131,10 @@ class Imports(Core):
         return state
 
     def new_state(self, name: str, found: FoundModule) -> ModuleState:
-        if found.source is None or found.is_namespace:
-            return ModuleState(name, None, found.where, is_package=True, is_open=found.source is None)
+        if found.is_namespace:
+            return ModuleState(name, None, found.where, is_package=True)
+        if found.source is None or found.source.suffix != ".py":
+            return ModuleState(name, None, found.where, is_package=True, is_open=True)
         module = self.sources.read(found.source, name)
         is_package = found.source.name == "__init__.py"
         file = found.where

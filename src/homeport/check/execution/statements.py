@@ -373,7 +373,7 @@ class Statements(Core):
         self, node: ast.For | ast.AsyncFor | ast.While, begin: Callable[[], None], *, is_sure: bool
     ) -> End:
         """A loop of unknown length. Names that it sets are not known in it, nor after it."""
-        names = stored_names(node)
+        names = self.stored_names(node)
         doubt = self.frame.is_loop_doubtful
         for name in names:
             if name in self.frame.variables:
@@ -395,9 +395,15 @@ class Statements(Core):
             return way()
         return self.branches([way, lambda: ""])
 
+    def stored_names(self, node: ast.AST) -> frozenset[str]:
+        found = self.stored.get(id(node))
+        if found is None:
+            found = self.stored[id(node)] = stored_names(node)
+        return found
+
     def while_(self, node: ast.While) -> End:
         self.emit(Condition, node.test, test=node.test)
-        names = stored_names(node)
+        names = self.stored_names(node)
         for name in names:
             if name in self.frame.variables:
                 self.frame.variables[name] = MADE

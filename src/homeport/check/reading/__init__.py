@@ -2,6 +2,9 @@
 the app's own modules that it imports.
 """
 
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from homeport.check.facts import App, Function, Module
@@ -16,7 +19,14 @@ from homeport.check.values import Site, Unknown
 def read_app(entry: Module, sources: Sources, folder: Path) -> App:
     """The app of an entry file, as `modal run` typed in `folder` would make it."""
     scope, unknown = module_scope(entry, sources, Side(folder))
-    return app_of(entry, scope, unknown)
+    return replace(app_of(entry, scope, unknown), search_path=tuple(searched(scope, folder)))
+
+
+def searched(scope: Scope, folder: Path) -> Iterator[str]:
+    """sys.path as the app's code left it, absolute."""
+    for part in scope.world.search_path:
+        if isinstance(part, str):
+            yield os.path.normpath(folder / part)
 
 
 def module_scope(
