@@ -418,6 +418,9 @@ class Project:
     root: Path
     workflows: Mapping[Path, str]
     texts: Mapping[Path, str]  # YAML, TOML, JSON, .env files below root that are shipped or named
+    scripts: Mapping[Path, str] = field(
+        default_factory=dict
+    )  # Python that is shipped, and that nothing imports
 
 
 @dataclass(frozen=True, eq=False)

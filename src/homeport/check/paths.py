@@ -182,8 +182,8 @@ def beginning(value: Value) -> tuple[str, bool]:
     if isinstance(value, str | PurePath):
         return str(value), True
     if isinstance(value, Unknown):
-        begins = getattr(value, "begins", "")
-        return begins.rpartition("/")[0] if "/" in begins[1:] else "", False
+        folder, slash, _ = value.begins.rpartition("/")
+        return folder if slash else "", False
     return "", False
 
 

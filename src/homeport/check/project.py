@@ -8,6 +8,7 @@ from pathlib import Path
 from homeport.check.facts import Command, Container, Module, Project
 
 _LARGEST_BYTES = 256 * 1024
+_MOST_SCRIPTS = 200
 _ENDS = (".yaml", ".yml", ".toml", ".json", ".env")
 _NAMED = re.compile(r"""["']([^"'\n]*\.(?:ya?ml|toml|json|env))["']""")
 _ROOT_MARKS = (".git", ".github", "pyproject.toml")
@@ -21,19 +22,26 @@ def project_of(
 ) -> Project:
     """The project around `folder`. Files are those shipped, named in the source, or named in the command."""
     root = _root(folder)
+    known = list(modules)
     paths: dict[Path, None] = {}
-    for module in modules:
+    for module in known:
         for name in _NAMED.findall(module.text):
             paths.update(_existing(name, (folder, module.path.parent, root)))
     for argument in command.arguments if command else ():
         name = argument.partition("=")[2] or argument
         if name.endswith(_ENDS):
             paths.update(_existing(name, (folder, root)))
+    scripts: dict[Path, None] = {}
     for container in containers.values():
         for placed in container.below("/"):
             if placed.source is not None and placed.source.name.endswith(_ENDS):
                 paths[placed.source] = None
-    return Project(root, _workflows(root), _texts(paths))
+            elif placed.source is not None and placed.source.name.endswith(".py"):
+                scripts[placed.source] = None
+    for module in known:
+        scripts.pop(module.path, None)
+    texts = _texts(paths)
+    return Project(root, _workflows(root), texts, _texts(list(scripts)[:_MOST_SCRIPTS] if texts else ()))
 
 
 def _root(folder: Path) -> Path:

@@ -31,10 +31,14 @@ class Site:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that reading cannot tell; `why` completes the sentence "not known, since it …"."""
+    """A value that reading cannot tell; `why` completes the sentence "not known, since it …".
+
+    `begins` is what its text begins with, where that is known: f"/results/{run}" begins "/results/".
+    """
 
     why: str
     site: Site | None = None
+    begins: str = ""
 
 
 @dataclass(frozen=True)

@@ -391,7 +391,8 @@ class Calls(Core):
                 function = receiver if isinstance(receiver, Function) else receiver.function
                 self.note(target.name, args, options, function, node)
                 return self.call_cloud(target, receiver, args, options, node)
-        self.note(target.name, args, options, None, node)
+        known = receiver if isinstance(receiver, Unknown) else None
+        self.note(target.name, args, options, known, node)
         return Made(f"modal.{target.name}") if isinstance(receiver, Made) else MADE
 
     def call_cloud(

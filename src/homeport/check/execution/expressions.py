@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
+from homeport.check.execution import beginnings
 from homeport.check.execution.core import Core
 from homeport.check.execution.library import CONSTANTS
 from homeport.check.execution.objects import (
@@ -79,6 +80,10 @@ TEXT_METHODS = frozenset(
         "casefold",
     ]
 )
+# of paths that are known in part; texts have none of these
+FILE_METHODS = frozenset(
+    ["write_text", "write_bytes", "read_text", "read_bytes", "open", "iterdir", "glob", "rglob", "symlink_to"]
+)
 PATHS = ("name", "stem", "suffix", "parent", "parts", "parents", "anchor", "root")
 
 
@@ -140,6 +145,8 @@ class Expressions(Core):
                 return path_attribute(base, name)
             case str() | tuple() | dict() | frozenset() | bytes():
                 return Method(f"{type(base).__name__}.{name}", name, base)
+            case Unknown(begins=begins) if begins and name in FILE_METHODS:
+                return Method(f"pathlib.Path.{name}", name, base)
         return MADE
 
     def constant_of(self, full: str) -> Value:
@@ -198,7 +205,7 @@ class Expressions(Core):
                 parts.append(self.evaluate(value))
         if all(isinstance(part, str | int | float | PurePath | None) for part in parts):
             return "".join(map(str, parts))[:MAX_SIZE]
-        return next((part for part in parts if isinstance(part, Unknown)), MADE)
+        return beginnings.of_text(parts)
 
     def binary(self, node: ast.BinOp) -> Value:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
@@ -559,6 +566,11 @@ def formatted(item: Value, spec: Value) -> Value:
 def compute(sign: ast.operator, left: Value, right: Value) -> Value:
     """An operator on two values. Nothing large is made."""
     apply = OPERATORS.get(type(sign))
+    if beginnings.beginning(left) and not (is_concrete(left) and is_concrete(right)):
+        if isinstance(sign, ast.Add):
+            return beginnings.of_text((left, right))
+        if isinstance(sign, ast.Div):
+            return beginnings.of_path((left, right))
     if apply is None or isinstance(left, Unknown) or isinstance(right, Unknown):
         return next((side for side in (left, right) if isinstance(side, Unknown) and side is not REST), MADE)
     if isinstance(left, tuple) and isinstance(right, tuple):

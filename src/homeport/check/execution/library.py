@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from homeport.check.execution import beginnings
 from homeport.check.execution.objects import MADE
-from homeport.check.values import Value
+from homeport.check.values import Unknown, Value
 
 CONSTANTS: dict[str, Value] = {
     "sys.platform": "linux",
@@ -32,11 +33,21 @@ def texts(*args: Value) -> tuple[str, ...]:
     return tuple(map(str, args))
 
 
-def as_path(*args: Value) -> Path:
+def as_path(*args: Value) -> Value:
+    if any(isinstance(arg, Unknown) for arg in args):
+        return beginnings.of_path(args)
     return Path(*texts(*args))
 
 
+def join_paths(*args: Value) -> Value:
+    if any(isinstance(arg, Unknown) for arg in args):
+        return beginnings.of_path(args)
+    return posixpath.join(*texts(*args))
+
+
 def as_text(value: Value = "") -> Value:
+    if isinstance(value, Unknown):
+        return value
     if isinstance(value, str | int | float | bool | None | PurePath):
         return str(value)
     return MADE
@@ -88,8 +99,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "pathlib.PosixPath": as_path,
     "pathlib.PurePosixPath": as_path,
     "pathlib.Path.home": lambda: Path(HOME),
-    "os.fspath": lambda path: texts(path)[0],
-    "os.path.join": lambda *parts: posixpath.join(*texts(*parts)),
+    "os.fspath": lambda path: path if isinstance(path, Unknown) else texts(path)[0],
+    "os.path.join": join_paths,
     "os.path.dirname": lambda path: posixpath.dirname(*texts(path)),
     "os.path.basename": lambda path: posixpath.basename(*texts(path)),
     "os.path.normpath": lambda path: posixpath.normpath(*texts(path)),
@@ -104,7 +115,7 @@ PURE: dict[str, Callable[..., Any]] = {
 
 # of `pathlib.Path`, by the method's name; those that look at the disk are in calls.py
 PATH_METHODS: dict[str, Callable[..., Any]] = {
-    "joinpath": lambda path, *parts: path.joinpath(*texts(*parts)),
+    "joinpath": lambda path, *parts: as_path(path, *parts),
     "with_name": lambda path, name: path.with_name(*texts(name)),
     "with_suffix": lambda path, suffix: path.with_suffix(*texts(suffix)),
     "with_stem": lambda path, stem: path.with_stem(*texts(stem)),

@@ -1,0 +1,204 @@
+"""A configuration file and the code do not have the same keys
+
+A key that is misspelt in a YAML, TOML or JSON file is read by nobody, and the code goes on with its
+default; a key that the code reads and the file lacks is a KeyError, in the container. The check looks for
+each key of the file that a function runs with in the app's own code, as text, as a name or as a field, and
+for each `config["training"]["lr"]` of the code in the file.
+
+Where code hands a whole section on (`**config["optimizer"]`), its keys are the library's, and nothing is
+said of them.
+
+Bad:
+    # command: app.py::train -- --config-path configs/smoke.yaml
+    import modal
+
+    image = modal.Image.debian_slim().pip_install("pyyaml").add_local_dir("configs", "/root/configs")
+    app = modal.App("cats", image=image)
+
+    @app.function()
+    def train(config_path: str):
+        import yaml
+
+        with open(config_path) as file:
+            config = yaml.safe_load(file)
+        print(config["training"]["steps"], config["name"])
+    # file: configs/smoke.yaml
+    name: smoke
+    trainig:
+      steps: 10
+
+Good:
+    # command: app.py::train -- --config-path configs/smoke.yaml
+    import modal
+
+    image = modal.Image.debian_slim().pip_install("pyyaml").add_local_dir("configs", "/root/configs")
+    app = modal.App("cats", image=image)
+
+    @app.function()
+    def train(config_path: str):
+        import yaml
+
+        with open(config_path) as file:
+            config = yaml.safe_load(file)
+        print(config["training"]["steps"], config["name"])
+    # file: configs/smoke.yaml
+    name: smoke
+    training:
+      steps: 10
+"""
+
+import ast
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport.check.facts import Facts, Function, Module
+from homeport.check.findings import Finding
+from homeport.check.rules._command_line import meant
+from homeport.check.rules._configs import configs_of
+from homeport.check.rules._given import remote_functions, site_of
+from homeport.check.rules._yaml import Node, items
+from homeport.check.values import Site
+from homeport.plan import suggestions
+
+CODE = "HP506"
+
+_ROOTS = re.compile(r"(?:\w+_)?(?:config|cfg|conf|settings|params|hparams)", re.IGNORECASE)
+_HANDED_ON = re.compile(r"\*\*\s*[A-Za-z_]")
+_WORD = re.compile(r"[A-Za-z_][\w-]*")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """`config["a"]["b"]` in the code; `root` is what the dictionary is called there."""
+
+    root: str
+    keys: tuple[str, ...]
+    module: Module
+    node: ast.expr
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    asked = meant(facts)
+    said = set[tuple[Path, str]]()
+    for function in remote_functions(facts):
+        if facts.command is not None and (asked is None or asked.function is not function):
+            continue
+        for path, _, root in configs_of(facts, function):
+            for finding in (*_unread(facts, function, path, root), *_lacking(facts, function, path, root)):
+                key = (finding.site.path, finding.message)
+                if key not in said:
+                    said.add(key)
+                    yield finding
+
+
+def _texts(facts: Facts) -> Mapping[Path, str]:
+    return {**{path: module.text for path, module in facts.modules.items()}, **facts.project.scripts}
+
+
+def _unread(facts: Facts, function: Function, path: Path, root: Node) -> Iterator[Finding]:
+    texts = _texts(facts)
+    words = {word for text in texts.values() for word in _WORD.findall(text)}
+    is_handed_on = any(_HANDED_ON.search(text) for text in texts.values())
+    have = {name for name, _ in _keys(root)}
+    for name, node in _keys(root):
+        plain = name.replace("-", "_")
+        if not name or plain in words or name in words or not _WORD.fullmatch(name):
+            continue
+        near = [word for word in suggestions.nearest(name, words - have, 3) if _is_slip(word, name)]
+        if not near and (is_handed_on or not _is_read_by_key(texts, have, words)):
+            continue
+        yield Finding(
+            CODE,
+            Site(path, node.key_line or node.line, node.key_column),
+            f"{name} of {path.name} is read nowhere in the app's code" + (f"; {near[0]} is" if near else ""),
+            "warning" if near else "note",
+            function.name,
+            fix=f"Write {near[0]}." if near else f"Leave {name} out, or read it.",
+        )
+
+
+def _is_read_by_key(texts: Mapping[Path, str], keys: set[str], words: set[str]) -> bool:
+    """Whether the code reads most of the file's keys by their names, and so would the others, too."""
+    return bool(keys) and len(keys & words) * 2 > len(keys)
+
+
+def _is_slip(word: str, name: str) -> bool:
+    return word != name and difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio() >= 0.85
+
+
+def _keys(node: Node) -> Iterator[tuple[str, Node]]:
+    for name, child in items(node):
+        if name:
+            yield name, child
+        if not child.is_list or not name:
+            yield from _keys(child)
+
+
+def _lacking(facts: Facts, function: Function, path: Path, root: Node) -> Iterator[Finding]:
+    """Keys that the code reads by brackets and the file has not, where it has others of the same config."""
+    reads = [read for module in facts.modules.values() for read in _reads(module)]
+    of_this_file = _of_this_file(root, reads)
+    for read in reads:
+        missing = _missing(root, read.keys) if (read.module.path, read.root) in of_this_file else None
+        if missing is None or f'"{missing[1]}" in ' in read.module.text:
+            continue
+        near = next(iter(suggestions.nearest(missing[1], [name for name, _ in items(missing[0])], 1)), "")
+        yield Finding(
+            CODE,
+            site_of(read.module, read.node),
+            f'{read.root} is asked for "{missing[1]}", and {path.name} has no such key'
+            + (f"; it has {near}" if near else ""),
+            "warning",
+            function.name,
+            fix=f"Write the same name in both: {missing[1]}."
+            if near
+            else f"Add {missing[1]} to {path.name}.",
+        )
+
+
+def _of_this_file(root: Node, reads: list[_Read]) -> set[tuple[Path, str]]:
+    """The dictionaries of the code, by module and name, that are this file: it has half of what they are read
+    for, or more."""
+    asked: dict[tuple[Path, str], set[str]] = {}
+    for read in reads:
+        asked.setdefault((read.module.path, read.root), set()).add(read.keys[0])
+    there = {name for name, _ in items(root)}
+    return {place for place, keys in asked.items() if len(keys & there) * 2 >= len(keys)}
+
+
+def _reads(module: Module) -> Iterator[_Read]:
+    if not _ROOTS.search(module.text):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            root, keys = _chain(node)
+            if keys:
+                yield _Read(root, keys, module, node)
+
+
+def _chain(node: ast.expr) -> tuple[str, tuple[str, ...]]:
+    keys: list[str] = []
+    while isinstance(node, ast.Subscript):
+        if not isinstance(node.slice, ast.Constant) or not isinstance(node.slice.value, str):
+            return "", ()
+        keys.insert(0, node.slice.value)
+        node = node.value
+    if isinstance(node, ast.Name) and _ROOTS.fullmatch(node.id):
+        return node.id, tuple(keys)
+    return "", ()
+
+
+def _missing(root: Node, keys: tuple[str, ...]) -> tuple[Node, str] | None:
+    """Where a chain of keys ends in a file: the section, and the key that it has not."""
+    node = root
+    for key in keys:
+        inside = dict(items(node))
+        if not inside or node.is_list:
+            return None  # no section, so the chain is of something else
+        if key not in inside:
+            return node, key
+        node = inside[key]
+    return None
