@@ -196,6 +196,8 @@ class Laid:
         if isinstance(shipped, FoundModule | MissingModule):
             return shipped
         found = self._in_library(top) or self._ground.packages.find(module)
+        if isinstance(found, UnprovenModule) and self._on_launcher(module):
+            found = self._ground.packages.find(module, is_own=True)
         if isinstance(found, FoundModule):
             return found
         client = find_in_client(module)
@@ -278,7 +280,11 @@ class Laid:
 
     def _missing(self, module: str) -> MissingModule:
         top = module.partition(".")[0]
-        ground = self._ground
-        launcher = ground.nearby.on_launcher(module, (*ground.roots, ground.folder))
+        launcher = self._on_launcher(module)
         distribution = "" if launcher else distribution_of(module) or distribution_of(top)
-        return MissingModule(ground.nearby.in_container(module, ground.files), launcher, distribution)
+        return MissingModule(
+            self._ground.nearby.in_container(module, self._ground.files), launcher, distribution
+        )
+
+    def _on_launcher(self, module: str) -> tuple[Path, ...]:
+        return self._ground.nearby.on_launcher(module, (*self._ground.roots, self._ground.folder))

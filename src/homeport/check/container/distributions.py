@@ -7,7 +7,7 @@ metadata of the same distribution in this Python, or of a wheel in uv's cache, t
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,8 @@ _TABLE = Path(__file__).with_name("distributions.txt")
 @dataclass(frozen=True)
 class Distribution:
     """`modules` as they are imported; one with dots has its first folders in common with others. `requires`
-    and `may_require` (what some versions do) are requirements. `is_open`: others may come, too.
+    and `may_require` (what some versions do) are requirements. `is_open`: anything else may come, too;
+    `is_vague`: small libraries may.
     """
 
     name: str
@@ -27,23 +28,43 @@ class Distribution:
     requires: tuple[str, ...] = ()
     may_require: tuple[str, ...] = ()
     is_open: bool = False
+    is_vague: bool = False
 
 
 @cache
-def known(name: str) -> Distribution | None:
-    """By its normalised name, or one with an extra, "uvicorn[standard]"."""
+def known(name: str, version: str = "") -> Distribution | None:
+    """By its normalised name, or one with an extra, "uvicorn[standard]". Of a version that is pinned and
+    lies on this machine, all is known.
+    """
     line = _lines().get(name)
-    if line is not None:
-        return _read(name, line)
-    if name in _leaves():
+    listed = _read(name, line) if line is not None else None
+    if listed is not None and not (version and (listed.is_vague or listed.is_open)):
+        return listed
+    if listed is None and name in _leaves():
         return Distribution(name, (name.replace("-", "_"),))
-    return None if "[" in name else _installed_here(name) or _in_cache(name)
+    if "[" in name:
+        return listed
+    exact = (_installed_here(name, version) or _in_cache(name, version)) if version else None
+    if exact is not None or listed is not None:
+        return exact or listed
+    near = _installed_here(name, "") or _in_cache(name, "")
+    return near and replace(near, is_vague=True)
 
 
 @cache
 def distribution_of(module: str) -> str:
     """The well-known distribution that a module comes from, "" where none is known."""
     return _owners().get(module, "")
+
+
+def is_weighty(name: str) -> bool:
+    """Whether a distribution is one that no other brings unnoticed: it is large, or none is known to."""
+    return name in _weighty() or (name in _lines() and name not in _leaves())
+
+
+@cache
+def _weighty() -> frozenset[str]:
+    return frozenset(_lines()["weighty"].split()[2:])
 
 
 @cache
@@ -54,9 +75,9 @@ def _lines() -> dict[str, str]:
 
 @cache
 def _leaves() -> frozenset[str]:
-    """Those that the table names as requirements only."""
+    """Those that the table names as requirements."""
     words = {word for line in _lines().values() for part in line.split("|")[1:] for word in part.split()}
-    return frozenset(word for word in words if word != "*" and "[" not in word)
+    return frozenset(word for word in words if word not in ("*", "?") and "[" not in word)
 
 
 @cache
@@ -64,6 +85,8 @@ def _owners() -> dict[str, str]:
     """Modules to the distribution that stands first in the table."""
     owners: dict[str, str] = {}
     for name, line in _lines().items():
+        if name == "weighty":
+            continue
         for module in _read(name, line).modules:
             owners.setdefault(module, name)
     for name in _leaves():
@@ -76,16 +99,17 @@ def _read(name: str, line: str) -> Distribution:
     _, colon, modules = line.partition("|")[0].partition(":")
     required, perhaps = (*parts[1:], [], [])[:2]
     own = tuple(modules.split()) if colon else () if "[" in name else (name.replace("-", "_"),)
-    return Distribution(
-        name, own, tuple(required), tuple(word for word in perhaps if word != "*"), "*" in perhaps
-    )
+    may_require = tuple(word for word in perhaps if word not in ("*", "?"))
+    return Distribution(name, own, tuple(required), may_require, "*" in perhaps, "?" in perhaps)
 
 
-def _installed_here(name: str) -> Distribution | None:
+def _installed_here(name: str, version: str) -> Distribution | None:
     import importlib.metadata
 
     try:
         found = importlib.metadata.distribution(name)
+        if version and found.version != version:
+            return None
         text = found.read_text("top_level.txt")
         files = None if text else found.read_text("RECORD")
         requires = found.requires or []
@@ -95,11 +119,11 @@ def _installed_here(name: str) -> Distribution | None:
     return Distribution(name, modules or (name.replace("-", "_"),), tuple(map(str, requires)))
 
 
-def _in_cache(name: str) -> Distribution | None:
+def _in_cache(name: str, version: str) -> Distribution | None:
     """From an unpacked wheel that uv keeps."""
     for cache_folder in _caches():
         for wheels in cache_folder.glob("wheels-v*/pypi"):
-            for entry in sorted((wheels / name).glob("*"), reverse=True):
+            for entry in sorted((wheels / name).glob(f"{version}-*" if version else "*"), reverse=True):
                 if (folder := entry.resolve()).is_dir():
                     return _unpacked(name, folder)
     return None

@@ -4,10 +4,15 @@ A module is missing for certain only where everything that was installed is know
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from homeport.check.container.distributions import known, requirements_of
+from homeport.check.container.distributions import (
+    distribution_of,
+    is_weighty,
+    known,
+    requirements_of,
+)
 from homeport.check.container.requirements import Requirement, normalise
 from homeport.check.facts import FoundModule, UnprovenModule
 from homeport.check.values import Unknown
@@ -34,8 +39,10 @@ class Packages:
         elif requirement is not None:
             self.unknown.append(requirement)
 
-    def find(self, module: str) -> FoundModule | UnprovenModule | None:
-        """Where site-packages have a module (dotted); None if they surely have not."""
+    def find(self, module: str, *, is_own: bool = False) -> FoundModule | UnprovenModule | None:
+        """Where site-packages have a module (dotted); None if they surely have not. `is_own`: the user has
+        one of that name, so that no library brings it by the way.
+        """
         installed = self._installed
         for name in _prefixes(module):
             if name in installed.modules:
@@ -47,6 +54,9 @@ class Packages:
                 return UnprovenModule(f"{installed.perhaps[name]} may bring it, which depends on its version")
         if installed.unknown:
             return UnprovenModule(installed.unknown[0].why)
+        owner = distribution_of(module) or distribution_of(module.partition(".")[0])
+        if installed.vague and not is_own and not is_weighty(owner):
+            return UnprovenModule(f"{installed.vague} may bring it, which depends on its version")
         return None
 
     def is_installed(self, name: str) -> bool | Unknown:
@@ -56,12 +66,16 @@ class Packages:
             return True
         if name in installed.uncertain:
             return Unknown(f"{installed.uncertain[name]} may bring it, which depends on its version")
-        return installed.unknown[0] if installed.unknown else False
+        if installed.unknown:
+            return installed.unknown[0]
+        if installed.vague and not is_weighty(name):
+            return Unknown(f"{installed.vague} may bring it, which depends on its version")
+        return False
 
     @cached_property
     def _installed(self) -> "_Installed":
         installed = _Installed(unknown=list(self.unknown))
-        for requirement, by in self._closure(installed.unknown):
+        for requirement, by in self._closure(installed):
             target = installed.certain if requirement.is_certain else installed.uncertain
             target.setdefault(requirement.name, by)
         for name in installed.certain:
@@ -74,28 +88,32 @@ class Packages:
                 installed.perhaps.setdefault(module, by)
         return installed
 
-    def _closure(self, unknown: list[Unknown]) -> Iterator[tuple[Requirement, str]]:
-        """All that comes, each with the distribution that brings it. What is certain goes first."""
+    def _closure(self, installed: "_Installed") -> Iterator[tuple[Requirement, str]]:
+        """All that comes, each with the distribution that brings it."""
         waiting = [(requirement, requirement.name) for requirement in self.requirements]
-        seen: dict[Requirement, None] = {}
+        seen: set[Requirement] = set()
         while waiting:
             requirement, by = waiting.pop()
             if requirement in seen:
                 continue
-            seen[requirement] = None
+            seen.add(requirement)
             yield requirement, by
-            distribution = known(requirement.name)
-            if distribution is None:
-                unknown.append(Unknown(f"what the distribution {requirement.name} brings is not known"))
-                continue
-            brought, is_all = requirements_of(distribution, requirement.extras, self.python_version)
-            if not is_all or not requirement.is_exact:
-                unknown.append(Unknown(f"not all that the distribution {requirement.name} brings is known"))
-            for each in brought:
-                certain = each.is_certain and requirement.is_certain
-                waiting.append(
-                    (Requirement(each.name, each.extras, each.is_exact, certain), requirement.name)
-                )
+            if not requirement.is_locked:
+                waiting += [(each, requirement.name) for each in self._brought(requirement, installed)]
+
+    def _brought(self, requirement: Requirement, installed: "_Installed") -> Iterator[Requirement]:
+        name = requirement.name
+        distribution = known(name, requirement.version)
+        if distribution is None:
+            installed.unknown.append(Unknown(f"what the distribution {name} brings is not known"))
+            return
+        brought, is_all = requirements_of(distribution, requirement.extras, self.python_version)
+        if not is_all or not requirement.is_exact:
+            installed.unknown.append(Unknown(f"not all that the distribution {name} brings is known"))
+        if distribution.is_vague:
+            installed.vague = installed.vague or name
+        for each in brought:
+            yield replace(each, is_certain=each.is_certain and requirement.is_certain)
 
 
 @dataclass
@@ -106,6 +124,7 @@ class _Installed:
     shared: dict[str, str] = field(default_factory=dict)
     perhaps: dict[str, str] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
+    vague: str = ""  # a distribution of which not all is known, but that it brings nothing of weight
 
 
 def find_in_client(module: str) -> FoundModule | None:
