@@ -6,7 +6,7 @@ rules, ignores. What is shown, and how, is rendering's.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,8 @@ class Question:
     """What is to be checked: the app of `entry`, as it is run from `launcher.folder`.
 
     `as_module` is the name that `modal run -m` takes. `function` restricts what is said to it and what it
-    calls. `python` is the interpreter that loads the app; without one it is only read.
+    calls. `python` is the interpreter that loads the app; without one it is only read. `is_sought`: the file
+    was found below a folder, and may have no app.
     """
 
     entry: Path
@@ -53,6 +54,7 @@ class Question:
     load_timeout_s: float = 20.0
     target: Literal["homeport", "modal"] = "homeport"
     server_secrets: frozenset[str] | None = None
+    is_sought: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Selection:
 class Report:
     """What is found of one app, in the order of its files."""
 
+    question: Question
     facts: Facts
     findings: tuple[Reported, ...]
 
@@ -94,20 +97,48 @@ class Result:
 
 
 def preflight(questions: Sequence[Question], selection: Selection | None = None) -> Result:
-    """What the rules say of the apps."""
+    """What the rules say of the apps; nothing of a file that was sought and has none."""
     started = time.perf_counter()
     chosen = selection or Selection()
-    sources = Sources()
+    known = Sources()
     found = []
     for question in questions:
-        facts = gather(question, sources)
-        relevant = _relevant(facts, question.function)
-        said = [finding for finding in _apply(facts, chosen) if finding.function in relevant]
+        facts, said = _asked(question, chosen, known)
+        if question.is_sought and has_objects(facts.app):
+            facts, said = _where_it_fares_best(question, chosen, known, (facts, said))
+        elif question.is_sought and not facts.entry.error:
+            continue
         order = {function.name: place for place, function in enumerate(facts.app.functions)}
-        found.append((facts, list(merged(said, order))))
-    is_whole = not any(question.function for question in questions)
-    reports, ignored = _without_ignored(found, chosen, is_whole=is_whole)
+        found.append(Report(question, facts, tuple(merged(said, order))))
+    reports, ignored = _without_ignored(found, chosen)
     return Result(reports, ignored, time.perf_counter() - started)
+
+
+def _asked(question: Question, selection: Selection, known: Sources) -> tuple[Facts, list[Finding]]:
+    facts = gather(question, Sources(known))
+    relevant = _relevant(facts, question.function)
+    return facts, [finding for finding in _apply(facts, selection) if finding.function in relevant]
+
+
+def _where_it_fares_best(
+    question: Question, selection: Selection, known: Sources, here: tuple[Facts, list[Finding]]
+) -> tuple[Facts, list[Finding]]:
+    """Of an app below a folder nobody knows where its command is typed: there, or in a folder on the way.
+
+    It counts where it has the fewest errors.
+    """
+
+    def errors(asked: tuple[Facts, list[Finding]]) -> int:
+        return sum(finding.severity == "error" for finding in asked[1])
+
+    best = here
+    top = question.launcher.folder
+    for place in question.entry.parents:
+        if not errors(best) or place == top or not place.is_relative_to(top):
+            break
+        launcher = replace(question.launcher, folder=place)
+        best = min(best, _asked(replace(question, launcher=launcher), selection, known), key=errors)
+    return best
 
 
 def gather(question: Question, sources: Sources) -> Facts:
@@ -241,30 +272,28 @@ def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:
             )
 
 
-def _without_ignored(
-    found: list[tuple[Facts, list[Reported]]], selection: Selection, *, is_whole: bool
-) -> tuple[tuple[Report, ...], int]:
+def _without_ignored(found: list[Report], selection: Selection) -> tuple[tuple[Report, ...], int]:
     """The reports without what comments take back, with notes on comments that take nothing back in any."""
     comments = {
         ignore: None
-        for facts, _ in found
-        for path, text in _texts(facts)
+        for report in found
+        for path, text in _texts(report.facts)
         for ignore in ignores.ignores_of(path, text)
     }
-    every = [reported.finding for _, findings in found for reported in findings]
+    every = [reported.finding for report in found for reported in report.findings]
     taken = ignores.taken_back(every, comments) if comments else {}
     gone = {finding for pairs in taken.values() for finding, _ in pairs}
+    is_whole = selection.takes(ignores.UNUSED) and not any(report.question.function for report in found)
     reports = []
-    for facts, findings in found:
-        kept = [reported for reported in findings if reported.finding not in gone]
-        if is_whole and selection.takes(ignores.UNUSED):
-            kept += _unused(facts, taken, selection)
-            taken = {
-                ignore: pairs for ignore, pairs in taken.items() if ignore.site.path not in facts.modules
-            }
-        kept.sort(key=lambda reported: _order(reported.finding, facts))
-        reports.append(Report(facts, tuple(kept)))
-    return tuple(reports), sum(reported.finding in gone for _, findings in found for reported in findings)
+    for report in found:
+        kept = [reported for reported in report.findings if reported.finding not in gone]
+        if is_whole and taken:
+            kept += _unused(report.facts, taken, selection)
+            said = dict(_texts(report.facts))  # of a file that two apps share, the first says it
+            taken = {ignore: pairs for ignore, pairs in taken.items() if ignore.site.path not in said}
+        kept.sort(key=lambda reported: _order(reported.finding, report.facts))
+        reports.append(replace(report, findings=tuple(kept)))
+    return tuple(reports), sum(finding in gone for finding in every)
 
 
 def _unused(facts: Facts, taken: ignores.Taken, selection: Selection) -> Iterator[Reported]:

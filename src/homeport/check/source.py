@@ -8,6 +8,7 @@ import re
 import stat
 import tokenize
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from homeport.check.facts import Module
@@ -24,10 +25,13 @@ NEWER_SYNTAX = re.compile(
 
 
 class Sources:
-    """Files that were read, each once."""
+    """The files of one app that were read, each once. Those of another app that `known` has are not read
+    again; what they are imported as is their own in each.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, known: "Sources | None" = None) -> None:
         self._modules: dict[str, Module] = {}
+        self._parsed: dict[str, Module] = {} if known is None else known._parsed
 
     def read(self, path: Path, name: str = "") -> Module:
         """The file as a module; `name` is what it is imported as, by default the file's own.
@@ -37,8 +41,14 @@ class Sources:
         key = os.path.abspath(path)  # noqa: PTH100 (does not touch the disk, and takes half the time)
         module = self._modules.get(key)
         if module is None:
-            module = self._modules[key] = read(Path(key), name or own_name(path))
+            module = self._modules[key] = self._named(key, name or own_name(path))
         return module
+
+    def _named(self, key: str, name: str) -> Module:
+        parsed = self._parsed.get(key)
+        if parsed is None:
+            parsed = self._parsed[key] = read(Path(key), name)
+        return parsed if parsed.name == name else replace(parsed, name=name)
 
     def modules(self) -> dict[Path, Module]:
         """All that were read until now."""

@@ -119,7 +119,8 @@ def _check(
     chosen = selection(select, ignore)
     found = references(apps or (".",), folder, as_module=as_module, has_arguments=arguments is not None)
     questions = [_question(reference, arguments, folder, static, python, target) for reference in found]
-    result = _of_apps(preflight(questions, chosen), found)
+    result = preflight(questions, chosen)
+    _require_apps(result)
     if fix or diff:
         result = _mend(result, questions, chosen, Places(result.reports, folder), is_dry=not fix)
     if not (diff and not fix):
@@ -128,28 +129,24 @@ def _check(
     return 1 if counts["error"] or (strict and counts["warning"]) else 0
 
 
-def _of_apps(result: "Result", asked: list[Reference]) -> "Result":
-    """The reports on files that have an app. Raises NotFoundError for a file or function that was named."""
-    from dataclasses import replace
-
+def _require_apps(result: "Result") -> None:
+    """Raises NotFoundError where a file that was named has no app, or an app no function of that name."""
     from homeport.check.preflight import chosen_function, has_objects
 
-    kept = []
-    for reference, report in zip(asked, result.reports, strict=True):
-        facts = report.facts
-        if has_objects(facts.app) or facts.entry.error:
-            kept.append(report)
-        elif not reference.is_sought:
-            raise NotFoundError(f"There is no Modal app in {reference.typed}.")
-        is_found = not reference.function or facts.entry.error or chosen_function(facts, reference.function)
-        if not is_found:
-            names = [function.name for function in facts.app.functions]
-            near = difflib.get_close_matches(reference.function, names, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names) or 'none'}."
-            raise NotFoundError(f"{reference.typed} has no function {reference.function}. {hint}")
-    if not kept:
+    if not result.reports:
         raise NotFoundError("There is no Modal app below the folder.")
-    return replace(result, reports=tuple(kept))
+    for report in result.reports:
+        facts, name = report.facts, report.question.function
+        typed = report.question.as_module or os.path.relpath(report.question.entry)
+        if facts.entry.error:
+            continue
+        if not has_objects(facts.app):
+            raise NotFoundError(f"There is no Modal app in {typed}.")
+        if name and chosen_function(facts, name) is None:
+            names = [function.name for function in facts.app.functions]
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names) or 'none'}."
+            raise NotFoundError(f"{typed} has no function {name}. {hint}")
 
 
 def _question(
@@ -173,6 +170,7 @@ def _question(
         function=reference.function,
         command=typed,
         python=None if static else interpreter,
+        is_sought=reference.is_sought,
         target=target,
     )
 

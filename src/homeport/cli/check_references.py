@@ -16,12 +16,9 @@ _SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "venv", "b
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry file; `typed` and `function` as they are typed before and after `::`. `is_sought`: it was
-    found below a folder.
-    """
+    """One entry file; `function` as it is typed after `::`. `is_sought`: it was found below a folder."""
 
     entry: Path
-    typed: str
     function: str = ""
     as_module: str = ""
     is_sought: bool = False
@@ -46,12 +43,12 @@ def _of_path(word: str, folder: Path) -> Iterator[Reference]:
     if path.is_dir():
         if function:
             raise InvalidError(f"{name} is a folder, and has no function {function}.")
-        apps = [Reference(file, name, is_sought=True) for file in sorted(_apps_below(path))]
+        apps = [Reference(file, is_sought=True) for file in sorted(_apps_below(path))]
         if not apps:
             raise NotFoundError(f"There is no Modal app below {name}.")
         yield from apps
     elif path.is_file():
-        yield Reference(path, name, function)
+        yield Reference(path, function)
     else:
         raise NotFoundError(f"There is no file {name}.{_nearest_file(path)}")
 
@@ -65,7 +62,7 @@ def _of_module(word: str, folder: Path) -> Iterator[Reference]:
         base = place.joinpath(*name.split("."))
         for path in (base.with_suffix(".py"), base / "__init__.py"):
             if path.is_file():
-                yield Reference(Path(os.path.normpath(folder / path)), name, function, name)
+                yield Reference(Path(os.path.normpath(folder / path)), function, name)
                 return
     raise NotFoundError(f"There is no module {name} below {folder}, nor on PYTHONPATH.")
 

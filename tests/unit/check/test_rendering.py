@@ -10,7 +10,7 @@ import pytest
 from homeport.check.facts import App, Facts, Function, Launcher, Module, Project
 from homeport.check.findings import Edit, Finding
 from homeport.check.merging import merged
-from homeport.check.preflight import Report, Result
+from homeport.check.preflight import Question, Report, Result
 from homeport.check.rendering import github, json_report, sarif, text
 from homeport.check.rendering.places import Places
 from homeport.check.values import Site
@@ -67,8 +67,9 @@ def result(*findings: Finding) -> Result:
         project=Project(FOLDER, {}, {}),
         target="homeport",
     )
+    question = Question(APP, facts.launcher)
     order = {function.name: place for place, function in enumerate(functions)}
-    return Result((Report(facts, tuple(merged(findings, order))),), 0, 0.04)
+    return Result((Report(question, facts, tuple(merged(findings, order))),), 0, 0.04)
 
 
 def places(found: Result) -> Places:

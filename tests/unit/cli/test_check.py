@@ -261,3 +261,29 @@ def test_a_rule_that_raises_hides_nothing_of_the_others(
     monkeypatch.setattr(rules, "rules", lambda: (SimpleNamespace(CODE="HP900", check=broken), *made))
     assert check("--format", "json", "app.py") == 1
     assert check.codes == ["HP000", "HP902", "HP901", "HP901"]
+
+
+def test_an_app_below_the_folder_is_checked_from_where_it_fares_best(
+    check: Check, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed_there(facts: Facts) -> Iterator[Finding]:
+        """An error wherever the command is not typed in `more`."""
+        if facts.launcher.folder.name != "more":
+            yield Finding("HP903", facts.app.site, f"typed in {facts.launcher.folder.name}", "error")
+
+    monkeypatch.setattr(rules, "rules", lambda: (SimpleNamespace(CODE="HP903", check=typed_there),))
+    (folder / "more" / "src").mkdir(parents=True)
+    (folder / "more" / "src" / "second.py").write_text(APP)
+    assert check("more") == 0
+    assert check("more/src/second.py") == 1
+
+
+def test_a_module_has_its_own_name_in_each_app(check: Check, folder: Path) -> None:
+    (folder / "src").mkdir()
+    (folder / "src" / "__init__.py").write_text("")
+    (folder / "src" / "second.py").write_text(APP.replace("eeg", "x").replace("bad", "fine"))
+    (folder / "src" / "third.py").write_text(
+        "import second\n" + APP.replace("eeg", "x").replace("bad", "fine")
+    )
+    (folder / "fourth.py").write_text("import src.second\n" + APP.replace("eeg", "x").replace("bad", "fine"))
+    assert check("src/second.py", "src/third.py", "fourth.py") == 0
