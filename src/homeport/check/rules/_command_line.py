@@ -58,7 +58,7 @@ def runnables(facts: Facts) -> tuple[Runnable, ...]:
         python_name = function.node.name
         if function.kind == "class":
             for method, (node, _) in function.methods.items():
-                if not _is_web(node):
+                if _is_called(node):
                     name = f"{python_name}.{method}"
                     found.append(Runnable(function, method, (name,), 1 if is_here else 3))
         elif not any(name.rpartition(".")[2] in _WEB for name in function.decorators):
@@ -80,10 +80,11 @@ def _is_at_top(facts: Facts, function: Function) -> bool:
     )
 
 
-def _is_web(node: ast.AST) -> bool:
+def _is_called(node: ast.AST) -> bool:
+    """Whether a class's method is one that is called: neither a web function, nor one of its life."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     names = [ast.unparse(each.func if isinstance(each, ast.Call) else each) for each in decorators]
-    return any(name.rpartition(".")[2] in _WEB for name in names)
+    return any(name.rpartition(".")[2] in ("method", "batched") for name in names)
 
 
 def matching(facts: Facts, asked: str) -> tuple[Runnable, ...]:

@@ -42,6 +42,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     given = take_apart(facts.command.arguments, known)
     if given.is_help or given.unknown or not given.extra:
         return
+    if any(word.startswith("-") for word in given.extra):
+        return  # options behind a "--", which are missed before that
     words = " ".join(given.extra)
     yield Finding(
         CODE,
