@@ -24,6 +24,7 @@ Examples:
   homeport check .                                        all apps below this folder
   homeport check --static --format github .               in CI: reads the source, runs nothing of it
   homeport check --fix app.py
+  homeport check --probe app.py                           build it here, and import for real
   homeport check --explain HP101
 
 \b
@@ -67,6 +68,7 @@ class _WithArguments(click.Command):
 @click.option("--select", "select", multiple=True, metavar="CODES", help="Only these, such as HP101,HP2.")
 @click.option("--ignore", "ignore", multiple=True, metavar="CODES", help="All but these.")
 @click.option("--strict", is_flag=True, help="Warnings, too, are exit status 1.")
+@click.option("--probe", is_flag=True, help="Build the images, and import in the real containers.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that are certain.")
 @click.option("--diff", is_flag=True, help="Show these fixes as a patch, and change nothing.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="[default: text]")
@@ -107,6 +109,7 @@ def _check(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     strict: bool,
+    probe: bool,
     fix: bool,
     diff: bool,
     form: str,
@@ -119,6 +122,10 @@ def _check(
     chosen = selection(select, ignore)
     found = references(apps or (".",), folder, as_module=as_module, has_arguments=arguments is not None)
     questions = [_question(reference, arguments, folder, static, python, target) for reference in found]
+    if probe:
+        from homeport.cli.check_probe import probe as probe_apps
+
+        return probe_apps(questions, form)
     result = preflight(questions, chosen)
     _require_apps(result)
     if fix or diff:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
-import importlib.util
-import inspect
 import json
 import os
 import sys
@@ -24,6 +22,7 @@ sys.path.insert(
 from homeport.check.inside import guard
 from homeport.check.inside.encoding import Encoder, Objects
 from homeport.check.inside.frames import Note, Origins, Place
+from homeport.check.inside.importing import imported
 from homeport.check.inside.recording import Recording
 from homeport.check.inside.shell import ShellReads
 
@@ -57,7 +56,7 @@ class Load:
         os._exit = self._on_exit  # type: ignore[assignment]
         self.shell.watch()
         try:
-            self.module = self._import()
+            self.module = imported(self.asked["entry"], self.asked["module"])
         except SystemExit as error:
             self.finish(self._failure("exit", error))
         except BaseException as error:
@@ -74,28 +73,6 @@ class Load:
             data = data[os.write(self.asked["pipe"], data) :]
         self._leave(0)
         raise AssertionError("the process has ended")
-
-    # ---- as the client's cli/import_refs.py does it
-
-    def _import(self) -> Any:
-        if "" not in sys.path:
-            sys.path.insert(0, "")
-        with self._import_context():
-            if self.asked["module"]:
-                return importlib.import_module(self.asked["module"])
-            path = self.asked["entry"]
-            sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
-            name = inspect.getmodulename(path) or "app"
-            spec = importlib.util.spec_from_file_location(name, path)
-            assert name and spec and spec.loader, path
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            return module
-
-    def _import_context(self) -> Any:
-        context = sys.modules.get("modal._runtime.execution_context")
-        return context._import_context()  # type: ignore[union-attr]
 
     # ---- what happens meanwhile
 

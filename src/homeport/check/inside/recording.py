@@ -64,6 +64,7 @@ class Recording:
         self.calls: List[Note] = []
         self.registered: List[Note] = []
         self.secrets: List[str] = []  # texts that must not be shown
+        self.given: List[Dict[str, Any]] = []  # the options of each call, as they are
         self._origins = origins
         self._objects = objects
         self._encoder = encoder
@@ -180,6 +181,7 @@ class Recording:
             "result": None,
         }
         self.calls.append(note)
+        self.given.append(options)
         return note
 
     def _end(self, note: Note, result: Any) -> None:
@@ -214,6 +216,7 @@ class Recording:
                 "kind": kind,
                 "app": self._objects.number(app),
                 "object": self._objects.number(result),
+                "module": getattr(raw, "__module__", None),
                 "qualname": getattr(raw, "__qualname__", ""),
                 "path": code.co_filename if code else getattr(module, "__file__", None),
                 "line": code.co_firstlineno if code else getattr(raw, "__firstlineno__", None),
