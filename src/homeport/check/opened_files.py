@@ -83,7 +83,7 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
         if not isinstance(event, Call):
             continue
         for path, what in wanted(event):
-            if path in seen or _is_made(path, made) or not _is_surely_missing(container, path):
+            if path in seen or is_made(path, made) or not _is_surely_missing(container, path):
                 continue
             if event.caught & SILENCED or event.guards & {"try_import", "except"}:
                 continue
@@ -96,7 +96,7 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
             severity: Severity = "error" if is_error else "warning"
             yield MissingFile(function, container, event, path, kind, severity, source)
         if event.site not in followed:
-            made |= _made_by(event)
+            made |= made_by(event)
         is_open = is_open or event.name.startswith(PROCESSES)
 
 
@@ -171,7 +171,7 @@ def _is_in_place(container: Container, path: str, what: What) -> bool:
     )
 
 
-def _is_made(path: str, made: set[str]) -> bool:
+def is_made(path: str, made: set[str]) -> bool:
     if path in made:
         return True
     folder = posixpath.dirname(path)
@@ -182,7 +182,7 @@ def _is_made(path: str, made: set[str]) -> bool:
     return any(other.startswith(f"{path}/") for other in made)
 
 
-def _made_by(event: Call) -> set[str]:
+def made_by(event: Call) -> set[str]:
     """Paths that a call may make: every one that it is given, unless it only looks."""
     name = event.name
     if name.startswith("pathlib.") and name.rpartition(".")[2] in (*MAKERS, "open"):

@@ -777,6 +777,19 @@ def read_attribute(self: Any, args: tuple[Value, ...], options: Mapping[str, Val
     return MADE
 
 
+def write_attribute(
+    self: Any, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call
+) -> Value:
+    """setattr: of a module that is not known which, it may be any."""
+    if len(args) == 3 and isinstance(args[1], str) and isinstance(args[0], Instance):
+        args[0].attributes[args[1]] = args[2] if self.is_certain else MADE
+    elif args and not isinstance(args[0], Instance | UserClass):
+        for state in self.process.modules.values():
+            state.is_open = True
+        self.frame.state.is_open = True
+    return None
+
+
 def partial(self: Calls, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call) -> Value:
     """functools.partial(function, ...): the function with other defaults."""
     if not args or not isinstance(args[0], UserFunction) or isinstance(args[0].node, ast.Lambda):
@@ -835,6 +848,9 @@ SPECIAL: dict[str, Special] = {
     "runpy.run_module": run_module,
     "exec": open_state,
     "globals": open_state,
+    "locals": open_state,
+    "vars": open_state,
+    "setattr": write_attribute,
     "getattr": read_attribute,
     "functools.partial": partial,
 }

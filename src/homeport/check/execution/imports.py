@@ -65,6 +65,8 @@ class Imports(Core):
         )
         is_emitted = len(self.events) > at
         value = self.load_all(chain, node)
+        if member == "*" and not isinstance(value, ModuleState):
+            self.frame.state.is_open = True
         if not isinstance(resolution, FoundModule):
             return MADE
         if not isinstance(value, ModuleState):

@@ -160,7 +160,10 @@ def _mendable(facts: Facts, failing: Failing, folder: str) -> PathEdit | None:
         for edit in failing.edits
         if isinstance(edit.path, str) and failing.container.at(edit.path) is None
     ]
-    if len(wrong) != 1 or wrong[0].folder_site is None or len(_folders(failing)) != 1:
+    if len(wrong) != 1 or wrong[0].folder_site is None:
+        return None
+    is_near = str(wrong[0].path).startswith(f"{folder}/") or folder.startswith(f"{wrong[0].path}/")
+    if len(_folders(failing)) != 1 and not is_near:
         return None
     literal = text_at(facts, wrong[0].folder_site)
     return wrong[0] if literal in (f'"{wrong[0].folder}"', f"'{wrong[0].folder}'") else None

@@ -1,0 +1,89 @@
+"""A module that is only in the image is imported where `modal run` is typed.
+
+The client imports the entry file on your machine before anything is built: what stands at its top is
+imported there, too. A library that only the image has belongs into the function that uses it, or at the top
+under `with image.imports():`, which imports it in the containers of that image alone.
+
+Bad:
+    import modal
+    import torch
+
+    image = modal.Image.debian_slim().pip_install("torch")
+    app = modal.App("top")
+
+
+    @app.function(image=image)
+    def train() -> None:
+        print(torch.ones(3))
+
+Good:
+    import modal
+
+    image = modal.Image.debian_slim().pip_install("torch")
+    app = modal.App("top")
+
+    with image.imports():
+        import torch
+
+
+    @app.function(image=image)
+    def train() -> None:
+        print(torch.ones(3))
+
+Good:
+    import modal
+
+    image = modal.Image.debian_slim().pip_install("torch")
+    app = modal.App("top")
+
+
+    @app.function(image=image)
+    def train() -> None:
+        import torch
+
+        print(torch.ones(3))
+"""
+
+from collections.abc import Iterator
+
+from homeport.check.facts import Facts, FoundModule, Import, MissingModule
+from homeport.check.findings import Finding
+from homeport.check.missing_imports import severity_of
+
+CODE = "HP106"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    if facts.app.how == "loaded":
+        return  # it was imported for real
+    said: set[str] = set()
+    for event in facts.launch_events:
+        if not isinstance(event, Import) or not isinstance(event.resolution, MissingModule):
+            continue
+        name = str(event.name)
+        severity = severity_of(event)
+        if severity is None or "image_imports" in event.guards or name.startswith(".") or name in said:
+            continue
+        said.add(name)
+        top = name.partition(".")[0]
+        holders = _having(facts, name)
+        where = f"only the image of {holders} has it" if holders else "there is no such module here"
+        yield Finding(
+            CODE,
+            event.site,
+            f"library '{top}' is imported where modal run is typed, and is not installed there: {where}",
+            severity,
+            fix="Import it in the function that uses it."
+            if holders
+            else f"Install '{top}' where you launch, or import it in the function that uses it.",
+            others=("Import it under `with image.imports():`, which runs in the image's containers only.",),
+        )
+
+
+def _having(facts: Facts, name: str) -> str:
+    names = [
+        function
+        for function, container in facts.containers.items()
+        if isinstance(container.find(name, container.search_path), FoundModule)
+    ]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
