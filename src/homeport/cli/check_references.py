@@ -1,6 +1,5 @@
 """What `homeport check` is asked about: FILE::FUNCTION, a module's name, a folder."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.model.errors import InvalidError, NotFoundError
+from homeport.plan.suggestions import nearest
 
 _APP = re.compile(rb"\b(?:App|Stub)\s*\(")
 _LARGEST_BYTES = 1_000_000
@@ -69,7 +69,7 @@ def _of_module(word: str, folder: Path) -> Iterator[Reference]:
 
 def _nearest_file(path: Path) -> str:
     names = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, 1)
+    near = nearest(path.name, names, 1)
     return f" Did you mean {near[0]}?" if near else ""
 
 

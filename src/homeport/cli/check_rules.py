@@ -1,11 +1,11 @@
 """The codes of `homeport check`: choosing among them, and explaining one."""
 
-import difflib
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from homeport.model.errors import InvalidError
+from homeport.plan.suggestions import nearest
 
 if TYPE_CHECKING:
     from homeport.check.preflight import Selection
@@ -56,5 +56,5 @@ def _shown(word: str, example: "Example") -> str:
 
 
 def _nearest(code: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(code, known, 1)
+    near = nearest(code, known, 1)
     return f" Did you mean {near[0]}?" if near else " All of them: homeport check --explain"

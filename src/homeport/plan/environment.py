@@ -5,7 +5,6 @@ function's `env=` is the last of them), what the platform itself sets (MODAL_*).
 started the engine or the client gets in.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -74,6 +73,8 @@ def values(variables: Mapping[str, Variable]) -> dict[str, str]:
 def record(variables: Mapping[str, Variable], salt: bytes) -> list[dict[str, object]]:
     """The environment as it may be written down: the values of Secrets only as a salted digest, so that two
     runs of one engine can be compared without either being readable."""
+    import hashlib  # takes longer than the rest of this module, which the preflight reads, too
+
     return [
         {
             "name": variable.name,

@@ -1,6 +1,5 @@
 """Which names somebody may have meant who typed another one."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +9,8 @@ _MOST_COMPARED: Final = 5_000
 
 def nearest(typed: str, names: Iterable[str], limit: int) -> list[str]:
     """Up to `limit` of `names`, the most similar first; case and `_` against `-` make no difference."""
+    import difflib  # where a name was mistyped, and nowhere else
+
     known: dict[str, str] = {}
     for name in list(names)[:_MOST_COMPARED]:
         known.setdefault(_plain(name), name)

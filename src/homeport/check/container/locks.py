@@ -1,7 +1,6 @@
 """What projects' own files ask for: pyproject.toml, uv.lock, poetry.lock."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +79,8 @@ def _requirements(lists: list[Any], python_version: str) -> Iterator[Requirement
 
 
 def _load(path: Path) -> dict[str, Any] | Unknown:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

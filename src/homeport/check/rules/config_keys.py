@@ -66,6 +66,7 @@ from homeport.plan import suggestions
 CODE = "HP506"
 
 _ROOTS = re.compile(r"(?:\w+_)?(?:config|cfg|conf|settings|params|hparams)", re.IGNORECASE)
+_READ = re.compile(r"[gfsGFS]\s*\[\s*[\"']")  # quick, and in every text that has a root with a key
 _HANDED_ON = re.compile(r"\*\*\s*[A-Za-z_]")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -170,7 +171,7 @@ def _of_this_file(root: Node, reads: list[_Read]) -> set[tuple[Path, str]]:
 
 
 def _reads(module: Module) -> Iterator[_Read]:
-    if not _ROOTS.search(module.text):
+    if not _READ.search(module.text):
         return
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
