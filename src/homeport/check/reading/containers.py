@@ -114,10 +114,10 @@ def held_item(held: dict[Any, Any], args: list[Any], node: ast.Call, scope: Scop
 
 def together(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
     """zip(...), and enumerate(x) as zip(None, x)."""
-    lists = [items_of(arg) for arg in args if arg is not None]
+    lists = [items_of(arg) for arg in (args[1:2] if args[:1] == [None] else args)]
     if not lists or any(items is None or any(isinstance(part, Rest) for part in items) for items in lists):
         return Unknown("goes through what is not known", scope.site(node))
-    if args[0] is None:
+    if args[:1] == [None]:
         start = args[2] if len(args) > 2 else options.get("start", 0)
         return (
             list(enumerate(lists[0] or [], start))
