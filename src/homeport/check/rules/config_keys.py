@@ -127,7 +127,9 @@ def _is_read_by_key(texts: Mapping[Path, str], keys: set[str], words: set[str]) 
 
 
 def _is_slip(word: str, name: str) -> bool:
-    return word != name and difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio() >= 0.85
+    one, other = word.lower(), name.lower()
+    is_alike = difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
+    return one != other and is_alike and one[0] == other[0] and len(other) >= 4
 
 
 def _keys(node: Node) -> Iterator[tuple[str, Node]]:
