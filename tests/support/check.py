@@ -98,8 +98,8 @@ def check(
     return result
 
 
-def findings_of_example(example: Example, only: str = "") -> list[Finding]:
-    """What is said of an example from a rule's docstring."""
+def findings_of_example(example: Example, only: str = "", folder: Path | None = None) -> list[Finding]:
+    """What is said of an example from a rule's docstring, which is written to `folder`, if that is given."""
     typed = dict(example.typed)
     return findings_of(
         example.files,
@@ -110,6 +110,7 @@ def findings_of_example(example: Example, only: str = "") -> list[Finding]:
         target="modal" if typed.get("target") == "modal" else "homeport",
         is_loaded="loaded" in typed,
         only=only,
+        folder=folder,
     )
 
 

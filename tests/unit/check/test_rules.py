@@ -1,10 +1,12 @@
 """Every rule's documentation is whole, and its examples show what they say: the bad has it, the good not."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from homeport.check.rules import Rule, documentation, rules
+from homeport.check import fix
+from homeport.check.rules import Example, Rule, documentation, rules
 from tests.support.check import findings_of_example
 
 RULES = pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.CODE)
@@ -27,3 +29,17 @@ def test_the_bad_example_has_it(rule: Rule) -> None:
 def test_the_good_example_has_it_not(rule: Rule) -> None:
     for example in documentation(rule).good:
         assert not findings_of_example(example, only=rule.CODE)
+
+
+@RULES
+def test_its_edits_mend_the_bad_example(rule: Rule, tmp_path: Path) -> None:
+    for number, example in enumerate(documentation(rule).bad):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plan = fix.plan(findings_of_example(example, only=rule.CODE, folder=folder))
+        assert not plan.refused
+        for patch in plan.patches:
+            patch.apply()
+        mended = {name: (folder / name).read_text() for name in example.files}
+        left = findings_of_example(Example(mended, example.typed), only=rule.CODE)
+        assert not any(finding.edits for finding in left)
