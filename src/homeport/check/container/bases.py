@@ -13,6 +13,7 @@ _BARE = re.compile(
 _PYTHON = re.compile(r"(docker\.io/)?(library/)?python:(\d+\.\d+)\b")
 _RICH = {"pytorch/pytorch": "torch torchvision torchaudio numpy", "tensorflow/tensorflow": "tensorflow"}
 _CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch", "opencv": "opencv-python"}
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OPEN_FOLDERS = ("/opt", "/home", "/workspace")
 
 
@@ -69,6 +70,7 @@ def unknown(ground: Ground, why: str, site: Site | None) -> None:
     ground.python_version = Unknown(why, site)
     ground.workdir = Unknown(why, site)
     ground.has_own_python = True
+    ground.has_unknown_secrets = True  # its variables are not known either
 
 
 def apt(ground: Ground, package: str, site: Site | None) -> None:
@@ -86,6 +88,8 @@ def conda(ground: Ground, package: str) -> None:
 
 def _pythons_own(ground: Ground) -> None:
     """pip, and setuptools where that Python came with it."""
+    ground.put("PATH", _PATH, "image", None)
+    ground.put("PYTHON_VERSION", Unknown("the image's base sets it"), "image", None)
     ground.packages.install(Requirement("pip"))
     if isinstance(ground.python_version, str) and _number(ground.python_version) >= (3, 12):
         return
