@@ -89,7 +89,7 @@ def check(
         command=None if arguments is None else Command(function, arguments, is_detached),
         python=Path(sys.executable) if is_loaded else None,
         target=target,
-        server_secrets=None if secrets is None else frozenset(secrets),
+        secrets=None if secrets is None else lambda: frozenset(secrets),
     )
     result = preflight([question])
     (report,) = result.reports

@@ -82,8 +82,8 @@ class Patch:
     def diff(self, shown: str) -> bytes:
         """As `git apply` and `patch -p1` take it, from the folder that `shown` is seen from."""
         before, after = (_LINE.findall(content) for content in (self.source.content, self.after))
-        names = os.fsencode(f"a/{shown}"), os.fsencode(f"b/{shown}")
-        lines = difflib.diff_bytes(difflib.unified_diff, before, after, *names)
+        from_file, to_file = (os.fsencode(f"{side}/{shown.lstrip('/')}") for side in "ab")
+        lines = difflib.diff_bytes(difflib.unified_diff, before, after, from_file, to_file)
         return b"".join(
             line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines
         )

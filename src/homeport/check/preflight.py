@@ -5,7 +5,7 @@ rules, ignores. What is shown, and how, is rendering's.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from homeport.check.facts import (
     Launcher,
     LoadFailure,
     Module,
+    Step,
 )
 from homeport.check.filesystem import lay_out
 from homeport.check.findings import Finding
@@ -42,7 +43,8 @@ class Question:
 
     `as_module` is the name that `modal run -m` takes. `function` restricts what is said to it and what it
     calls. `python` is the interpreter that loads the app; without one it is only read. `is_sought`: the file
-    was found below a folder, and may have no app.
+    was found below a folder, and may have no app. `secrets` tells the names that the server has, None where
+    they are not known.
     """
 
     entry: Path
@@ -53,7 +55,7 @@ class Question:
     python: Path | None = None
     load_timeout_s: float = 20.0
     target: Literal["homeport", "modal"] = "homeport"
-    server_secrets: frozenset[str] | None = None
+    secrets: Callable[[], frozenset[str] | None] | None = None
     is_sought: bool = False
 
 
@@ -177,9 +179,17 @@ def gather(question: Question, sources: Sources) -> Facts:
         command=question.command,
         project=project_of(launcher.folder, modules.values(), containers, question.command),
         target=question.target,
-        server_secrets=question.server_secrets,
+        server_secrets=question.secrets() if question.secrets and _names_secrets(app) else None,
         sources=local_sources(app, entry, launcher.folder, launcher.modules),
         load_failure=failure,
+    )
+
+
+def _names_secrets(app: App) -> bool:
+    """Whether it matters which Secrets the server has, which takes a while to look up."""
+    steps = [step for function in app.functions if function.image for step in function.image.steps]
+    return any(function.secrets for function in app.functions) or any(
+        isinstance(step, Step) and not {"secret", "secrets"}.isdisjoint(step.options) for step in steps
     )
 
 

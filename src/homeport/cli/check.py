@@ -172,6 +172,7 @@ def _question(
     from homeport.check.facts import Command
     from homeport.check.launcher import python_of_modal, this_launcher
     from homeport.check.preflight import Question
+    from homeport.cli.check_secrets import secrets_here
 
     typed = None if arguments is None else Command(reference.function, arguments)
     interpreter = python or python_of_modal(os.environ, Path(sys.executable))
@@ -183,6 +184,7 @@ def _question(
         command=typed,
         python=None if static else interpreter,
         is_sought=reference.is_sought,
+        secrets=secrets_here if target == "homeport" else None,
         target=target,
     )
 

@@ -78,6 +78,7 @@ def _checked(run: Run) -> "Result | None":
     from homeport.check.launcher import this_launcher
     from homeport.check.preflight import Question, preflight
     from homeport.cli.check_references import references
+    from homeport.cli.check_secrets import secrets_here
     from homeport.model.errors import HomeportError
 
     folder = Path.cwd()
@@ -89,6 +90,7 @@ def _checked(run: Run) -> "Result | None":
             as_module=reference.as_module,
             function=reference.function,
             command=Command(reference.function, run.arguments, run.is_detached),
+            secrets=secrets_here,
         )
         return preflight([question])
     except (HomeportError, ValueError):

@@ -34,18 +34,27 @@ def image_steps(database: Path) -> list[sqlite3.Row]:
     return _all(database, "status_image_steps")
 
 
+def secrets(database: Path) -> list[sqlite3.Row] | None:
+    """environment and name of the Secrets that have one; None where they cannot be read."""
+    return _read(database, "status_secrets")
+
+
 def _all(database: Path, query: str) -> list[sqlite3.Row]:
     """The query's rows; none where the database is missing, older than the tables, or busy."""
+    return _read(database, query) or []
+
+
+def _read(database: Path, query: str) -> list[sqlite3.Row] | None:
     if not database.exists():
-        return []
+        return None
     try:
         connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=1.0)
     except sqlite3.OperationalError:
-        return []
+        return None
     try:
         connection.row_factory = sqlite3.Row
         return connection.execute(_load_queries()[query]).fetchall()
     except sqlite3.OperationalError:
-        return []
+        return None
     finally:
         connection.close()

@@ -15,6 +15,7 @@ from homeport.check.facts import Facts
 from homeport.check.findings import Edit, Finding
 from homeport.check.values import Site
 from homeport.cli import root
+from homeport.store.database import Database
 
 APP = """\
 import modal
@@ -287,3 +288,26 @@ def test_a_module_has_its_own_name_in_each_app(check: Check, folder: Path) -> No
     )
     (folder / "fourth.py").write_text("import src.second\n" + APP.replace("eeg", "x").replace("bad", "fine"))
     assert check("src/second.py", "src/third.py", "fourth.py") == 0
+
+
+def test_secrets_are_those_that_the_engine_of_this_home_has(
+    check: Check, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def known(facts: Facts) -> Iterator[Finding]:
+        yield Finding("HP904", facts.app.site, f"has {sorted(facts.server_secrets or ['?'])}", "note")
+
+    monkeypatch.setattr(rules, "rules", lambda: (SimpleNamespace(CODE="HP904", check=known),))
+    monkeypatch.setenv("HOMEPORT_HOME", str(folder / "home"))
+    with_secret = APP.replace("@app.function()", '@app.function(secrets=[modal.Secret.from_name("x")])')
+    (folder / "app.py").write_text(with_secret)
+    assert check("app.py") == 0
+    assert "has ['?']" in check.out
+    (folder / "home").mkdir()
+    database = Database(folder / "home" / "state.db")
+    values = {"secret_id": "st-1", "environment": "main", "app_id": "ap-1", "env": "{}", "created_at": 0}
+    database.run("add_secret", name="wandb", **values)
+    database.close()
+    assert check("app.py") == 0
+    assert "has ['wandb']" in check.out
+    assert check("--target", "modal", "app.py") == 0
+    assert "has ['?']" in check.out

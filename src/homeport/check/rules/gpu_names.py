@@ -77,6 +77,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             if found is None:
                 continue
             severity, what, near = found
+            # a card that may be in this machine, or another number of cards, is not surely what was meant
+            is_other_name = near.partition(":")[0].upper() != name.partition(":")[0].upper()
+            is_sure = near and is_other_name and severity == "error"
             yield Finding(
                 CODE,
                 option_site(function, "gpu"),
@@ -84,7 +87,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 severity,
                 function.name,
                 fix=f'Write gpu="{near}".' if near else "",
-                edits=tuple(_edits(function, name, near)) if near else (),
+                edits=tuple(_edits(function, name, near)) if is_sure else (),
             )
 
 

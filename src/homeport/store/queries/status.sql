@@ -39,3 +39,6 @@ ORDER BY 2;
 
 -- name: status_image_steps
 SELECT layer, instruction FROM image_steps;
+
+-- name: status_secrets
+SELECT environment, name FROM secrets WHERE name IS NOT NULL;
