@@ -1,6 +1,7 @@
 """Files that code opens or runs in a container, and that surely are not there."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +40,7 @@ LOOKERS = (
 MAKERS = frozenset({"mkdir", "touch", "write_text", "write_bytes", "rename", "replace", "symlink_to"})
 # folders that libraries and the system fill without being told
 ELSEWHERE = ("/tmp", "/proc", "/sys", "/dev", "/etc", "/usr", "/var", "/run", "/mnt", "/opt", "/lib", "/bin")
+PATH = re.compile(r"[\w./~+@ -]{1,300}")
 SILENCED = frozenset(
     {"FileNotFoundError", "OSError", "IOError", "EnvironmentError", "Exception", "BaseException"}
 )
@@ -198,12 +200,8 @@ def _flat(values: tuple[Value, ...]) -> Iterator[Value]:
     for value in values:
         if isinstance(value, tuple):
             yield from _flat(value[:50])
-        elif isinstance(value, PurePath) or (isinstance(value, str) and _is_like_a_path(value)):
+        elif isinstance(value, PurePath) or (isinstance(value, str) and PATH.fullmatch(value)):
             yield value
-
-
-def _is_like_a_path(text: str) -> bool:
-    return len(text) < 300 and ("/" in text or "." in text) and not set(text) & set("\n*?<>|")
 
 
 def _is_beside_code(container: Container, path: str) -> bool:

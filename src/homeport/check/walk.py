@@ -112,9 +112,17 @@ def run_function(machine: Machine, function: Function, arguments: Mapping[str, V
     body = machine.bodies.get(id(function))
     machine.pending = ""
     if isinstance(body, UserFunction):
-        machine.follow(body, (), arguments, None)
+        machine.follow(body, (), {**of_any_call(body), **arguments}, None)
     elif isinstance(body, UserClass):
         run_class(machine, body)
+
+
+def of_any_call(body: UserFunction) -> dict[str, Value]:
+    """Arguments that nobody knows: a caller may give others than the defaults."""
+    given = body.node.args
+    names = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    skipped = 1 if body.receiver is not None else 0
+    return {name: Unknown(f"it is the argument {name}") for name in names[skipped:]}
 
 
 def run_class(machine: Machine, body: UserClass) -> None:
@@ -133,17 +141,20 @@ def run_class(machine: Machine, body: UserClass) -> None:
                 methods.append(value)
     enters.sort(key=lambda method: not is_before_snapshot(method))
     for method in enters:
-        machine.follow(machine.bound(method, instance), (), {}, None)
-        machine.pending = ""
+        run_method(machine, method, instance)
     after = machine.place
     for method in methods:
         machine.place = after
-        machine.follow(machine.bound(method, instance), (), {}, None)
-        machine.pending = ""
+        run_method(machine, method, instance)
     for method in exits:
         machine.place = after
-        machine.follow(machine.bound(method, instance), (), {}, None)
-        machine.pending = ""
+        run_method(machine, method, instance)
+
+
+def run_method(machine: Machine, method: UserFunction, instance: Instance) -> None:
+    bound = machine.bound(method, instance)
+    machine.follow(bound, (), of_any_call(bound), None)
+    machine.pending = ""
 
 
 def is_before_snapshot(method: UserFunction) -> bool:
