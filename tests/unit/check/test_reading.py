@@ -672,3 +672,55 @@ def test_older_and_rarer_ways(tmp_path: Path) -> None:
         ("/n", "NetworkFileSystem", False),
     ]
     assert isinstance(more.volumes[""], Unknown)
+
+
+def test_generators_files_and_partial_functions(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch\n\n# no\nnumpy\n")
+    app = read(
+        tmp_path,
+        """
+        import enum, functools, modal
+        from dataclasses import dataclass, field
+        from pathlib import Path
+        class Gpu(enum.Enum):
+            SMALL = "T4"
+        @dataclass
+        class Options:
+            gpu: str = Gpu.SMALL.value
+            cpu: float = field(default=2)
+            names: list = field(default_factory=lambda: ["a"])
+        def lines():
+            with open(Path(__file__).parent / "requirements.txt") as file:
+                for line in file:
+                    if line.strip() and not line.startswith("#"):
+                        yield line.strip()
+        image = modal.Image.debian_slim().pip_install(*lines())
+        app = modal.App("a")
+        function = functools.partial(app.function, image=image)
+        options = Options()
+        def on_gpu(**more):
+            def wrap(f):
+                return function(gpu=options.gpu, **more)(f)
+            return wrap
+        @on_gpu(cpu=options.cpu, name=options.names[0])
+        def one(): ...
+        for size in (1, 2):
+            function(name=f"of_{size}", timeout=size)(lambda: None)
+            app.function(name=f"plain_{size}")(one_more := on_gpu)
+        """,
+    )
+    one = app.functions[0]
+    assert (one.name, one.node.name, one.options["gpu"], one.options["cpu"]) == ("a", "one", "T4", 2)
+    assert steps(one) == [("debian_slim",), ("pip_install", "torch", "numpy")]
+    assert [function.name for function in app.functions[1:]] == ["plain_1", "plain_2"]
+
+
+def test_modules_that_import_one_another_in_a_long_row(tmp_path: Path) -> None:
+    for number in range(150):
+        (tmp_path / f"m{number}.py").write_text(f"from m{number + 1} import x\n")
+    app = read(
+        tmp_path,
+        "import modal\nfrom m0 import x\napp = modal.App('a')\n@app.function(timeout=x)\ndef f(): ...\n",
+        m150="import m0\nx = 7\n",
+    )
+    assert app.functions[0].options["timeout"] == 7

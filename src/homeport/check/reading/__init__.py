@@ -3,17 +3,21 @@ the app's own modules that it imports.
 """
 
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from homeport.check.facts import App, Function, Module
 from homeport.check.reading.local_imports import new_scope
 from homeport.check.reading.merge import freeze
-from homeport.check.reading.scope import AppBuilder, Scope, Side, StoppedError, TooLongError
+from homeport.check.reading.scope import AppBuilder, Scope, Side, TooLongError
 from homeport.check.reading.statements import follow, new_world
 from homeport.check.source import Sources
 from homeport.check.values import Site, Unknown
+
+DEEPEST_STACK = 5000  # calls of Python's; they take no room on the stack of C
 
 
 def read_app(entry: Module, sources: Sources, folder: Path) -> App:
@@ -44,22 +48,31 @@ def module_scope(
     if entry.error:
         unknown.append(Unknown(f"is in {entry.path.name}, which {entry.error}"))
     try:
-        follow(scope)
+        with deep_stack():
+            follow(scope)
     except TooLongError:
         unknown.append(Unknown("computes more than is followed", Site(entry.path, 1)))
-    except RecursionError:
-        unknown.append(Unknown("is nested too deeply", Site(entry.path, 1)))
-    except StoppedError:
-        pass
     unknown.extend(Unknown("comes after what ends the import", site) for site in world.ends)
     return scope, unknown
 
 
+@contextmanager
+def deep_stack() -> Iterator[None]:
+    """Room for modules that import one another in a long row, each some ten calls deep."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST_STACK))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def launch_path(entry: Module, folder: Path) -> tuple[str, ...]:
     """sys.path where `modal run FILE` or `modal run -m pkg.mod` is typed: the file's folder, and this one."""
+    more = [str(folder / part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     if "." in entry.name:
-        return (str(folder),)
-    return (str(entry.path.parent), str(folder))
+        return (str(folder), *more)
+    return (str(entry.path.parent), str(folder), *more)
 
 
 def app_of(entry: Module, scope: Scope, unknown: list[Unknown]) -> App:

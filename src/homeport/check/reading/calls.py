@@ -13,7 +13,7 @@ from homeport.check.reading.containers import container_method
 from homeport.check.reading.environment import environment, environment_method
 from homeport.check.reading.files import path_method
 from homeport.check.reading.lifting import items_of, lift, opaque
-from homeport.check.reading.merge import Rest, is_plain, same, why_of
+from homeport.check.reading.merge import Names, Rest, is_plain, same, why_of
 from homeport.check.reading.scope import (
     AppBuilder,
     AppDecorator,
@@ -21,6 +21,7 @@ from homeport.check.reading.scope import (
     LocalModule,
     Method,
     OpenFile,
+    Partial,
     Scope,
     UserClass,
     UserFunction,
@@ -67,7 +68,9 @@ def of_class(cls: UserClass, name: str, receiver: Any, node: Any, scope: Scope) 
         if name not in one.scope.names:
             continue
         value = one.scope.names[name]
-        if not isinstance(value, UserFunction) or value.kind == "staticmethod":
+        if not isinstance(value, UserFunction):
+            return member(one, name, value) if is_enumeration(one) else value
+        if value.kind == "staticmethod":
             return value
         if value.kind == "classmethod":
             return bound(value, cls)
@@ -83,6 +86,19 @@ def of_class(cls: UserClass, name: str, receiver: Any, node: Any, scope: Scope) 
     return Unknown(
         f"is {name} of a {cls.node.name}, which is not assigned where it can be told", scope.site(node)
     )
+
+
+def is_enumeration(cls: UserClass) -> bool:
+    return any(
+        isinstance(base, External) and base.name.startswith("enum.")
+        for one in cls.lineage()
+        for base in one.bases
+    )
+
+
+def member(cls: UserClass, name: str, value: Any) -> Instance:
+    """Of an Enum."""
+    return Instance(cls, Names({"value": value, "name": name}))
 
 
 def bound(function: UserFunction, receiver: Any) -> UserFunction:
@@ -150,6 +166,9 @@ def call(function: Any, args: list[Any], options: dict[str, Any], node: ast.Call
         return call_external(function.name, args, options, node, scope)
     if isinstance(function, Method):
         return call_method(function, args, options, node, scope)
+    if isinstance(function, Partial):
+        more = {**function.options, **options}
+        return call(function.function, [*function.args, *args], more, node, scope)
     if isinstance(function, UserClass):
         return instance(function, args, options, node, scope)
     if isinstance(function, AppDecorator):
@@ -226,9 +245,22 @@ def instance(cls: UserClass, args: list[Any], options: dict[str, Any], node: ast
         for name, value in zip(fields, args, strict=False):
             made.names[name] = value
         made.names.update({name: value for name, value in options.items() if name in fields})
+        for name in fields:
+            if name not in made.names:
+                made.names[name] = default_of(name, cls, node, scope)
     elif not all(isinstance(base, UserClass) for base in cls.bases) or args or options:
         return Unknown(f"is a {cls.node.name}, which is not followed", scope.site(node))
     return made
+
+
+def default_of(name: str, cls: UserClass, node: ast.Call, scope: Scope) -> Any:
+    """Of a dataclass's field."""
+    value = next((one.scope.names[name] for one in cls.lineage() if name in one.scope.names), None)
+    if isinstance(value, Made) and value.name == "dataclasses.field":
+        if "default_factory" in value.options:
+            return call(value.options["default_factory"], [], {}, node, scope)
+        return value.options.get("default", Unknown(f"is the field {name}, which is not given"))
+    return value
 
 
 def annotated(cls: UserClass) -> list[str]:
@@ -270,7 +302,12 @@ def import_module(args: list[Any], options: dict[str, Any], node: ast.Call, scop
     return External(name)
 
 
+def partial(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    return Partial(args[0], args[1:], options) if args else Unknown("calls nothing", scope.site(node))
+
+
 HIGHER = {
+    "functools.partial": partial,
     "builtins.map": mapped,
     "builtins.getattr": get_attribute,
     "importlib.import_module": import_module,

@@ -54,14 +54,17 @@ def call_function(function: UserFunction, args: list[Any], options: dict[str, An
     assert not isinstance(node, ast.Lambda)
     inner = function.scope.child()
     bind_arguments(function, args, options, inner)
-    if function.is_deferred is None:
-        function.is_deferred = isinstance(node, ast.AsyncFunctionDef) or is_generator(node)
-    if function.is_deferred:
+    if function.is_generator is None:
+        function.is_generator = is_generator(node)
+    inner.yields = [] if function.is_generator else None
+    if isinstance(node, ast.AsyncFunctionDef):
         inner.world.risks += 1
         return Unknown(f"is what {node.name}() gives as it goes")
 
     def run() -> Any:
         end = run_block(node.body, inner)
+        if inner.yields is not None:
+            return inner.yields
         if end == RAISES and not inner.returns:
             raise StoppedError
         if end != RETURNS and end != RAISES:
@@ -71,7 +74,7 @@ def call_function(function: UserFunction, args: list[Any], options: dict[str, An
     return inner.world.deeper(run)
 
 
-def is_generator(node: ast.FunctionDef) -> bool:
+def is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     stack: list[ast.AST] = list(node.body)
     while stack:
         one = stack.pop()

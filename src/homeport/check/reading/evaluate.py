@@ -307,6 +307,22 @@ def of_named(node: ast.NamedExpr, scope: Scope) -> Any:
     return value
 
 
+def of_yield(node: ast.Yield, scope: Scope) -> Any:
+    if scope.yields is not None:
+        scope.world.touch(scope.yields)
+        scope.yields.append(value_of(node.value, scope) if node.value else None)
+    return Unknown("is what is sent to a generator", scope.site(node))
+
+
+def of_yield_from(node: ast.YieldFrom, scope: Scope) -> Any:
+    value = value_of(node.value, scope)
+    if scope.yields is not None:
+        scope.world.touch(scope.yields)
+        items = items_of(value)
+        scope.yields.extend(items if items is not None else [Rest(why_of(value, "is not a known list"))])
+    return Unknown("is what a generator returns", scope.site(node))
+
+
 def of_starred(node: ast.Starred, scope: Scope) -> Any:
     return value_of(node.value, scope)
 
@@ -332,6 +348,8 @@ HANDLERS: dict[type[ast.expr], Callable[[Any, Scope], Any]] = {
     ast.Lambda: of_lambda,
     ast.NamedExpr: of_named,
     ast.Starred: of_starred,
+    ast.Yield: of_yield,
+    ast.YieldFrom: of_yield_from,
     ast.ListComp: lambda node, scope: comprehensions.of_list_comprehension(node, scope, value_of),
     ast.GeneratorExp: lambda node, scope: comprehensions.of_list_comprehension(node, scope, value_of),
     ast.SetComp: lambda node, scope: comprehensions.of_set_comprehension(node, scope, value_of),

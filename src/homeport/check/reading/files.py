@@ -37,24 +37,18 @@ def opened(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scop
     mode = args[1] if len(args) > 1 else options.get("mode", "r")
     if not isinstance(path, str | PurePath) or not isinstance(mode, str) or set(mode) & set("wax+"):
         return path if isinstance(path, Unknown) else Unknown("is a file that is written", scope.site(node))
-    return OpenFile(PurePath(path))
+    return OpenFile(content(path, node, scope, is_text="b" not in mode))
 
 
 def path_method(
     receiver: Any, name: str, args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope
 ) -> Any:
     """Of a Path or an open file what asks the disk; NotImplemented for what only computes."""
-    path = receiver.path if isinstance(receiver, OpenFile) else receiver
-    if name in ("read_text", "read", "read_bytes"):
-        return content(path, node, scope, is_text=name != "read_bytes")
-    if name in ("readlines", "splitlines"):
-        return lift(lambda text: text.splitlines(keepends=True), [content(path, node, scope)], node, scope)
     if isinstance(receiver, OpenFile):
-        return (
-            receiver
-            if name == "__enter__"
-            else Unknown(f"is what a file's .{name}() returns", scope.site(node))
-        )
+        return file_method(receiver, name, node, scope)
+    path = receiver
+    if name in ("read_text", "read_bytes"):
+        return content(path, node, scope, is_text=name == "read_text")
     if name in ("resolve", "absolute", "expanduser"):
         return absolute(path, scope, is_resolved=name == "resolve", is_home=name == "expanduser")
     if name == "open":
@@ -82,6 +76,14 @@ def path_method(
         if name in ("mkdir", "touch", "unlink")
         else Unknown(f"is what .{name}() returns", scope.site(node))
     )
+
+
+def file_method(file: OpenFile, name: str, node: ast.Call, scope: Scope) -> Any:
+    if name == "read":
+        return file.content
+    if name == "readlines":
+        return lift(lambda text: text.splitlines(keepends=True), [file.content], node, scope)
+    return file if name == "__enter__" else Unknown(f"is what a file's .{name}() returns", scope.site(node))
 
 
 def absolute(path: PurePath, scope: Scope, *, is_resolved: bool, is_home: bool = False) -> Any:
@@ -149,8 +151,10 @@ def loader(parse: Callable[[str], Any]) -> Callable[..., Any]:
 
     def load(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
         file = args[0] if args else None
-        text = content(file.path, node, scope) if isinstance(file, OpenFile) else file
-        return lift(parse, [text], node, scope)
+        text = file.content if isinstance(file, OpenFile) else file
+        return lift(
+            lambda held: parse(held.decode() if isinstance(held, bytes) else held), [text], node, scope
+        )
 
     return load
 

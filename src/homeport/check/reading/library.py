@@ -29,7 +29,7 @@ from homeport.check.reading.files import (
 )
 from homeport.check.reading.merge import is_plain
 from homeport.check.reading.scope import Instance, Scope, StoppedError, UserClass, UserFunction
-from homeport.check.values import External, FromShell, Unknown
+from homeport.check.values import External, FromShell, Made, Unknown
 
 # ---- attributes of modules
 
@@ -119,6 +119,10 @@ def copied(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scop
     return first_argument(args, options, node, scope)
 
 
+def field(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    return Made("dataclasses.field", (), options, scope.site(node))
+
+
 def replaced(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
     if args and isinstance(args[0], Instance):
         made = Instance(args[0].of)
@@ -196,6 +200,7 @@ SPECIAL: dict[str, Callable[[list[Any], dict[str, Any], ast.Call, Scope], Any]] 
     "copy.copy": copied,
     "copy.deepcopy": copied,
     "dataclasses.replace": replaced,
+    "dataclasses.field": field,
     "functools.cache": decorator_or_first,
     "functools.lru_cache": decorator_or_first,
     "typing.cast": lambda args, options, node, scope: (

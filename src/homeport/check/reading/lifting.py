@@ -5,7 +5,7 @@ from typing import Any
 
 from homeport.check.reading.bounds import bounded
 from homeport.check.reading.merge import is_plain, why_of
-from homeport.check.reading.scope import Scope
+from homeport.check.reading.scope import OpenFile, Scope
 from homeport.check.values import FromShell, Unknown
 
 
@@ -45,6 +45,8 @@ def opaque(value: Any, node: Any, scope: Scope) -> Unknown:
 
 def items_of(value: Any) -> list[Any] | None:
     """What a loop over a value goes through, None where that cannot be told."""
+    if isinstance(value, OpenFile):
+        return value.content.splitlines(keepends=True) if isinstance(value.content, str | bytes) else None
     if isinstance(value, list | tuple | set | frozenset | dict | str | range | bytes):
         return list(value) if not isinstance(value, set | frozenset) else sorted(value, key=repr)
     return None

@@ -22,6 +22,7 @@ class Importer:
         self.world = world
         self.follow = follow
         self._folders: dict[str, frozenset[str]] = {}
+        self._searched: dict[str, str | None] = {}
 
     def module(self, name: str, scope: Scope | None = None) -> LocalModule | External | None:
         """The module of a dotted name; None where it is not the app's own (nor a module in that package)."""
@@ -48,14 +49,22 @@ class Importer:
         for entry in self.world.search_path:
             if not isinstance(entry, str | PurePath):
                 continue
-            folder_path = self.world.side.disk(PurePath(entry))
-            if folder_path is None or any(part in INSTALLED for part in folder_path.parts):
+            folder_path = self.searched(str(entry))
+            if folder_path is None:
                 continue
-            found = self.in_folder(str(folder_path), name)
+            found = self.in_folder(folder_path, name)
             if found is not None and found.suffix == ".py":
                 return found
             namespace = namespace or found
         return namespace
+
+    def searched(self, entry: str) -> str | None:
+        """The launcher's folder of an entry of sys.path, None where nothing of the app's own lies."""
+        if entry not in self._searched:
+            folder = self.world.side.disk(PurePath(entry))
+            is_own = folder is not None and not any(part in INSTALLED for part in folder.parts)
+            self._searched[entry] = str(folder) if is_own else None
+        return self._searched[entry]
 
     def in_folder(self, folder: str, name: str) -> Path | None:
         """`name.py`, a package, or a folder of that name."""

@@ -166,6 +166,7 @@ class Scope:
     is_class: bool = False
     nonlocals: dict[str, "Scope"] = field(default_factory=dict)
     returns: list[Any] = field(default_factory=list)
+    yields: list[Any] | None = None  # of a generator
 
     def child(self, *, is_class: bool = False) -> "Scope":
         """A function's scope, or a class's, inside this one."""
@@ -214,7 +215,7 @@ class UserFunction:
     decorators: dict[str, dict[str, Any]] = field(default_factory=dict)
     kind: str = ""  # property, classmethod, staticmethod
     bound: tuple[Any, ...] = ()  # self or cls
-    is_deferred: bool | None = None  # a generator or coroutine; None: not looked into yet
+    is_generator: bool | None = None  # None: not looked into yet
 
     @property
     def name(self) -> str:
@@ -266,8 +267,19 @@ class Method:
 
 
 @dataclass(eq=False)
+class Partial:
+    """functools.partial(...)"""
+
+    function: Any
+    args: list[Any]
+    options: dict[str, Any]
+
+
+@dataclass(eq=False)
 class OpenFile:
-    path: PurePath
+    """A file that was opened to be read, with what is in it."""
+
+    content: Any
 
 
 @dataclass(eq=False)

@@ -38,8 +38,11 @@ def new_world(sources: Sources, side: Side, search_path: list[Any]) -> World:
 def follow(scope: Scope) -> None:
     """Follows a module from its top to its end, also behind a statement that seems to end it."""
     for statement in scope.module.tree.body:
-        if run_block([statement], scope) == RAISES:
-            scope.world.ends.append(scope.site(statement))
+        try:
+            if run_block([statement], scope) == RAISES:
+                scope.world.ends.append(scope.site(statement))
+        except RecursionError:
+            pass  # the names that it would assign are not known
 
 
 # ---- simple statements
