@@ -18,13 +18,11 @@ _MAPPING = re.compile(r"^MAPPING[^=]*=\s*(\{.*\})\s*$", re.MULTILINE)  # of an e
 
 def this_launcher(folder: Path, environment: Mapping[str, str], python: Path) -> Launcher:
     """The launcher with that Python's packages. `python` is not resolved: a virtual environment's own."""
-    folders = site_folders(python)
+    series, folders = site_folders(python, environment)
     version = next((found["version"] for place in folders for found in _clients(place)), "")
-    names = [place.parent.name for place in folders if _PYTHON.fullmatch(place.parent.name)]
-    python_version = names[0].removeprefix("python") if names else "{}.{}".format(*sys.version_info)
     on_path = [Path(part) for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
     modules = frozenset(name for place in [*on_path, *folders] for name in _importable(place))
-    return Launcher(folder, frozenset(environment), version, python_version, modules)
+    return Launcher(folder, frozenset(environment), version, series, modules)
 
 
 def python_of_modal(environment: Mapping[str, str], default: Path) -> Path:
@@ -45,17 +43,54 @@ def python_of_modal(environment: Mapping[str, str], default: Path) -> Path:
     return Path(words[0]) if os.access(words[0], os.X_OK) else default
 
 
-def site_folders(python: Path) -> list[Path]:
-    """The site-packages of a Python, with the folders that its .pth files add."""
+def site_folders(python: Path, environment: Mapping[str, str]) -> tuple[str, list[Path]]:
+    """Such as "3.11", and the folders of that Python's packages.
+
+    Told by where they lie beside it; a Python that has none there, such as a version manager's, is asked.
+    """
+    named = _PYTHON.match(python.name) or _PYTHON.match(Path(os.path.realpath(python)).name)
+    name = named[0] if named else "python3.*"
     root = python.parent.parent
-    found = sorted(root.glob("lib/python3*/site-packages"), reverse=True)
-    is_virtual = (root / "pyvenv.cfg").exists()
-    if not is_virtual:
-        found += sorted(root.glob("lib/python3/dist-packages"))
-    version = _PYTHON.match(python.name)
-    if version:
-        found = [place for place in found if place.parent.name in (version[0], "python3")] or found
-    return found
+    found = [place for lib in ("lib", "lib64") for place in root.glob(f"{lib}/{name}/site-packages")]
+    settings = _settings(root / "pyvenv.cfg")
+    if settings is None:
+        found += root.glob("lib/python3/dist-packages")
+        if root == Path("/usr"):
+            found += Path("/usr/local").glob(f"lib/{name}/dist-packages")
+        if home := environment.get("HOME"):
+            found += Path(home).glob(f".local/lib/{name}/site-packages")
+    elif settings.get("include-system-site-packages") == "true" and (base := settings.get("home")):
+        found += site_folders(Path(base) / python.name, environment)[1]
+    if not found:
+        return _asked(python)
+    series = next(
+        (match["version"] for place in found if (match := _PYTHON.fullmatch(place.parent.name))), ""
+    )
+    return series or _own_series(), list(dict.fromkeys(found))
+
+
+def _settings(file: Path) -> dict[str, str] | None:
+    """What a pyvenv.cfg says; None where there is none, so that it is no virtual environment."""
+    if not file.exists():
+        return None
+    pairs = (line.partition("=") for line in _text(file).splitlines())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _asked(python: Path) -> tuple[str, list[Path]]:
+    import subprocess
+
+    code = "import sys; print('%d.%d' % sys.version_info[:2], *sys.path[1:], sep='\\n')"
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return _own_series(), []
+    series, *folders = done.stdout.splitlines() or [_own_series()]
+    return series, [Path(folder) for folder in folders if folder]
+
+
+def _own_series() -> str:
+    return "{}.{}".format(*sys.version_info)
 
 
 def _clients(folder: Path) -> Iterator[re.Match[str]]:

@@ -30,6 +30,7 @@ from homeport.check.facts import (
     Module,
     Placed,
     Resolution,
+    UnprovenModule,
 )
 from homeport.check.values import Site, Unknown, Value
 
@@ -223,6 +224,8 @@ class Here:
         for folder in search_path:
             if self.at(posixpath.join(folder, relative)):
                 return FoundModule(posixpath.join(folder, relative), is_namespace=True)
+        if not self.launcher.modules:
+            return UnprovenModule("what the Python there can import is not known")
         return MissingModule()
 
 

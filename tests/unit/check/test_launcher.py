@@ -16,8 +16,10 @@ def environment(root: Path, *files: str) -> Path:
     (root / "pyvenv.cfg").write_text("")
     python = root / "bin" / "python"
     python.parent.mkdir()
+    real = root / "bin" / "python3.12"
+    real.symlink_to(sys.executable)
     python.symlink_to(sys.executable)
-    return python
+    return real
 
 
 def test_its_packages_version_and_client(tmp_path: Path) -> None:
@@ -54,3 +56,31 @@ def test_the_python_of_the_shells_modal_command(tmp_path: Path) -> None:
     script.write_text("#!/usr/bin/env python3\n")
     assert python_of_modal({"PATH": str(tmp_path)}, Path("/default")) == Path("/default")
     assert python_of_modal({"PATH": "/nowhere"}, Path("/default")) == Path("/default")
+
+
+def test_a_python_without_packages_beside_it_is_asked(tmp_path: Path) -> None:
+    shim = tmp_path / "shims" / "python"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    shim.chmod(0o755)
+    found = this_launcher(tmp_path, {}, shim)
+    assert {"pytest", "click"} <= found.modules
+    assert found.python_version == "{}.{}".format(*sys.version_info)
+    assert this_launcher(tmp_path, {}, tmp_path / "nothing").modules == frozenset()
+
+
+def test_a_virtual_environment_that_sees_the_systems_packages(tmp_path: Path) -> None:
+    base = environment(tmp_path / "base", "numpy/__init__.py")
+    (tmp_path / "base" / "pyvenv.cfg").unlink()
+    python = environment(tmp_path / "env", "torch/__init__.py")
+    assert this_launcher(tmp_path, {}, python).modules == {"torch"}
+    (tmp_path / "env" / "pyvenv.cfg").write_text(
+        f"home = {base.parent}\ninclude-system-site-packages = true\n"
+    )
+    assert this_launcher(tmp_path, {}, python).modules == {"torch", "numpy"}
+
+
+def test_this_python_has_what_it_can_import() -> None:
+    found = this_launcher(Path("/"), {}, Path(sys.executable))
+    assert {"modal", "modal_proto", "homeport", "pytest", "yaml"} <= found.modules
+    assert found.client_version and found.python_version == "{}.{}".format(*sys.version_info)
