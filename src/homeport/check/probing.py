@@ -20,7 +20,7 @@ from homeport.check.facts import (
     PathEdit,
     Placed,
 )
-from homeport.check.opened_files import wanted
+from homeport.check.opened_files import What, missing_files, wanted
 from homeport.check.values import Site, Unknown
 
 NEVER_HERE = frozenset({"type_checking", "local"})  # guards of what does not happen in a container
@@ -33,7 +33,7 @@ Verdict: TypeAlias = Literal["agrees", "differs", "unproven"]
 @dataclass(frozen=True)
 class Item:
     """An import, or a file that is opened, and what the check says of it. `is_needed`: the function fails
-    without it.
+    without it. A file that code may have made before it opens it is not needed.
     """
 
     kind: Literal["import", "file"]
@@ -98,6 +98,7 @@ def plan_of(function: Function, facts: Facts) -> Plan:
     own: list[dict[str, Any]] = []
     children: list[dict[str, Any]] = []
     container = facts.containers[function.name]
+    required = _required_files(function, facts)
     known = {"", "/root", str(container.workdir), *container.search_path}
     events = [event for event in facts.events.get(function.name, ()) if not event.guards & NEVER_HERE]
     for place, event in enumerate(events):
@@ -105,7 +106,7 @@ def plan_of(function: Function, facts: Facts) -> Plan:
             if _is_of_child(event.path, events[place:], known):
                 continue
             known.add(event.path)
-        for step in _steps(event, container, items):
+        for step in _steps(event, container, required, items):
             if isinstance(event, Import) and not set(event.search_path) <= known:
                 if not children or children[-1]["search_path"] != event.search_path:
                     children.append({"search_path": event.search_path, "steps": []})
@@ -126,7 +127,19 @@ def _is_of_child(edited: str, following: list[Event], known: set[str]) -> bool:
     return False
 
 
-def _steps(event: Event, container: Container, items: list[Item]) -> list[dict[str, Any]]:
+def _required_files(function: Function, facts: Facts) -> set[tuple[str, Site]]:
+    kinds: tuple[What, ...] = ("package", "file", "folder", "script")
+    return {
+        (missing.path, missing.event.site)
+        for kind in kinds
+        for missing in missing_files(facts, kind)
+        if missing.function is function and missing.severity == "error"
+    }
+
+
+def _steps(
+    event: Event, container: Container, required: set[tuple[str, Site]], items: list[Item]
+) -> list[dict[str, Any]]:
     done_by = event.module.name if not event.scope else ""
     if isinstance(event, PathEdit) and isinstance(event.path, str):
         text = event.module.text.splitlines()[event.site.line - 1 : event.site.end_line]
@@ -138,7 +151,7 @@ def _steps(event: Event, container: Container, items: list[Item]) -> list[dict[s
     found: list[dict[str, Any]] = []
     for path, _ in wanted(event):
         found.append({"do": "file", "path": path, "id": str(len(items))})
-        items.append(_file(event, path, container))
+        items.append(_file(event, path, container, (path, event.site) in required))
     folder = event.args[0] if event.name == "os.chdir" and event.args else None
     if isinstance(folder, str | PurePath):
         found.append({"do": "chdir", "path": str(folder), "unless": done_by})
@@ -164,14 +177,14 @@ def _import(event: Import, items: list[Item]) -> list[dict[str, Any]]:
     return [step]
 
 
-def _file(event: Call, path: str, container: Container) -> Item:
+def _file(event: Call, path: str, container: Container, is_needed: bool) -> Item:
     placed = container.at(path)
     said: Said = "cannot prove"
     if placed is None:
         said = "missing"
     elif isinstance(placed, Placed):
         said = "there"
-    return Item("file", path, event.site, said, "", event.is_certain and not event.caught)
+    return Item("file", path, event.site, said, "", is_needed)
 
 
 def judge(function: Function, plan: Plan, result: Mapping[str, Any] | None) -> Probed:

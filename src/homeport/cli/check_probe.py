@@ -180,7 +180,8 @@ def _print_function(probed: Probed, folder: Path) -> None:
         f"{counts['agrees']}, differs on {counts['differs']}, cannot prove {counts['unproven']}"
     )
     for one in probed.judged:
-        if one.outcome == "there" and one.verdict != "differs":
+        is_odd = one.outcome != "there" and (one.item.is_needed or one.item.kind == "import")
+        if not is_odd and one.verdict != "differs":
             continue
         said = "" if one.verdict == "agrees" else f" (the check says: {one.item.said})"
         needed = "" if one.item.is_needed else ", not needed for certain"

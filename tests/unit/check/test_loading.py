@@ -254,7 +254,7 @@ def test_a_module_of_a_package(load: Load) -> None:
 def test_it_is_imported_as_modal_run_imports_it(load: Load, tmp_path: Path) -> None:
     app = load(
         HEAD + "import sys, os, json\n"
-        "facts = dict(name=__name__, file=__file__, path=sys.path[:2], cwd=os.getcwd(),\n"
+        "facts = dict(name=__name__, file=__file__, path=sys.path[:3], cwd=os.getcwd(),\n"
         "    local=modal.is_local(), program=sys.argv[1:],\n"
         "    modules=[m for m in sys.modules if m.startswith('homeport')])\n"
         "@app.function(env={'facts': json.dumps(facts)})\ndef f(): ...\n",
@@ -264,7 +264,7 @@ def test_it_is_imported_as_modal_run_imports_it(load: Load, tmp_path: Path) -> N
     assert json.loads(the(app).options["env"]["facts"]) == {
         "name": "app",
         "file": entry,
-        "path": [str(tmp_path / "sub"), ""],
+        "path": [str(tmp_path / "sub"), "", str(Path(sys.executable).parent)],
         "cwd": str(tmp_path),
         "local": True,
         "program": ["run", entry],

@@ -32,6 +32,7 @@ def f():
     from data.set import load, absent
     import nowhere
     open("/app/data/list.txt")
+    open("/app/data/other.txt")
     subprocess.run([sys.executable, "/app/tools/script.py"])
 
 
@@ -77,6 +78,7 @@ def test_a_plan_has_what_the_code_does_in_order(tmp_path: Path) -> None:
         ("import", "data.set"),
         ("import", "nowhere"),
         ("file", "/app/data/list.txt"),
+        ("file", "/app/data/other.txt"),
         ("file", "/app/tools/script.py"),
     ]
     assert "never" not in [item.what for item in plan.items]
@@ -88,7 +90,8 @@ def test_a_plan_has_what_the_code_does_in_order(tmp_path: Path) -> None:
     assert said["data.set.absent"] == ("missing", True)
     assert said["nowhere"] == ("missing", True)
     assert said["wandb"][1] is False
-    assert said["/app/data/list.txt"][0] == "there"
+    assert said["/app/data/list.txt"] == ("there", False)
+    assert said["/app/data/other.txt"] == ("missing", True)
 
 
 def test_a_serialized_function_has_no_module_there(tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ class Load:
         }
 
 
+def _set_search_path(scripts: str) -> None:
+    """sys.path as the modal command's own process has it: its folder in the place of ours."""
+    sys.path.pop(0)  # where homeport is
+    if os.path.realpath(sys.path[0]) == os.path.dirname(os.path.realpath(__file__)):
+        sys.path[0] = scripts  # with PYTHONSAFEPATH, no script's folder is there
+
+
 def _said(error: BaseException) -> str:
     try:
         return str(error)[:2000]
@@ -152,7 +159,7 @@ def _said(error: BaseException) -> str:
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
-    sys.path[0:2] = [os.path.dirname(asked["modal"])]  # as of the modal command's own process
+    _set_search_path(os.path.dirname(asked["modal"]))
     sys.argv = [asked["modal"], "run", *(["-m", asked["module"]] if asked["module"] else [asked["entry"]])]
     os.set_inheritable(asked["pipe"], False)
     guard.enclose()
