@@ -19,9 +19,14 @@ apt-mark apt-key add-apt-repository find du df free sync exit useradd groupadd c
 _PYTHON = re.compile(r"(?:/\S*/)?python(?:3(?:\.\d+)?)?")
 _PIP = re.compile(r"(?:/\S*/)?pip3?(?:\.\d+)?")
 _UV = re.compile(r"(?:/\S*/)?uv")
-_INSTALLS = re.compile(
-    r"\b(install|pip|uv|conda|mamba|poetry|pdm|pipx|easy_install|setup\.py|curl|wget|tar|unzip|make|clone)\b"
-)
+_WRITES_TO = {
+    "wget": ("-O", "--output-document", "-P", "--directory-prefix"),
+    "tar": ("-C", "--directory"),
+    "unzip": ("-d",),
+    "gunzip": (),
+    "gzip": (),
+}
+_INSTALLS = re.compile(r"\b(install|pip|uv|conda|mamba|poetry|pdm|pipx|easy_install|setup\.py|make|clone)\b")
 _RUNS_A_FILE = re.compile(r"\b(bash|sh|source|\.)\s+\S|\S+\.(py|sh)\b")
 _WITH_VALUE = """
 -i --index-url --extra-index-url -f --find-links -t --target --prefix --root --only-binary
@@ -85,30 +90,60 @@ def _simple_commands(command: str) -> Iterator[list[str]]:
 
 def _effects_of(words: list[str]) -> Iterator[Effect]:
     name = words[0].rsplit("/", 1)[-1]
+    plain = [word for word in words[1:] if not word.startswith("-")]
     installer = _installer(words)
     if installer is not None:
         yield from _installed(installer)
-    elif name in ("apt-get", "apt", "aptitude"):
-        packages = [word for word in words[1:] if not word.startswith("-")]
-        if packages[:1] == ["install"]:
-            yield from (Effect("apt", package) for package in packages[1:])
-    elif name == "mkdir":
-        yield from (Effect("folder", word) for word in words[1:] if not word.startswith("-"))
-    elif name == "git" and "clone" in words:
-        yield _cloned(words)
     elif any(word in (">", ">>") for word in words):
         yield Effect("files", words[-1])
+    elif name in ("apt-get", "apt", "aptitude"):
+        if plain[:1] == ["install"]:
+            yield from (Effect("apt", package) for package in plain[1:])
+    elif name == "mkdir":
+        yield from (Effect("folder", folder) for word in plain for folder in _braced(word))
+    elif name == "git" and "clone" in words:
+        yield _cloned(words)
     elif name == "touch":
-        yield from (Effect("files", word) for word in words[1:] if not word.startswith("-"))
+        yield from (Effect("files", word) for word in plain)
+    elif name in ("cp", "mv", "ln", "rsync"):
+        yield Effect("files", plain[-1] if plain else "")
+    elif name == "curl":
+        if output := _option(words, ("-o", "--output", "--output-dir")):
+            yield Effect("files", output)
+        elif any(re.fullmatch(r"-\w*O\w*|--remote-name", word) for word in words):
+            yield Effect("files", ".")
+    elif name in _WRITES_TO:
+        yield Effect("files", _option(words, _WRITES_TO[name]) or ".")
     elif name not in _HARMLESS.split() and not _only_asks(words):
-        text = " ".join(words)
         yield Effect("files")
-        if (
-            _INSTALLS.search(text)
-            or _RUNS_A_FILE.search(text)
-            or (_PYTHON.fullmatch(words[0]) and "-m" in words[:3])
-        ):
-            yield Effect("packages", text)
+        if _may_install(words):
+            yield Effect("packages", " ".join(words))
+
+
+def _may_install(words: list[str]) -> bool:
+    text = " ".join(words)
+    runs_module = bool(_PYTHON.fullmatch(words[0])) and "-m" in words[:3]
+    return (
+        runs_module or words[0] in ("sh", "bash") or bool(_INSTALLS.search(text) or _RUNS_A_FILE.search(text))
+    )
+
+
+def _option(words: list[str], names: tuple[str, ...]) -> str:
+    """The value of an option, given beside it or with it: `-O x`, `-Ox`, `--output=x`."""
+    for place, word in enumerate(words):
+        for name in names:
+            joined = len(name) == 2 and re.fullmatch(rf"-[A-Za-z]*{name[1]}", word)  # `-Lo x`
+            if (word == name or joined) and place + 1 < len(words):
+                return words[place + 1]
+            if word.startswith(f"{name}=") or (len(name) == 2 and word.startswith(name) and word != name):
+                return word[len(name) :].removeprefix("=")
+    return ""
+
+
+def _braced(word: str) -> list[str]:
+    """`/app/{src,data}` as the shell has it: two words."""
+    found = re.fullmatch(r"([^{}]*)\{([^{}]*)\}([^{}]*)", word)
+    return [f"{found[1]}{part}{found[3]}" for part in found[2].split(",")] if found else [word]
 
 
 def _only_asks(words: list[str]) -> bool:
@@ -137,6 +172,9 @@ def _installer(words: list[str]) -> list[str] | None:
 
 
 def _installed(words: list[str]) -> Iterator[Effect]:
+    if target := _option(words, ("--target", "-t", "--prefix", "--root")):
+        yield Effect("target", target)
+        return
     at = 0
     while at < len(words):
         word = words[at]
@@ -149,9 +187,6 @@ def _installed(words: list[str]) -> Iterator[Effect]:
             yield Effect("requirements", value)
         elif word in ("-e", "--editable"):
             yield Effect("packages", f"pip install -e {words[at] if at < len(words) else ''}")
-            at += 1
-        elif word in ("-t", "--target", "--prefix", "--root"):
-            yield Effect("target", words[at] if at < len(words) else "")
             at += 1
         elif word in _WITH_VALUE.split():
             at += 1

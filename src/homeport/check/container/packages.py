@@ -100,6 +100,8 @@ class Packages:
             yield requirement, by
             if not requirement.is_locked:
                 waiting += [(each, requirement.name) for each in self._brought(requirement, installed)]
+            elif known(requirement.name, requirement.version) is None:
+                installed.vague = installed.vague or requirement.name  # its modules' names are not known
 
     def _brought(self, requirement: Requirement, installed: "_Installed") -> Iterator[Requirement]:
         name = requirement.name
