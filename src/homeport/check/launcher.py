@@ -63,10 +63,9 @@ def site_folders(python: Path, environment: Mapping[str, str]) -> tuple[str, lis
         found += site_folders(Path(base) / python.name, environment)[1]
     if not found:
         return _asked(python)
-    series = next(
-        (match["version"] for place in found if (match := _PYTHON.fullmatch(place.parent.name))), ""
-    )
-    return series or _own_series(), list(dict.fromkeys(found))
+    matches = (_PYTHON.fullmatch(place.parent.name) for place in found)
+    series = next((match["version"] for match in matches if match), _own_series())
+    return series, list(dict.fromkeys(found))
 
 
 def _settings(file: Path) -> dict[str, str] | None:

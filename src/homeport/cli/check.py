@@ -175,6 +175,8 @@ def _question(
     from homeport.cli.check_secrets import secrets_here
 
     typed = None if arguments is None else Command(reference.function, arguments)
+    if python is not None and not os.access(python, os.X_OK):
+        raise NotFoundError(f"{python} is no Python that can be run.")
     interpreter = python or python_of_modal(os.environ, Path(sys.executable))
     return Question(
         reference.entry,

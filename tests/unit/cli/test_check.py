@@ -120,6 +120,7 @@ def test_warnings_are_exit_status_0_unless_strict(check: Check, folder: Path) ->
         (["empty"], "There is no Modal app below the folder."),
         (["folder"], "There is no Modal app below folder."),
         (["empty::f"], "empty is a folder, and has no function f."),
+        (["--python", "nothing", "app.py"], "nothing is no Python that can be run."),
         (["--select", "HP7", "app.py"], "There is no rule HP7."),
         (["--explain", "HP9O1"], "There is no rule HP9O1. Did you mean HP901?"),
         (["app.py", "app2.py", "--", "--x"], "Arguments after -- are those of one function"),
