@@ -88,13 +88,23 @@ _FOLDERS = frozenset(
     )
 )
 _FOLDER_FLAG = re.compile(
-    r"^--?(output|out|save|checkpoint|checkpoints|ckpt|results?)[-_.]?(dir|path|folder)(=|$)"
+    r"^--?(output|out|save|checkpoint|checkpoints|ckpt|results?)(?:[-_.]?(?:dir|path|folder|file))?(=|$)"
 )
 _OPENS = frozenset(
-    ("open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open", "pathlib.Path.open")
+    (
+        "open",
+        "io.open",
+        "gzip.open",
+        "bz2.open",
+        "lzma.open",
+        "codecs.open",
+        "wave.open",
+        "tarfile.open",
+        "pathlib.Path.open",
+    )
 )
 _RESULT_NAME = re.compile(
-    r"checkpoint|ckpt|model|weight|best|final|result|metric|score|predict|submission|report|history|state_dict|"
+    r"checkpoint|ckpt|model|epoch|weight|best|final|result|metric|score|predict|submission|report|history|state_dict|"
     r"\.(pt|pth|ckpt|safetensors|onnx|pkl|pickle|joblib|gguf)$",
     re.IGNORECASE,
 )
@@ -132,7 +142,7 @@ def written_paths(event: Event) -> Iterator[Touch]:
     elif CHILDREN.match(event.name):
         for value in _flagged(event):
             yield from _touch(event, value, True)
-    else:
+    elif last[:1].isupper():
         for name in _FOLDERS & event.options.keys():
             yield from _touch(event, event.options[name], True)
 
@@ -164,7 +174,7 @@ def _flagged(call: Call) -> Iterator[Value]:
         return
     for word, after in zip(words, (*words[1:], None), strict=True):
         if isinstance(word, str) and (flag := _FOLDER_FLAG.match(word)):
-            yield word[flag.end() :] if flag[3] == "=" else after
+            yield word[flag.end() :] if flag[2] == "=" else after
 
 
 def _touch(call: Call, value: Value, is_result: bool, is_written: bool = True) -> Iterator[Touch]:
@@ -173,7 +183,8 @@ def _touch(call: Call, value: Value, is_result: bool, is_written: bool = True) -
         return
     path = absolute(given, call.folder)
     if path is not None:
-        is_result = is_result or _RESULT_NAME.search(given.rpartition("/")[2] or given) is not None
+        text = given if is_whole else value.begins
+        is_result = is_result or _RESULT_NAME.search("/".join(text.split("/")[-2:])) is not None
         yield Touch(call, path, given, is_whole, is_written, is_result)
 
 
@@ -218,7 +229,8 @@ def uses(event: Event, path: str) -> bool:
     """Whether a call gets a path, a folder of it, or something in it, to do something with what is there."""
     if not isinstance(event, Call) or (_NO_USE.search(event.name) and not CHILDREN.match(event.name)):
         return False
-    values = [*event.args, *event.options.values(), event.receiver]
+    values = [*event.args, event.receiver]
+    values += [value for name, value in event.options.items() if name != "cwd"]
     return any(_names(value, path, event.folder) for value in values)
 
 
@@ -233,7 +245,9 @@ def _names(value: Value, path: str, folder: str | Unknown) -> bool:
     if path in given:  # in a command line, or `@/tmp/file`
         return True
     where = absolute(given, folder)
-    return where is not None and where != "/" and (is_below(path, where) or is_below(where, path))
+    if where is None or (where in ("/", "/root", folder) and where != path):
+        return False
+    return is_below(path, where) or is_below(where, path)
 
 
 def same_volume(one: object, other: object) -> bool:

@@ -1,5 +1,6 @@
 """Names of variables, and who gives them to a container, for the rules on the environment."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from homeport.check.facts import (
     Facts,
     Function,
     Image,
+    Module,
     Step,
 )
+from homeport.check.values import Site
 
 
 def _names(text: str) -> frozenset[str]:
@@ -36,7 +39,7 @@ _LIBRARIES = tuple(
     f"{name}_"
     for name in _names("""
         WANDB HF HUGGINGFACE HUGGING_FACE AWS GOOGLE GCP AZURE OPENAI MLFLOW COMET NEPTUNE KAGGLE LANGCHAIN
-        TRANSFORMERS TOKENIZERS S3 SENTRY
+        TRANSFORMERS TOKENIZERS S3 SENTRY TORCH TORCHINDUCTOR PYTORCH CUDA CUBLAS TF XLA JAX KERAS HYDRA MPL
     """)
 )
 # Steps whose result has variables that the app's source does not say.
@@ -98,3 +101,17 @@ def reads(facts: Facts, function: Function) -> Iterator[Read]:
             yield Read(event, written, asked, is_anything_set)
             if isinstance(event.name, str) and not event.is_required:
                 asked |= {event.name}
+
+
+def kept_in(site: Site, module: Module) -> list[str]:
+    """The globals of a module that the statement around a place assigns."""
+    found: list[str] = []
+    for statement in module.tree.body:
+        if site.path == module.path and statement.lineno <= site.line <= (statement.end_lineno or 0):
+            targets: list[ast.expr] = []
+            if isinstance(statement, ast.Assign):
+                targets = statement.targets
+            elif isinstance(statement, ast.AnnAssign):
+                targets = [statement.target]
+            found += [target.id for target in targets if isinstance(target, ast.Name)]
+    return found

@@ -44,6 +44,7 @@ Good:
         print(limit_files or "all", "files")
 """
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -52,7 +53,7 @@ from homeport.check.facts import EnvironmentRead, Facts, Function, Image, Secret
 from homeport.check.findings import Finding, Severity
 from homeport.check.redaction import names_a_secret
 from homeport.check.values import Site, Value, parts_from_shell
-from homeport.check.variables import is_given_by_itself, is_setting_of_library, reads
+from homeport.check.variables import is_given_by_itself, is_setting_of_library, kept_in, reads
 
 CODE = "HP201"
 
@@ -111,7 +112,7 @@ def _of_one(captured: _Captured, name: str, function: Function, facts: Facts) ->
     severity: Severity = "warning"
     if names_a_secret(name):
         severity = "warning" if captured.into == "the image" else "note"
-    elif is_setting_of_library(name) and read is None:
+    elif (is_setting_of_library(name) and read is None) or _is_of_the_machine(captured, facts):
         severity = "note"
     message = (
         f"{name}{place}, comes into {captured.into} of {function.name} from the shell where the command is "
@@ -186,6 +187,23 @@ def _read(name: str | None, captured: _Captured, function: Function, facts: Fact
         elif event.name == name:
             return event
     return found
+
+
+def _is_within(site: Site, around: Site) -> bool:
+    return site.path == around.path and around.line <= site.line <= max(around.line, around.end_line)
+
+
+def _is_of_the_machine(captured: _Captured, facts: Facts) -> bool:
+    """Whether the app itself is made by the variable, too: `gpu=GPU`. Then it is meant to be typed."""
+    if _is_within(captured.site, captured.around):
+        return False
+    names = set(kept_in(captured.site, facts.entry))
+    return any(
+        isinstance(node, ast.Name) and node.id in names
+        for function in facts.app.functions
+        for decorator in function.node.decorator_list
+        for node in ast.walk(decorator)
+    )
 
 
 def _where(event: EnvironmentRead) -> str:

@@ -58,7 +58,7 @@ from homeport.check.syntax import (
 CODE = "HP204"
 
 SHAPE = re.compile(
-    r"""["']\s(?:not\s)?in\s|\.(?:endswith|startswith|find)\(|\.(?:stem|name)\s[!=]=|re\.\w+\(|basename\("""
+    r"""["']\s(?:not\s)?in\s|\.(?:endswith|startswith|find)\(|\.(?:stem|name)\s[!=]=|re\.\w+\(|basename\(|fnmatch"""
 )
 CONFIG = re.compile(r"config|cfg|recipe|yaml", re.IGNORECASE)
 PATH = re.compile(r"path|file|folder|dir|checkpoint|ckpt", re.IGNORECASE)
@@ -204,6 +204,8 @@ class _Names:
     def _path(self, node: ast.expr, is_text: bool) -> str | None:
         if isinstance(node, ast.Name):
             name, annotation = node.id, self.annotations.get(node.id, "")
+            if node.id in self.assigned:
+                annotation = ""  # of the argument, not of what it holds now
         elif isinstance(node, ast.Attribute):
             name, annotation = node.attr, ""
         else:

@@ -10,7 +10,8 @@ image hands over, such as a variable captured from the launcher's shell. Where `
 changed it is worse: the container's next call still has what this one set. Set the variable in both cases,
 or remove it in the other.
 
-A change that is made in every case (`env["PYTHONUNBUFFERED"] = "1"`) is no such thing.
+A change that is made in every case is a note: nothing says which variables the child goes by. Settings of
+Python and of libraries, such as `env["PYTHONUNBUFFERED"] = "1"`, are left alone.
 
 Bad:
 
@@ -62,6 +63,7 @@ from homeport.check.syntax import (
     site_of,
     text_of,
 )
+from homeport.check.variables import is_given_by_itself, is_setting_of_library
 
 CODE = "HP205"
 
@@ -85,6 +87,7 @@ class _Change:
 class _Start:
     node: ast.Call
     environment: str  # what the child gets: "os.environ", or the name of a copy
+    is_given: bool  # by `env=`
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -124,6 +127,8 @@ class _Seen:
                 if isinstance(target, ast.Name):
                     if _is_whole(statement.value, self.copies):
                         self.copies.add(target.id)
+                        for name in _set_at_once(statement.value):
+                            self.changes.append(_Change(name, target.id, statement, branches))
                     else:
                         self.copies.discard(target.id)
                 elif isinstance(target, ast.Subscript):
@@ -146,7 +151,7 @@ class _Seen:
                 given = node.args[-1]
             environment = "os.environ" if given is None else self._environment(given)
             if environment:
-                self.starts.append(_Start(node, environment))
+                self.starts.append(_Start(node, environment, given is not None))
         if not isinstance(node.func, ast.Attribute):
             return
         target = node.func.value
@@ -206,19 +211,62 @@ def _is_whole(node: ast.expr, copies: set[str]) -> bool:
     return False
 
 
+def _set_at_once(node: ast.expr) -> Iterator[str]:
+    """The names in `{**os.environ, "X": "1"}` and `dict(os.environ, X="1")`."""
+    if isinstance(node, ast.Dict):
+        yield from (name for key in node.keys if key is not None and (name := text_of(key)))
+    elif isinstance(node, ast.Call):
+        yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+    elif isinstance(node, ast.BinOp):
+        yield from _set_at_once(node.left)
+        yield from _set_at_once(node.right)
+
+
 def _is_whole_name(node: ast.expr, copies: set[str]) -> bool:
     return dotted(node) in (*ENVIRON, *copies)
 
 
 def _judge(seen: _Seen, scope: Scope, module: Module, facts: Facts) -> Iterator[Finding]:
+    said: set[str] = set()
     for change in seen.changes:
-        if not change.branches or _is_balanced(change, seen.changes):
-            continue
         start = next((start for start in seen.starts if _gets(start, change)), None)
-        if start is None:
+        if start is None or change.name in said:
             continue
         function = function_around(facts, module, change.node.lineno)
-        yield _finding(change, start, module, function, _severity(change, facts))
+        if change.branches and not _is_balanced(change, seen.changes):
+            said.add(change.name)
+            yield _finding(change, start, module, function, _severity(change, facts))
+        elif (
+            not change.branches
+            and start.is_given
+            and not _is_removal(change)
+            and not _is_setting(change.name)
+        ):
+            said.add(change.name)
+            yield _of_every_case(change, start, module, function)
+
+
+def _is_removal(change: _Change) -> bool:
+    return isinstance(change.node, ast.Delete) or ".pop(" in ast.unparse(change.node)
+
+
+def _is_setting(name: str) -> bool:
+    return is_given_by_itself(name) or is_setting_of_library(name) or name.endswith("_NUM_THREADS")
+
+
+def _of_every_case(change: _Change, start: _Start, module: Module, function: str) -> Finding:
+    return Finding(
+        CODE,
+        site_of(module, change.node),
+        f"{change.name} is changed in an environment that a child process gets whole: what it goes by is "
+        "this and "
+        "whatever else the container has, from Secrets, the image or an earlier call",
+        "note",
+        function,
+        "give the child a dictionary of the variables that it is meant to have",
+        (f"make {change.name} an argument on the child's command line",),
+        related=((site_of(module, start.node), "the child process is started here"),),
+    )
 
 
 def _gets(start: _Start, change: _Change) -> bool:
@@ -265,7 +313,7 @@ def _severity(change: _Change, facts: Facts) -> Severity:
 
 def _finding(change: _Change, start: _Start, module: Module, function: str, severity: Severity) -> Finding:
     condition = ast.unparse(change.branches[-1][0].test)
-    does = "removed" if isinstance(change.node, ast.Delete) or ".pop(" in ast.unparse(change.node) else "set"
+    does = "removed" if _is_removal(change) else "set"
     if change.target == "os.environ":
         otherwise = "the container's next call, and its child processes, still have it"
     else:

@@ -79,7 +79,9 @@ def _severity(touch: Touch) -> Severity | None:
 def _is_used(touch: Touch, events: Sequence[Event], number: int) -> bool:
     """Whether something is done with what is written: before, where it is a loop's, or after."""
     for place, event in enumerate(events):
-        if event is touch.call or (place < number and "loop" not in event.guards):
+        if event is touch.call or event.site in touch.call.via:
+            continue
+        if place < number and "loop" not in event.guards:
             continue
         if any(written.path == touch.path for written in written_paths(event)):
             continue

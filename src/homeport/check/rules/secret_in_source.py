@@ -56,7 +56,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         seen: set[int] = set()
         for statement in module.tree.body:
-            if any(statement.lineno <= line <= (statement.end_lineno or 0) for line in lines):
+            first = min(
+                [statement.lineno, *(node.lineno for node in getattr(statement, "decorator_list", ()))]
+            )
+            if any(first <= line <= (statement.end_lineno or 0) for line in lines):
                 yield from _in(statement, module, facts, seen)
 
 

@@ -51,7 +51,7 @@ from collections.abc import Iterator
 from homeport.check.facts import EnvironmentRead, Facts, Function
 from homeport.check.findings import Finding
 from homeport.check.redaction import names_a_secret
-from homeport.check.variables import is_given_by_itself, reads
+from homeport.check.variables import is_given_by_itself, kept_in, reads
 
 CODE = "HP203"
 
@@ -106,19 +106,8 @@ def _message(event: EnvironmentRead, name: str, function: Function, facts: Facts
 
 def _used_as(event: EnvironmentRead, function: Function, facts: Facts) -> str:
     """The global of the entry file that the value is kept in, where the container's code uses it."""
-    line = event.site.line
-    for statement in facts.entry.tree.body:
-        if not statement.lineno <= line <= (statement.end_lineno or statement.lineno):
-            continue
-        targets: list[ast.expr] = []
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign):
-            targets = [statement.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and _is_used(target.id, function, facts):
-                return target.id
-    return ""
+    names = kept_in(event.site, facts.entry)
+    return next((name for name in names if _is_used(name, function, facts)), "")
 
 
 def _is_used(name: str, function: Function, facts: Facts) -> bool:

@@ -51,12 +51,13 @@ Good:
         print(os.environ["DATA_VERSION"], os.environ.get("SEED", "0"))
 """
 
+import re
 from collections.abc import Iterator
 
-from homeport.check.facts import EnvironmentRead, Facts, Function
+from homeport.check.facts import EnvironmentRead, Facts, Function, Secret
 from homeport.check.findings import Finding, Severity
 from homeport.check.redaction import names_a_secret
-from homeport.check.values import Unknown
+from homeport.check.values import is_known
 from homeport.check.variables import has_opaque_base, is_given_by_itself, reads
 
 CODE = "HP202"
@@ -73,8 +74,6 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
     container = facts.containers[function.name]
-    if container.has_unknown_secrets or any(isinstance(secret, Unknown) for secret in function.secrets):
-        return
     said: set[str] = set()
     for read in reads(facts, function):
         event, name = read.event, read.event.name
@@ -85,7 +84,48 @@ def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
         if function.options.get("serialized") is True and event.scope == "" and event.module is facts.entry:
             continue  # its module is not imported in the container
         said.add(name)
-        yield _finding(facts, function, event, name)
+        if not container.has_unknown_secrets:
+            yield _finding(facts, function, event, name)
+        else:
+            yield from _unproven(function, event, name)
+
+
+def _named_secrets(function: Function) -> list[str]:
+    """The Secrets of the server that a function has; none where anything else may give variables, too."""
+    names: list[str] = []
+    for secret in function.secrets:
+        if not isinstance(secret, Secret):
+            return []
+        if secret.kind == "from_name":
+            name = secret.args[0] if secret.args else secret.options.get("name")
+            if not isinstance(name, str):
+                return []
+            names.append(name)
+        elif not is_known(secret.args) or not is_known(dict(secret.options)):
+            return []
+    return names
+
+
+def _sounds_alike(secret: str, variable: str) -> bool:
+    """`wandb-secret` is expected to hold WANDB_API_KEY, `huggingface` HF_TOKEN."""
+    words = {word for word in re.split(r"[^a-z0-9]+", variable.lower()) if len(word) > 2 or word == "hf"}
+    words |= {"huggingface", "hugging"} if "hf" in words else set()
+    return any(word in secret.lower() for word in words - {"key", "token", "api", "secret"})
+
+
+def _unproven(function: Function, event: EnvironmentRead, name: str) -> Iterator[Finding]:
+    secrets = _named_secrets(function)
+    if secrets and not any(_sounds_alike(secret, name) for secret in secrets):
+        holders = " or ".join(f"'{secret}'" for secret in secrets)
+        yield Finding(
+            CODE,
+            event.site,
+            f"cannot prove that {function.name} has the variable {name}, which it requires: only the Secret "
+            f"{holders} can give it, and what is in there is not known here",
+            "note",
+            function.name,
+            f'have it checked at the start: modal.Secret.from_name("{secrets[0]}", required_keys=["{name}"])',
+        )
 
 
 def _is_bare(event: EnvironmentRead) -> bool:

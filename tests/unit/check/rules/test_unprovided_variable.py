@@ -54,7 +54,7 @@ def test_what_only_some_runs_require_is_a_warning(body: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     ("options", "body"),
     [
-        ('secrets=[modal.Secret.from_name("any")]', ('os.environ["DATA"]',)),
+        ('secrets=[modal.Secret.from_name("my-data")]', ('os.environ["DATA"]',)),
         ('env={"DATA": "3"}', ('os.environ["DATA"]',)),
         ('image=modal.Image.debian_slim().env({"DATA": "3"})', ('os.environ["DATA"]',)),
         ('secrets=[modal.Secret.from_name("any", required_keys=["DATA"])]', ('os.environ["DATA"]',)),
@@ -73,6 +73,10 @@ def test_what_only_some_runs_require_is_a_warning(body: tuple[str, ...]) -> None
 )
 def test_what_may_be_there_is_not_said(options: str, body: tuple[str, ...]) -> None:
     assert said(function(options, *body)) == []
+
+
+def test_what_only_a_secret_of_the_server_can_give_cannot_be_proved() -> None:
+    assert said(function('secrets=[modal.Secret.from_name("any")]', 'os.environ["DATA"]')) == ["note"]
 
 
 def test_an_image_with_variables_that_nobody_sees_makes_it_a_warning() -> None:
