@@ -53,18 +53,23 @@ class World:
         python: str = "3.11",
         secrets: tuple[Secret | Unknown, ...] = (),
         volumes: Mapping[str, Volume | Unknown] | None = None,
+        base: Step | None = None,
         **options: Any,
     ) -> Container:
         path = self.folder / entry
         module = Module(path, name or path.stem, "", ast.Module([], []))
         node = ast.parse("def f(): pass").body[0]
         assert isinstance(node, ast.FunctionDef)
-        image = Image((step("debian_slim", python_version=python), *steps), SITE)
+        image = Image((base or step("debian_slim", python_version=python), *steps), SITE)
         function = Function(
             "f", "function", module, node, SITE, (), options, {}, image, volumes or {}, secrets
         )
         app = App("app", SITE, {}, (function,), "static")
         return lay_out(function, app, module, folder=self.folder, as_module=as_module, launcher_python=python)
+
+    def based(self, base: Step, *steps: Step | Unknown, **options: Any) -> Container:
+        """Of an image that begins otherwise."""
+        return self.container(*steps, base=base, **options)
 
 
 @pytest.fixture
@@ -198,12 +203,7 @@ def test_the_standard_library_is_that_of_the_containers_python(world: World) -> 
 
 
 def test_a_registry_image_is_not_known(world: World) -> None:
-    module = Module(world.folder / "app.py", "app", "", ast.Module([], []))
-    node = ast.parse("def f(): pass").body[0]
-    assert isinstance(node, ast.FunctionDef)
-    image = Image((step("from_registry", "pytorch/pytorch:2.4.0"),), SITE)
-    function = Function("f", "function", module, node, SITE, (), {}, {}, image, {}, ())
-    container = lay_out(function, App("app", SITE, {}, (function,), "static"), module, folder=world.folder)
+    container = world.based(step("from_registry", "pytorch/pytorch:2.4.0"))
     assert isinstance(resolve(container, "torch"), FoundModule)
     assert isinstance(resolve(container, "pandas"), UnprovenModule)
     assert isinstance(container.at("/workspace/x"), Unknown)

@@ -170,16 +170,20 @@ class Files:
 
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
+        self._found.clear()
 
     def make_folder(self, path: str, by: Site | None, origin: Origin) -> None:
         self.made[path] = Placed(PurePosixPath(path), "folder", None, by, origin)
+        self._found.clear()
 
     def make_file(self, path: str, by: Site | None) -> None:
         self.made[path] = Placed(PurePosixPath(path), "file", None, by, "image")
+        self._found.clear()
 
     def leave_open(self, path: str, why: Unknown) -> None:
         """From a folder on, anything may be there."""
         self.unknown.setdefault(path, why)
+        self._found.clear()
 
     def mount(self, path: str, by: Site | None, contents: Unknown) -> None:
         """A Volume's place, of which the contents are not known."""
