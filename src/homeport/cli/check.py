@@ -1,6 +1,5 @@
 """`homeport check`: what would fail in an app's containers and its run, said before anything is built."""
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -32,9 +31,6 @@ Examples:
 Exit status: 0 nothing that fails for certain, 1 errors (with --strict also warnings), 2 the check could
 not be made. `# homeport: ignore[HP101]` at the end of a line takes back what is said of it.
 """
-
-# Trees and facts live until the check is done: looking for garbage among them takes a fifth of its time.
-_GARBAGE = 200_000
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -118,7 +114,6 @@ def _check(
     diff: bool,
     form: str,
 ) -> int:
-    gc.set_threshold(_GARBAGE)
     from homeport.check.preflight import preflight
     from homeport.check.rendering.places import Places
     from homeport.cli.check_rules import selection

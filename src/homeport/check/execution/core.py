@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from homeport.check.execution.objects import MADE, ModuleState, UserFunction, Variables, is_same
@@ -308,11 +309,7 @@ class Core:
 
     def absolute(self, path: str) -> str | None:
         """A path of the container made absolute by the working folder; None where that is not known."""
-        if path.startswith("/"):
-            return posixpath.normpath(path)
-        if isinstance(self.place.folder, str):
-            return posixpath.normpath(posixpath.join(self.place.folder, path))
-        return None
+        return absolute(path, self.place.folder if isinstance(self.place.folder, str) else None)
 
     def is_there(self, path: str) -> bool | None:
         """Whether a file or folder is there; None where that is not known."""
@@ -330,7 +327,7 @@ class Core:
     def search_path(self, *, maybe: bool = False) -> tuple[str, ...]:
         """sys.path as it is now, absolute. Entries that are below an unknown folder are left out."""
         entries = self.place.search_path + (self.place.maybe if maybe else ())
-        return tuple(path for entry in entries if (path := self.absolute(entry)) is not None)
+        return all_absolute(entries, self.place.folder if isinstance(self.place.folder, str) else None)
 
     def resolve(self, name: str) -> Resolution:
         """What `import name` finds now."""
@@ -364,6 +361,17 @@ class Core:
             key = (module.path, getattr(node, "name", ""), getattr(node, "lineno", 0))
             found = self.functions_by_place.get(key)
         return found
+
+
+def absolute(path: str, folder: str | None) -> str | None:
+    if path.startswith("/"):
+        return posixpath.normpath(path)
+    return None if folder is None else posixpath.normpath(posixpath.join(folder, path))
+
+
+@lru_cache(maxsize=64)  # asked at each import, and hardly ever changed between two
+def all_absolute(entries: tuple[str, ...], folder: str | None) -> tuple[str, ...]:
+    return tuple(path for entry in entries if (path := absolute(entry, folder)) is not None)
 
 
 def merged(one: Place, other: Place) -> Place:

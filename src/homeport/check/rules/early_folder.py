@@ -61,6 +61,7 @@ from homeport.check.syntax import (
 CODE = "HP307"
 
 SHAPE = re.compile(r"makedirs|\bmkdir\b|extractall|unpack_archive|copytree")
+WORDS = ("mkdir", "makedirs", "extractall", "unpack_archive", "copytree")
 TESTS = frozenset(("os.path.exists", "os.path.isdir", "path.exists", "path.isdir", "exists", "isdir"))
 TEST_METHODS = frozenset(("exists", "is_dir"))
 MAKERS = frozenset(("os.makedirs", "os.mkdir", "makedirs", "mkdir"))
@@ -78,6 +79,8 @@ RENAMES = re.compile(r"(^|\.)(rename|replace|move|renames)$")
 
 def check(facts: Facts) -> Iterator[Finding]:
     for module in reached_modules(facts):
+        if not any(word in module.text for word in WORDS):  # a tenth of the pattern's time
+            continue
         for scope in scopes_with(module, SHAPE):
             yield from _in(scope, module, facts)
 

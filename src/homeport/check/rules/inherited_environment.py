@@ -92,6 +92,8 @@ class _Start:
 
 def check(facts: Facts) -> Iterator[Finding]:
     for module in reached_modules(facts):
+        if "environ" not in module.text:  # a tenth of the pattern's time
+            continue
         for scope in scopes_with(module, SHAPE):
             seen = _Seen()
             seen.read(scope.body)
