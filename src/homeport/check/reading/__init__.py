@@ -39,9 +39,8 @@ def module_scope(
     """A module's names after it was followed, where modal runs or in a container (`side`), and what kept it
     from being followed to its end.
     """
-    world = new_world(
-        sources, side, list(launch_path(entry, side.folder) if search_path is None else search_path)
-    )
+    path = launch_path(entry, side.folder) if search_path is None else search_path
+    world = new_world(entry.path, sources, side, list(path))
     scope = new_scope(entry, world)
     world.modules[str(entry.path)] = scope
     unknown: list[Unknown] = []

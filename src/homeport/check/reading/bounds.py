@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from homeport.check.reading.regular import checked
+
 LARGEST = 1_000_000  # characters, items, or bits of a number
 WIDE = re.compile(r"\d{4,}")
 
@@ -30,6 +32,8 @@ def bounded(value: Any) -> Any:
 
 def within_bounds(values: tuple[Any, ...], method: str = "") -> None:
     """For a call of which the outcome may be as large as its numbers say, or as its texts' product."""
+    if isinstance(values[0], re.Pattern):
+        checked(values[0], values[1:])
     if any(isinstance(value, int) and abs(value) > LARGEST for value in values) and method:
         raise TooLargeError
     texts = [size(value) for value in values if isinstance(value, str | bytes | list | tuple)]

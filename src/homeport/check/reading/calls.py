@@ -248,6 +248,9 @@ def instance(cls: UserClass, args: list[Any], options: dict[str, Any], node: ast
         for name in fields:
             if name not in made.names:
                 made.names[name] = default_of(name, cls, node, scope)
+        after = next((one.scope.names.get("__post_init__") for one in cls.lineage()), None)
+        if isinstance(after, UserFunction):
+            after.run(after, [made], {})
     elif not all(isinstance(base, UserClass) for base in cls.bases) or args or options:
         return Unknown(f"is a {cls.node.name}, which is not followed", scope.site(node))
     return made
@@ -256,7 +259,7 @@ def instance(cls: UserClass, args: list[Any], options: dict[str, Any], node: ast
 def default_of(name: str, cls: UserClass, node: ast.Call, scope: Scope) -> Any:
     """Of a dataclass's field."""
     value = next((one.scope.names[name] for one in cls.lineage() if name in one.scope.names), None)
-    if isinstance(value, Made) and value.name == "dataclasses.field":
+    if isinstance(value, Made) and value.name in ("dataclasses.field", "pydantic.Field"):
         if "default_factory" in value.options:
             return call(value.options["default_factory"], [], {}, node, scope)
         return value.options.get("default", Unknown(f"is the field {name}, which is not given"))

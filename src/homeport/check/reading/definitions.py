@@ -30,7 +30,7 @@ def decorate(target: Any, decorator: ast.expr, scope: Scope) -> Any:
             return target
         if kind in ("cache", "lru_cache", "wraps", "override", "final", "overload"):
             return target
-    if isinstance(target, UserClass) and named_dataclass(decorator):
+    if isinstance(target, UserClass) and is_dataclass(decorator):
         target.is_dataclass = True
         return target
     if isinstance(target, Function):
@@ -42,10 +42,15 @@ def decorate(target: Any, decorator: ast.expr, scope: Scope) -> Any:
     return result
 
 
-def named_dataclass(decorator: ast.expr) -> bool:
+def is_dataclass(decorator: ast.expr) -> bool:
     function = decorator.func if isinstance(decorator, ast.Call) else decorator
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name == "dataclass"
+    return name in ("dataclass", "define", "frozen", "attrs")
+
+
+def is_record(base: Any) -> bool:
+    """Whether a base class makes of annotations what is given to a new object, as dataclasses do."""
+    return isinstance(base, External) and base.name in ("pydantic.BaseModel", "typing.NamedTuple")
 
 
 def call_function(function: UserFunction, args: list[Any], options: dict[str, Any]) -> Any:
@@ -89,6 +94,7 @@ def run_class(node: ast.ClassDef, scope: Scope) -> str:
     inner = scope.child(is_class=True)
     made: Any = UserClass(node, inner, [value_of(base, scope) for base in node.bases])
     run_block(node.body, inner)
+    made.is_dataclass = any(map(is_record, made.bases)) and "validator" not in ast.dump(node)
     for decorator in reversed(node.decorator_list):
         made = decorate(made, decorator, scope)
     scope.bind(node.name, made)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from homeport.check.reading import regular
 from homeport.check.reading.containers import as_dict, as_list, length, quantified, together
 from homeport.check.reading.environment import getenv
 from homeport.check.reading.files import (
@@ -34,6 +35,7 @@ from homeport.check.values import External, FromShell, Made, Unknown
 # ---- attributes of modules
 
 CONSTANTS: dict[str, Any] = {
+    **regular.FLAGS,
     "os.sep": "/",
     "os.path.sep": "/",
     "os.linesep": "\n",
@@ -120,6 +122,9 @@ def copied(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scop
 
 
 def field(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Scope) -> Any:
+    """dataclasses.field(...), pydantic.Field(...)"""
+    if args:  # pydantic's default; ... where there is none
+        options = {"default": Unknown("has to be given") if args[0] is ... else args[0], **options}
     return Made("dataclasses.field", (), options, scope.site(node))
 
 
@@ -132,6 +137,7 @@ def replaced(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Sc
 
 
 PURE: dict[str, Callable[..., Any]] = {
+    **regular.FUNCTIONS,
     **{f"builtins.{kind.__name__}": kind for kind in (str, int, float, bool, bytes, range, complex)},
     **{f"builtins.{one.__name__}": one for one in (abs, max, min, sum, round, repr, ord, chr, hex, divmod)},
     "builtins.sorted": sorted,
@@ -201,6 +207,7 @@ SPECIAL: dict[str, Callable[[list[Any], dict[str, Any], ast.Call, Scope], Any]] 
     "copy.deepcopy": copied,
     "dataclasses.replace": replaced,
     "dataclasses.field": field,
+    "pydantic.Field": field,
     "functools.cache": decorator_or_first,
     "functools.lru_cache": decorator_or_first,
     "typing.cast": lambda args, options, node, scope: (

@@ -13,20 +13,26 @@ from homeport.check.values import External
 
 INSTALLED = ("site-packages", "dist-packages")
 MOST_MODULES = 400
+MOST_BYTES = 2_000_000  # of the modules that are followed
+PROJECT_SIGNS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
 
 class Importer:
     """Gives what `import name` and `from . import name` bind."""
 
-    def __init__(self, world: World, follow: Callable[[Scope], None]) -> None:
+    def __init__(self, world: World, entry: Path, follow: Callable[[Scope], None]) -> None:
         self.world = world
         self.follow = follow
+        self.entry = entry
         self._folders: dict[str, frozenset[str]] = {}
+        self._bytes = 0
+        self._project: tuple[str, ...] | None = None
         self._searched: dict[str, str | None] = {}
 
     def module(self, name: str, scope: Scope | None = None) -> LocalModule | External | None:
         """The module of a dotted name; None where it is not the app's own (nor a module in that package)."""
-        if name.split(".", 1)[0] in sys.stdlib_module_names:
+        top = name.split(".", 1)[0]
+        if top in sys.stdlib_module_names or top == "modal":  # loaded before anything of the app's own
             return None
         found: LocalModule | None = None
         for end in range(1, name.count(".") + 2):
@@ -56,7 +62,20 @@ class Importer:
             if found is not None and found.suffix == ".py":
                 return found
             namespace = namespace or found
-        return namespace
+        return namespace or self.in_project(name)
+
+    def in_project(self, name: str) -> Path | None:
+        """In the project around the entry file, which may be installed where `modal run` is typed (as
+        `pip install -e .` does).
+        """
+        if self._project is None:
+            self._project = ()
+            for folder in self.entry.parents[:8] if self.world.side.is_local else ():
+                if any((folder / sign).exists() for sign in PROJECT_SIGNS):
+                    self._project = (str(folder / "src"), str(folder))
+                    break
+        places = (self.in_folder(folder, name) for folder in self._project)
+        return next((place for place in places if place is not None and place.suffix == ".py"), None)
 
     def searched(self, entry: str) -> str | None:
         """The launcher's folder of an entry of sys.path, None where nothing of the app's own lies."""
@@ -100,7 +119,8 @@ class Importer:
                 module = Module(path, dotted, "", ast.Module(body=[], type_ignores=[]))
             scope = new_scope(module, self.world)
             self.world.modules[key] = scope
-            if len(self.world.modules) < MOST_MODULES:
+            self._bytes += len(scope.module.text)
+            if len(self.world.modules) < MOST_MODULES and self._bytes < MOST_BYTES:
                 self.world.import_within(lambda: self.follow(scope))
         return LocalModule(dotted, scope)
 

@@ -1,5 +1,6 @@
 """What values come to: as others see them, and where they are one thing or another."""
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -34,7 +35,8 @@ def freeze(value: Any, depth: int = 0) -> Value:
     return value
 
 
-PLAIN = str | bytes | int | float | complex | PurePath
+PLAIN = (str, bytes, int, float, complex, PurePath, re.Pattern, re.Match)
+COUNTED = (*PLAIN, list, tuple, dict, set, frozenset)
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
@@ -54,7 +56,7 @@ def truth(value: Any) -> bool | None:
     """Whether a value counts as true, None where that cannot be told."""
     if isinstance(value, list | tuple) and value and all(isinstance(item, Rest) for item in value):
         return None
-    if value is None or isinstance(value, PLAIN | list | tuple | dict | set | frozenset):
+    if value is None or isinstance(value, COUNTED):
         return bool(value)
     return True if isinstance(value, Image | Volume | Secret | Function) else None
 

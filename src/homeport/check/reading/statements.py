@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 from homeport.check.reading import calls
@@ -27,10 +28,10 @@ from homeport.check.source import Sources
 from homeport.check.values import External
 
 
-def new_world(sources: Sources, side: Side, search_path: list[Any]) -> World:
+def new_world(entry: Path, sources: Sources, side: Side, search_path: list[Any]) -> World:
     world = World(sources, side)
     world.search_path = search_path
-    importer = Importer(world, follow)
+    importer = Importer(world, entry, follow)
     world.import_name = importer.module
     return world
 
