@@ -41,6 +41,8 @@ MAKERS = frozenset({"mkdir", "touch", "write_text", "write_bytes", "rename", "re
 # folders that libraries and the system fill without being told
 ELSEWHERE = ("/tmp", "/proc", "/sys", "/dev", "/etc", "/usr", "/var", "/run", "/mnt", "/opt", "/lib", "/bin")
 PATH = re.compile(r"[\w./~+@ -]{1,300}")
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash"})
+SIMPLE_LINE = re.compile(r"[\w./ =-]{1,300}")  # one command, without a shell's signs
 SILENCED = frozenset(
     {"FileNotFoundError", "OSError", "IOError", "EnvironmentError", "Exception", "BaseException"}
 )
@@ -137,6 +139,21 @@ def _wanted_by_process(event: Call) -> Iterator[tuple[str, What]]:
                 path = posixpath.join(script.folder, script.path)
             if path:
                 yield posixpath.normpath(path), "script"
+    yield from _wanted_by_shell(event, words, cwd)
+
+
+def _wanted_by_shell(event: Call, words: Value, cwd: Value) -> Iterator[tuple[str, What]]:
+    """`bash setup.sh`, and scripts that are run by their own paths: what no step ships is not there."""
+    if isinstance(words, str):
+        words = tuple(words.split()) if SIMPLE_LINE.fullmatch(words) else ()
+    if not isinstance(words, tuple) or not words:
+        return
+    script = words[1] if words[0] in SHELLS and len(words) > 1 else words[0]
+    if not isinstance(script, str) or not script.endswith(".sh") or script.startswith("-"):
+        return
+    folder = str(cwd) if isinstance(cwd, str | PurePath) else event.folder
+    if script.startswith("/") or (isinstance(folder, str) and folder.startswith("/")):
+        yield posixpath.normpath(posixpath.join(folder if isinstance(folder, str) else "/", script)), "script"
 
 
 def _first(event: Call) -> Value:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from homeport.check.facts import Call, Event, Facts, Function
+from homeport.check.facts import Call, Event, Facts, Function, Volume
 from homeport.check.rules._given import site_of, wants_gpu
 from homeport.check.values import Site
 
@@ -20,13 +20,18 @@ _COMMANDS = re.compile(
     r"(?:^|[/\s])(?:torchrun|deepspeed)(?:\s|$)|accelerate launch|torch\.distributed"
     r"|(?:^|[/\s.])(?:pre)?train\w*(?:\.py)?(?:\s|$)|(?:^|[/\s.])fine_?tun\w+(?:\.py)?(?:\s|$)"
 )
+_NAMED = re.compile(
+    r"(?:\w*_)?(?:(?:pre|re)?train|fit|fine_?tune)(?:_(?:model|on_gpu|gpu|remote|modal|loop|run|epochs?|job))*",
+    re.IGNORECASE,
+)
 _RUN = ("subprocess.run", "subprocess.check_call", "subprocess.check_output", "subprocess.Popen", "os.system",
         "subprocess.call", "runpy.run_path", "runpy.run_module")  # fmt: skip
 
 _RESUMES = re.compile(
     r"resum|restor|load_state_dict|load_checkpoint|load_weights|torch\.load|torch_load|load_ckpt|ckpt_path"
     r"|from_checkpoint|last_checkpoint|latest_checkpoint|get_last|find_latest|latest_ckpt|last_ckpt"
-    r"|load_state\(|load_model\(|already_done|is_done|start_epoch|start_step",
+    r"|load_state\(|load_model\(|already_done|is_done|start_epoch|start_step"
+    r"|(?:latest|last|done|finished|ckpt|checkpoint|snapshot|saved?|state)\w*\.(?:exists|is_file)\(",
     re.IGNORECASE,
 )
 
@@ -87,7 +92,17 @@ def _children(function: Function, calls: list[Call]) -> Iterator[Evidence]:
                 yield Evidence(call.site, f"it runs {found.group().strip(' /.')}", is_child=True)
 
 
-_LOOKS = (_steps, _loops, _children)
+def _names(function: Function, calls: list[Call]) -> Iterator[Evidence]:
+    """A function that is named so and has what a training takes: a GPU, or a Volume for the result."""
+    if function.kind != "function" or not _NAMED.fullmatch(function.name):
+        return
+    keeps = any(isinstance(each, Volume) and not each.read_only for each in function.volumes.values())
+    if wants_gpu(function) or keeps:
+        has = "a GPU" if wants_gpu(function) else "a Volume to write to"
+        yield Evidence(function.site, f"its name says so, and it has {has}")
+
+
+_LOOKS = (_steps, _loops, _children, _names)
 
 
 def goes_on(facts: Facts, function: Function, events: Iterable[Event]) -> bool:

@@ -165,3 +165,29 @@ def test_a_data_file_of_a_package_that_is_shipped_by_its_name() -> None:
     assert finding.severity == "error"
     assert finding.message.startswith("/root/cats/a.txt is not in the container of train")
     assert finding.others == ('Add the file alone: .add_local_file("cats/a.txt", "/root/cats/a.txt").',)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'subprocess.run(["bash", "setup.sh"], check=True)',
+        'subprocess.run(["sh", "/root/setup.sh", "--fast"])',
+        'subprocess.run("bash setup.sh --fast", shell=True)',
+        'os.system("bash /root/setup.sh")',
+        'subprocess.check_call(["./setup.sh"])',
+        'subprocess.run(["bash", "setup.sh"], cwd="/root")',
+    ],
+)
+def test_a_shell_script_that_is_not_shipped(body: str) -> None:
+    (finding,) = found(body, setup_sh="echo ready")
+    assert finding.code == "HP151"
+    assert "/root/setup.sh is not in the container of train" in finding.message
+    assert not found(body, image='.add_local_file("setup.sh", "/root/setup.sh")', setup_sh="echo ready")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['subprocess.run(["bash", "-c", "setup.sh"])', 'subprocess.run("curl x | bash setup.sh", shell=True)'],
+)
+def test_what_a_shell_makes_of_its_words_is_left_to_it(body: str) -> None:
+    assert not found(body, setup_sh="echo ready")

@@ -96,6 +96,31 @@ def test_what_does_not_train(body: str) -> None:
     assert not codes(app("", body), "HP401")
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("train", 'gpu="T4"', ["HP401"]),
+        ("train_model", "volumes={'/out': modal.Volume.from_name('out')}", ["HP401"]),
+        ("finetune", "gpu='L4'", ["HP401"]),
+        ("train", "volumes={'/data': modal.Volume.from_name('data').read_only()}", []),
+        ("train", "", []),
+        ("trainable", 'gpu="T4"', []),
+        ("constraint", 'gpu="T4"', []),
+    ],
+)
+def test_a_name_says_that_it_trains_where_there_is_a_gpu_or_a_volume(
+    name: str, options: str, expected: list[str]
+) -> None:
+    text = app(options, "work()").replace("def train(", f"def {name}(")
+    assert [one.code for one in said(text, "HP401")] == expected
+
+
+@pytest.mark.parametrize("body", ["latest.exists()", "CKPT_PATH.is_file()"])
+def test_a_training_that_looks_for_its_last_state_begins_where_it_was(body: str) -> None:
+    assert not codes(app('gpu="T4", retries=3', body), "HP405")
+    assert codes(app('gpu="T4", retries=3', "work()"), "HP405") == ["HP405 warning"]
+
+
 def test_options_that_are_not_known_may_have_a_timeout() -> None:
     text = app("**options()", "import torch; torch.ones(1).backward()", top="from other import options")
     assert not codes(text, "HP401")
