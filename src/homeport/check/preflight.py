@@ -32,6 +32,7 @@ from homeport.check.local_sources import local_sources
 from homeport.check.merging import Reported, merged
 from homeport.check.project import project_of
 from homeport.check.reading import read_app
+from homeport.check.redaction import redacted
 from homeport.check.source import Sources
 from homeport.check.values import Site, Unknown
 from homeport.check.walk import walk, walk_launch
@@ -289,7 +290,9 @@ def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:
         if not selection.takes(rule.CODE):
             continue
         try:
-            yield from rule.check(facts)
+            for finding in rule.check(facts):
+                message = redacted(finding.message)  # it may quote the source
+                yield finding if message == finding.message else replace(finding, message=message)
         except Exception as error:  # one rule's mistake hides nothing of what the others say
             yield Finding(
                 OWN_MISTAKE,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from homeport.check.merging import Reported
 from homeport.check.preflight import Report, Result
+from homeport.check.redaction import redacted
 from homeport.check.rendering.places import Places
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "bold": "1", "faint": "2", "good": "32"}
@@ -65,7 +66,8 @@ def _snippet(reported: Reported, places: Places, paint: _Paint) -> Iterator[str]
     width = len(str(region.line + len(shown) - 1))
     indent = min(len(line) - len(line.lstrip()) for line in shown if line.strip())
     for number, line in enumerate(shown, region.line):
-        yield f"  {paint(f'{number:>{width}} |', 'faint')} {line[indent:].expandtabs(1).rstrip()}"
+        seen = redacted(line)[indent:].expandtabs(1).rstrip()
+        yield f"  {paint(f'{number:>{width}} |', 'faint')} {seen}"
         if number == region.line:
             end = region.end_column if region.end_line == number else len(line.rstrip()) + 1
             mark = " " * max(region.column - 1 - indent, 0) + "^" * max(end - region.column, 1)

@@ -45,6 +45,7 @@ from homeport.check.redaction import (
     names_a_secret,
 )
 from homeport.check.syntax import dotted, function_around, reached_modules, site_of, text_of
+from homeport.check.values import Site
 
 CODE = "HP207"
 
@@ -77,13 +78,18 @@ def _in(statement: ast.stmt, module: Module, facts: Facts, seen: set[int]) -> It
                 where = f" of {name}" if name and not kind.startswith("the value") else ""
                 yield Finding(
                     CODE,
-                    site_of(module, value),
+                    _first_line(site_of(module, value)),
                     f"{kind}{where} stands in the source, where everybody who has the repository can read it",
                     "warning",
                     function_around(facts, module, value.lineno),
                     _fix(name),
                     ("take it from the launcher's environment: modal.Secret.from_local_environ([…])",),
                 )
+
+
+def _first_line(site: Site) -> Site:
+    """A text over several lines, as a private key, is shown by its first."""
+    return site if site.line == site.end_line else Site(site.path, site.line, site.column)
 
 
 def _is_secret(name: str, text: str) -> bool:

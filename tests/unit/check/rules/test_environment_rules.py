@@ -1,10 +1,15 @@
 """Variables that stay in the shell, environments that are handed on whole, Secrets by name and by value."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from homeport.check.findings import Finding
 from homeport.check.redaction import redacted
-from tests.support.check import findings_of
+from homeport.check.rendering import github, json_report, sarif, text
+from homeport.check.rendering.places import Places
+from tests.support.check import check, findings_of
 
 HEAD = """
 import os, subprocess
@@ -170,3 +175,25 @@ def test_values_are_hidden_in_what_is_shown_of_the_source() -> None:
     assert TOKEN not in redacted(line) and "corvette" not in redacted(line)
     assert len(redacted(line)) == len(line)
     assert redacted('epochs = "twelve epochs of 40 steps"') == 'epochs = "twelve epochs of 40 steps"'
+
+
+def test_no_form_of_the_report_shows_a_value() -> None:
+    """Another rule's finding may stand in the line, or quote what is in it."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n-----END PRIVATE KEY-----"
+    source = f'''{HEAD}
+PEM = """{key}"""
+
+@app.function()
+def train(config_path: str):
+    if config_path == "{TOKEN}": os.environ["A"] = "1"
+    subprocess.run(["env"])
+'''
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made).resolve()
+        (folder / "app.py").write_text(source)
+        result = check(folder, "app.py")
+    places = Places(result.reports, folder)
+    said = [form.render(result, places) for form in (text, json_report, sarif, github)]
+    assert "HP205" in said[0] and "HP207" in said[0]
+    for form in said:
+        assert TOKEN not in form and "MIIEvQ" not in form
