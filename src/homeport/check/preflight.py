@@ -166,7 +166,7 @@ def gather(question: Question, sources: Sources) -> Facts:
     """The facts of one entry file."""
     launcher = question.launcher
     entry = sources.read(question.entry, question.as_module or question.entry.stem)
-    source_app = read_app(entry, sources, launcher.folder)
+    source_app = read_app(entry, sources, launcher.folder, launcher, question.command)
     app, failure = _loaded(question, entry, sources, source_app) if question.python else (source_app, None)
     containers: dict[str, Container] = {}
     events: dict[str, tuple[Event, ...]] = {}

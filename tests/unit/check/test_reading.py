@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeport.check.facts import App, Function, Image
+from homeport.check.facts import App, Command, Function, Image, Launcher
 from homeport.check.reading import module_scope, read_app
 from homeport.check.reading.merge import freeze
 from homeport.check.reading.scope import Side
@@ -724,3 +724,30 @@ def test_modules_that_import_one_another_in_a_long_row(tmp_path: Path) -> None:
         m150="import m0\nx = 7\n",
     )
     assert app.functions[0].options["timeout"] == 7
+
+
+def test_what_is_known_of_the_command(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        textwrap.dedent(
+            """
+            import re, sys
+            import modal
+            if tuple(map(int, re.findall(r"\\d+", modal.__version__)[:2])) < (1, 4):
+                sys.exit("too old")
+            config = sys.argv[sys.argv.index("--config") + 1] if "--config" in sys.argv else "small"
+            image = modal.Image.debian_slim(f"{sys.version_info.major}.{sys.version_info.minor}")
+            app = modal.App("a", image=image)
+            new = sys.version_info >= (3, 11)
+            @app.function(gpu="A100" if config == "large" else None, timeout=60 if new else 1)
+            def f(): ...
+            """
+        )
+    )
+    sources = Sources()
+    entry = sources.read(tmp_path / "app.py")
+    launcher = Launcher(tmp_path, frozenset(), "1.6.4", "3.12", frozenset())
+    app = read_app(entry, sources, tmp_path, launcher, Command("f", ("--config", "large")))
+    assert steps(app.functions[0]) == [("debian_slim", "3.12")]
+    assert app.functions[0].options == {"gpu": "A100", "timeout": 60}
+    asked = read_app(entry, sources, tmp_path).functions[0]
+    assert isinstance(asked.options["gpu"], Unknown) and isinstance(asked.options["timeout"], Unknown)

@@ -9,21 +9,43 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from homeport.check.facts import App, Function, Module
+from homeport.check.facts import App, Command, Function, Launcher, Module
 from homeport.check.reading.local_imports import new_scope
 from homeport.check.reading.merge import freeze
-from homeport.check.reading.scope import AppBuilder, Scope, Side, TooLongError
+from homeport.check.reading.scope import AppBuilder, Scope, Side, TooLongError, Version
 from homeport.check.reading.statements import follow, new_world
 from homeport.check.source import Sources
-from homeport.check.values import Site, Unknown
+from homeport.check.values import Site, Unknown, Value
 
 DEEPEST_STACK = 5000  # calls of Python's; they take no room on the stack of C
 
 
-def read_app(entry: Module, sources: Sources, folder: Path) -> App:
-    """The app of an entry file, as `modal run` typed in `folder` would make it."""
-    scope, unknown = module_scope(entry, sources, Side(folder))
+def read_app(
+    entry: Module,
+    sources: Sources,
+    folder: Path,
+    launcher: Launcher | None = None,
+    command: Command | None = None,
+) -> App:
+    """The app of an entry file, as `modal run` typed in `folder` would make it; as this command there would,
+    where they are known.
+    """
+    scope, unknown = module_scope(entry, sources, Side(folder, known=known(entry, launcher, command)))
     return replace(app_of(entry, scope, unknown), search_path=tuple(searched(scope, folder)))
+
+
+def known(entry: Module, launcher: Launcher | None, command: Command | None) -> dict[str, Value]:
+    """What the code sees of the process that imports it."""
+    found: dict[str, Value] = {}
+    if launcher is not None:
+        found["modal.__version__"] = launcher.client_version
+        numbers = [int(part) for part in launcher.python_version.split(".") if part.isdigit()]
+        if len(numbers) >= 2:
+            found["sys.version_info"] = Version(numbers[0], numbers[1], [*numbers, 0][2])
+    if command is not None:
+        asked = f"{entry.path}::{command.function}" if command.function else str(entry.path)
+        found["sys.argv"] = ("modal", "run", asked, *command.arguments)
+    return found
 
 
 def searched(scope: Scope, folder: Path) -> Iterator[str]:

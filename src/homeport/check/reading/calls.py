@@ -25,6 +25,7 @@ from homeport.check.reading.scope import (
     Scope,
     UserClass,
     UserFunction,
+    Version,
 )
 from homeport.check.values import External, FromShell, Made, Unknown
 
@@ -49,6 +50,8 @@ def attribute(value: Any, name: str, node: ast.Attribute, scope: Scope) -> Any:
     if isinstance(value, PurePath) and not callable(getattr(type(value), name, None)):
         found = lift(lambda path: getattr(path, name), [value], node, scope)
         return list(found) if name == "parents" and not isinstance(found, Unknown) else found
+    if isinstance(value, Version) and name in value._fields:
+        return getattr(value, name)
     if isinstance(value, UserFunction) and name in ("__name__", "__qualname__"):
         return value.name
     return Method(value, name, node)

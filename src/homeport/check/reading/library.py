@@ -63,6 +63,9 @@ def constant(name: str, node: ast.expr, scope: Scope) -> Any:
         return FromShell(None, Unknown("is all of the environment"), scope.site(node))
     if name == "sys.path":
         return scope.world.search_path
+    if name in scope.world.side.known:
+        found = scope.world.side.known[name]
+        return list(found) if name == "sys.argv" else found
     if name in ("sys.argv", "sys.orig_argv"):
         return Unknown("is what was typed", scope.site(node))
     if name.startswith(("sys.version", "platform.python_version", "modal.__version__", "sys.platform")):

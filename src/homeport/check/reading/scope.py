@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from homeport.check.facts import Function, Module
 from homeport.check.reading.merge import Names, freeze, merged_contents
@@ -46,6 +46,7 @@ class Side:
     file_of: Callable[[Module], str] = field(default=lambda module: str(module.path))
     local_file: Callable[[PurePath], Path | None] | None = None
     variables: Mapping[str, Value] | None = None
+    known: Mapping[str, Value] = field(default_factory=dict)  # by dotted name: sys.argv, modal.__version__
 
     def disk(self, path: PurePath) -> Path | None:
         """The launcher's file or folder behind a path."""
@@ -264,6 +265,14 @@ class Method:
     receiver: Any
     name: str
     node: ast.Attribute
+
+
+class Version(NamedTuple):
+    """sys.version_info of the Python that runs `modal`."""
+
+    major: int
+    minor: int
+    micro: int
 
 
 @dataclass(eq=False)
