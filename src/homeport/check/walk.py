@@ -132,7 +132,7 @@ def run_class(machine: Machine, body: UserClass) -> None:
     if not isinstance(instance, Instance):
         return
     enters, methods, exits = [], [], []
-    for value in body.attributes.values():
+    for value in all_attributes(body).values():
         if isinstance(value, UserFunction):
             if value.marks & ENTERS:
                 enters.append(value)
@@ -150,6 +150,15 @@ def run_class(machine: Machine, body: UserClass) -> None:
     for method in exits:
         machine.place = after
         run_method(machine, method, instance)
+
+
+def all_attributes(body: UserClass) -> dict[str, Value]:
+    """A class's attributes with those of its bases, which come first."""
+    found: dict[str, Value] = {}
+    for base in reversed(body.bases):
+        if isinstance(base, UserClass) and base is not body:
+            found.update(all_attributes(base))
+    return {**found, **body.attributes}
 
 
 def run_method(machine: Machine, method: UserFunction, instance: Instance) -> None:

@@ -468,3 +468,81 @@ def test_calls_say_their_folder_and_their_name(tmp_path: Path) -> None:
 def test_an_entry_file_that_is_not_shipped_is_the_first_thing_that_fails(tmp_path: Path) -> None:
     events = walked(tmp_path, F + "    pass", entry="/elsewhere/app.py")
     assert states(events) == {"app": "missing"}
+
+
+def test_a_generator_of_the_app_is_certain_and_one_that_nobody_takes_from_is_not(tmp_path: Path) -> None:
+    text = """
+    def numbers():
+        import one
+        yield 1
+
+    @app.function()
+    def f():
+        numbers()
+        import two
+        yield 2
+    """
+    assert states(walked(tmp_path, text)) == {"one": "missing?", "two": "missing"}
+
+
+def test_properties_handlers_and_functions_of_the_build_are_followed(tmp_path: Path) -> None:
+    text = """
+    import fastapi
+
+    def download():
+        import builder
+
+    image = modal.Image.debian_slim().run_function(download)
+    web = fastapi.FastAPI()
+
+    @web.get("/")
+    def root():
+        import handler
+
+    class Base:
+        @property
+        def model(self):
+            import lazy
+            return "/x"
+
+    @app.function(image=image)
+    def f():
+        open(Base().model)
+    """
+    events = walked(tmp_path, text, installed=["fastapi"])
+    assert states(events) == {
+        "fastapi": "ok",
+        "builder": "missing?",
+        "handler": "missing?",
+        "lazy": "missing",
+    }
+    assert [event.args for event in events if isinstance(event, Call) and event.name == "open"] == [("/x",)]
+
+
+def test_a_class_has_the_methods_of_its_bases(tmp_path: Path) -> None:
+    text = """
+    class Base:
+        @modal.enter()
+        def load(self):
+            import base
+
+    @app.cls()
+    class Model(Base):
+        @modal.method()
+        def predict(self, x=1):
+            import method
+            if x:
+                import branch
+    """
+    assert states(walked(tmp_path, text, function="Model")) == {
+        "base": "missing",
+        "method": "missing",
+        "branch": "missing? if",
+    }
+
+
+def test_a_module_that_ends_early_hides_no_names_wrongly(tmp_path: Path) -> None:
+    text = "from m import late" + "\n" + F + "    pass"
+    events = walked(tmp_path, text, {"/root/m.py": "raise SystemExit\nlate = 1"})
+    (late,) = [event for event in imports(events) if event.member == "late"]
+    assert late.has_member is None

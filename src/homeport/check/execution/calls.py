@@ -191,7 +191,7 @@ class Calls(Core):
         function: UserFunction,
         args: tuple[Value, ...],
         options: Mapping[str, Value],
-        node: ast.Call | None,
+        node: ast.expr | None,
         *,
         is_sure: bool = True,
     ) -> Value:
@@ -211,7 +211,8 @@ class Calls(Core):
             self.via = (*via, self.site(node))
         is_generator = self.yields(function)
         certain = self.is_certain and is_sure and not function.is_wrapped
-        certain = certain and not (is_generator and not function.marks & CONTEXTS)
+        if is_generator and node is not None and not function.marks & CONTEXTS:
+            certain = False  # nobody may take anything from it
         self.stack.append(frame)
         inner = Frame(function.state, function.scope, variables, function.enclosing, function=function)
         inner.is_generator = is_generator
@@ -381,6 +382,8 @@ class Calls(Core):
                 self.note(target.name, args, options, None, node)
                 if target.attribute == "imports":
                     return target
+                if target.attribute == "run_function":
+                    self.run_in_build(args[0] if args else options.get("raw_f"), node)
                 return ImageValue((node.end_lineno or 0, node.end_col_offset or 0))
             case Volume():
                 self.note(target.name, args, options, receiver, node)
@@ -394,6 +397,15 @@ class Calls(Core):
         known = receiver if isinstance(receiver, Unknown) else None
         self.note(target.name, args, options, known, node)
         return Made(f"modal.{target.name}") if isinstance(receiver, Made) else MADE
+
+    def run_in_build(self, value: Value, node: ast.Call) -> None:
+        """A function that runs once, when the image is built: what it leaves are files."""
+        if isinstance(value, UserFunction):
+            place = self.place
+            with self.under(is_sure=False):
+                self.follow(value, (), {}, node)
+            self.place = replace(place, made=self.place.made, is_disk_open=True)
+            self.pending = ""
 
     def call_cloud(
         self,

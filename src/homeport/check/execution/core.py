@@ -146,7 +146,7 @@ class Core:
     def run_command(self, words: Value, options: Mapping[str, Value], node: ast.Call, name: str) -> None:
         raise NotImplementedError
 
-    def attribute_of(self, base: Value, name: str, node: ast.AST) -> Value:
+    def attribute_of(self, base: Value, name: str, node: ast.expr) -> Value:
         raise NotImplementedError
 
     def constant_of(self, full: str) -> Value:
@@ -166,7 +166,7 @@ class Core:
         function: UserFunction,
         args: tuple[Value, ...],
         options: Mapping[str, Value],
-        node: ast.Call | None,
+        node: ast.expr | None,
         *,
         is_sure: bool = True,
     ) -> Value:

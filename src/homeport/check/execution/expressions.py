@@ -112,7 +112,7 @@ class Expressions(Core):
     def attribute(self, node: ast.Attribute) -> Value:
         return self.attribute_of(self.evaluate(node.value), node.attr, node)
 
-    def attribute_of(self, base: Value, name: str, node: ast.AST) -> Value:
+    def attribute_of(self, base: Value, name: str, node: ast.expr) -> Value:
         match base:
             case External(outer):
                 full = f"{outer}.{name}"
@@ -124,7 +124,7 @@ class Expressions(Core):
                     return base.variables[name]
                 return self.process.modules.get(f"{base.name}.{name}", MADE)
             case Instance():
-                return self.instance_attribute(base, name)
+                return self.instance_attribute(base, name, node)
             case UserClass():
                 owner, value = base.find(name)
                 if isinstance(value, UserFunction) and "classmethod" in value.marks:
@@ -163,7 +163,7 @@ class Expressions(Core):
             return self.process.argv
         return External(full)
 
-    def instance_attribute(self, base: Instance, name: str) -> Value:
+    def instance_attribute(self, base: Instance, name: str, node: ast.expr) -> Value:
         if name in base.attributes:
             return base.attributes[name]
         if name == "__class__":
@@ -173,7 +173,7 @@ class Expressions(Core):
             return MADE
         if isinstance(value, UserFunction):
             if "property" in value.marks or "functools.cached_property" in value.marks:
-                return MADE
+                return self.follow(bound(value, base), (), {}, node)
             return value if "staticmethod" in value.marks else bound(value, base)
         return value
 

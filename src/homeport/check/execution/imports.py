@@ -168,6 +168,7 @@ class Imports(Core):
             state.is_loading = False
         if end in ("raise", "exit"):
             self.pending = end
+            state.is_open = True  # the rest of it was not followed
 
     def member_of(self, state: ModuleState, member: str, node: ast.AST) -> tuple[Value, bool | None]:
         """What `from state import member` binds, and whether there is such a member."""

@@ -250,7 +250,18 @@ class Statements(Core):
             self.bodies[id(cloud)] = made
             made = cloud
         self.set_name(node.name, made)
+        if is_wrapped and cloud is None and isinstance(made, UserFunction) and self.is_close:
+            with self.under(is_sure=False):  # `@web.get("/")`: a framework calls it
+                self.follow(made, (), {}, None)
         return ""
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the code here is the function's own: in its body, or at the top of its module."""
+        function = self.current
+        return self.frame.function is not None or (
+            function is not None and self.frame.state.module is function.module
+        )
 
     def define_class(self, node: ast.ClassDef) -> End:
         marks = [self.evaluate(decorator) for decorator in node.decorator_list]
@@ -597,6 +608,12 @@ def has_break(node: ast.For | ast.AsyncFor) -> bool:
     return any(isinstance(inner, ast.Break) for inner in ast.walk(node))
 
 
+def alias(self: Statements, node: Any) -> End:
+    """`type X = ...` of Python 3.12."""
+    self.set_name(node.name.id, MADE)
+    return ""
+
+
 STATEMENTS: dict[type[ast.stmt], Callable[[Any, Any], End]] = {
     ast.Expr: Statements.expression,
     ast.Assign: Statements.assignment,
@@ -625,3 +642,5 @@ STATEMENTS: dict[type[ast.stmt], Callable[[Any, Any], End]] = {
     ast.Try: Statements.try_,
     ast.TryStar: Statements.try_,
 }
+if hasattr(ast, "TypeAlias"):
+    STATEMENTS[ast.TypeAlias] = alias

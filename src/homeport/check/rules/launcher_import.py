@@ -45,8 +45,9 @@ Good:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from homeport.check.facts import Facts, FoundModule, Import, MissingModule
+from homeport.check.facts import Event, Facts, FoundModule, Import, MissingModule
 from homeport.check.findings import Finding
 from homeport.check.missing_imports import severity_of
 
@@ -54,10 +55,9 @@ CODE = "HP106"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    if facts.app.how == "loaded":
-        return  # it was imported for real
+    imported = () if facts.app.how == "loaded" else facts.launch_events  # it was imported for real
     said: set[str] = set()
-    for event in facts.launch_events:
+    for event in (*imported, *_of_entry_points(facts)):
         if not isinstance(event, Import) or not isinstance(event.resolution, MissingModule):
             continue
         name = str(event.name)
@@ -78,6 +78,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             else f"Install '{top}' where you launch, or import it in the function that uses it.",
             others=("Import it under `with image.imports():`, which runs in the image's containers only.",),
         )
+
+
+def _of_entry_points(facts: Facts) -> Iterator[Event]:
+    """What local entry points do, after the import. Which of them is run is not known: none is certain."""
+    imported = len(facts.launch_events)
+    for function in facts.app.functions:
+        if function.kind == "local_entrypoint":
+            for event in facts.events.get(function.name, ())[imported:]:
+                yield replace(event, is_certain=False)
 
 
 def _having(facts: Facts, name: str) -> str:

@@ -233,3 +233,9 @@ def test_what_a_child_process_imports() -> None:
     }
     (finding,) = found(files)
     assert finding.site.path.name == "train.py" and "'nowhere'" in finding.message
+
+
+def test_a_local_entry_point_imports_where_modal_run_is_typed() -> None:
+    text = app("", "pass") + "@app.local_entrypoint()\ndef main():\n    import pandas\n"
+    (finding,) = found({"app.py": text})
+    assert (finding.code, finding.severity) == ("HP106", "warning") and "'pandas'" in finding.message
