@@ -108,6 +108,7 @@ app.py:7:25: HP101 module 'dataset' is not in the container of train
     |                     ^^^^^^^
   app.py:1:1: imported here
   fix: put /app on sys.path (--fix does it)
+    3 + import sys
    or: ship it with add_local_python_source
 
 1 error and 1 warning in app.py (2 functions, read statically, 0.04 s)
@@ -121,6 +122,28 @@ def test_the_same_finding_of_several_functions_is_said_once() -> None:
     assert "── train, train_dit (app.py)" in said
     assert "is not in the container of train and train_dit\n" in said
     assert said.count("HP101") == 1
+
+
+def test_a_certain_fix_is_shown_as_the_lines_that_go_and_come() -> None:
+    start = len('    naïve = "é"; '.encode())
+    edits = (
+        Edit(Site(APP, 7, 4, 7, start), ""),
+        Edit(Site(APP, 3, 0, 4, 0), ""),
+        Edit(DATASET, "data as dataset"),
+        Edit(Site(APP, 6, 4, 7, 4), "store():\n    "),
+    )
+    finding = Finding("HP101", DATASET, "wrong", "error", fix="mend it", edits=edits)
+    found = result(finding)
+    shown = text.render(found, places(found)).split("fix: mend it (--fix does it)\n")[1]
+    assert shown.startswith(
+        """\
+    3 - app = modal.App("eeg")
+    6 - def load():
+    7 -     naïve = "é"; import dataset
+    6 + def store():
+    7 +     import data as dataset
+"""
+    ), shown
 
 
 def test_nothing_found_is_said() -> None:
@@ -231,5 +254,6 @@ def test_sarif_has_what_its_schema_requires_3_10_to_3_55() -> None:
     "site", [Site(APP, 0), Site(APP, 99, 7), Site(APP, 7, 500, 9, 900), Site(Path("/gone.yml"), 3, 2)]
 )
 def test_a_place_that_is_not_there_is_no_crash(render: Any, site: Site) -> None:
-    found = result(Finding("HP101", site, "wrong", "note"))
+    edits = (Edit(site, "x\ny"),)
+    found = result(Finding("HP101", site, "wrong", "note", fix="mend", edits=edits))
     assert "HP101" in render(found, places(found))

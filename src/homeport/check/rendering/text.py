@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from homeport.check.merging import Reported
 from homeport.check.preflight import Report, Result
 from homeport.check.redaction import redacted
+from homeport.check.rendering.patch import changes
 from homeport.check.rendering.places import Places
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "bold": "1", "faint": "2", "good": "32"}
@@ -51,6 +52,7 @@ def _finding(reported: Reported, places: Places, paint: _Paint) -> str:
     if finding.fix:
         can = paint(" (--fix does it)", "faint") if finding.edits else ""
         lines.append(f"  {paint('fix:', 'good')} {finding.fix}{can}")
+        lines += _patch(reported, places, paint)
     lines += [f"   {paint('or:', 'good')} {other}" for other in finding.others]
     return "\n".join(lines) + "\n"
 
@@ -74,6 +76,18 @@ def _snippet(reported: Reported, places: Places, paint: _Paint) -> Iterator[str]
             yield f"  {paint(' ' * width + ' |', 'faint')} {paint(mark, reported.finding.severity)}"
     if last > region.line + len(shown) - 1:
         yield f"  {paint(' ' * width + ' |', 'faint')} …"
+
+
+def _patch(reported: Reported, places: Places, paint: _Paint) -> Iterator[str]:
+    """The certain fix, as the lines that go and those that come."""
+    for path, number, before, after in changes(reported.finding, places):
+        if path != reported.finding.site.path:
+            yield f"    {places.shown(path)}:"
+        width = len(str(number + max(len(before), len(after)) - 1))
+        for sign, lines, colour in (("-", before, "error"), ("+", after, "good")):
+            for place, line in enumerate(lines, number):
+                shown = redacted(line).expandtabs(4).rstrip()
+                yield f"    {paint(f'{place:>{width}} {sign} {shown}', colour)}"
 
 
 def summary(result: Result, places: Places, paint: _Paint = _plain) -> str:
