@@ -101,12 +101,19 @@ class Result:
         return found
 
 
-def preflight(questions: Sequence[Question], selection: Selection | None = None) -> Result:
-    """What the rules say of the apps; nothing of a file that was sought and has none."""
+def preflight(
+    questions: Sequence[Question],
+    selection: Selection | None = None,
+    begin: Callable[[int, Question], None] = lambda number, question: None,
+) -> Result:
+    """What the rules say of the apps; nothing of a file that was sought and has none.
+
+    `begin` is told of each question, with its number from 1, before it is looked into.
+    """
     started = time.perf_counter()
     chosen = selection or Selection()
     with _little_garbage():
-        reports, ignored = _reports(questions, chosen)
+        reports, ignored = _reports(questions, chosen, begin)
     return Result(reports, ignored, time.perf_counter() - started)
 
 
@@ -121,10 +128,13 @@ def _little_garbage() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _reports(questions: Sequence[Question], chosen: Selection) -> tuple[tuple[Report, ...], int]:
+def _reports(
+    questions: Sequence[Question], chosen: Selection, begin: Callable[[int, Question], None]
+) -> tuple[tuple[Report, ...], int]:
     known = Sources()
     found = []
-    for question in questions:
+    for number, question in enumerate(questions, 1):
+        begin(number, question)
         facts, said = _asked(question, chosen, known)
         if question.is_sought and has_objects(facts.app):
             facts, said = _where_it_fares_best(question, chosen, known, (facts, said))

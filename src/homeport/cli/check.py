@@ -1,5 +1,6 @@
 """`homeport check`: what would fail in an app's containers and its run, said before anything is built."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from homeport.model.errors import HomeportError, NotFoundError
 from homeport.plan.suggestions import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from homeport.check.preflight import Question, Result, Selection
     from homeport.check.rendering.places import Places
 
@@ -126,7 +129,8 @@ def _check(
         from homeport.cli.check_probe import probe as probe_apps
 
         return probe_apps(questions, form)
-    result = preflight(questions, chosen)
+    with _progress(len(questions)) as begin:
+        result = preflight(questions, chosen, begin)
     _require_apps(result)
     if fix or diff:
         result = _mend(result, questions, chosen, Places(result.reports, folder), is_dry=not fix)
@@ -134,6 +138,23 @@ def _check(
         click.echo(_rendered(result, Places(result.reports, folder), form), nl=False, color=True)
     counts = result.counts
     return 1 if counts["error"] or (strict and counts["warning"]) else 0
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> "Iterator[Callable[[int, Question], None]]":
+    """A line on a terminal that says which of several apps is looked into, and goes when that is done."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda number, question: None
+        return
+
+    def say(number: int, question: "Question") -> None:
+        line = f"checking {number} of {total}: {os.path.relpath(question.entry)}"
+        click.echo(f"\r\033[K{line[:100]}", nl=False, err=True)
+
+    try:
+        yield say
+    finally:
+        click.echo("\r\033[K", nl=False, err=True)
 
 
 def _require_apps(result: "Result") -> None:
