@@ -46,12 +46,14 @@ class FromShell:
     """What the launcher's environment says when the app's module is imported: `os.environ[name]`,
     `os.getenv(name, default)`.
 
-    `name` is None for all of it (`dict(os.environ)`, `os.environ.copy()`, a loop over it).
+    `name` is None for all of it (`dict(os.environ)`, `os.environ.copy()`, a loop over it). `others` are
+    further variables that a computed value is made of.
     """
 
     name: str | None
     default: Value
     site: Site
+    others: "tuple[FromShell, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def is_known(value: Value) -> bool:
 def parts_from_shell(value: Value) -> tuple[FromShell, ...]:
     """Everything in a value that the launcher's environment gives."""
     if isinstance(value, FromShell):
-        return (value,)
+        return (value, *value.others)
     if isinstance(value, dict):
         return tuple(part for pair in value.items() for item in pair for part in parts_from_shell(item))
     if isinstance(value, tuple | frozenset):

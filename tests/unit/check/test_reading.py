@@ -751,3 +751,24 @@ def test_what_is_known_of_the_command(tmp_path: Path) -> None:
     assert app.functions[0].options == {"gpu": "A100", "timeout": 60}
     asked = read_app(entry, sources, tmp_path).functions[0]
     assert isinstance(asked.options["gpu"], Unknown) and isinstance(asked.options["timeout"], Unknown)
+
+
+def test_several_variables_and_beginnings(tmp_path: Path) -> None:
+    found = values(
+        tmp_path,
+        """
+        import os, time
+        from pathlib import Path
+        a = f"{os.environ['A']}-{os.environ.get('B', 'b')}-{os.environ.get('A', 'a')}"
+        b = " ".join(["pip", os.environ.get("C", "--pre"), "x"])
+        c = f"/results/{time.time()}"
+        d = Path("/data") / time.strftime("%d")
+        e = "s3://" + d.name
+        try: f = int("no")
+        except ValueError: f = 3
+        """,
+    )
+    assert [part.name for part in parts_from_shell(found["a"])] == ["A", "B"]
+    assert isinstance(found["b"], FromShell) and (found["b"].name, found["b"].default) == ("C", "pip --pre x")
+    assert [found[name].begins for name in "cd"] == ["/results/", "/data/"]
+    assert isinstance(found["f"], Unknown)

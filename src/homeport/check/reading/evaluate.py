@@ -7,6 +7,8 @@ import builtins
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
+from pathlib import PurePath
 from typing import Any
 
 from homeport.check.reading import calls, comprehensions
@@ -61,7 +63,13 @@ def of_attribute(node: ast.Attribute, scope: Scope) -> Any:
 
 def of_joined(node: ast.JoinedStr, scope: Scope) -> Any:
     parts = [value_of(part, scope) for part in node.values]
-    return lift(lambda *texts: "".join(texts), parts, node, scope)
+    whole = lift(lambda *texts: "".join(texts), parts, node, scope)
+    if isinstance(whole, Unknown):
+        known = list(takewhile(lambda part: isinstance(part, str), parts))
+        after = parts[len(known)]
+        more = after.begins if isinstance(after, Unknown) else ""
+        return replace(whole, begins="".join(known) + more)
+    return whole
 
 
 CONVERSIONS: dict[int, Callable[[Any], Any]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
@@ -169,7 +177,19 @@ def operate(op: ast.operator, left: Any, right: Any, node: Any, scope: Scope) ->
     function = OPERATORS.get(type(op))
     if function is None:
         return Unknown("is an operation that is not followed", scope.site(node))
-    return lift(function, [left, right], node, scope)
+    whole = lift(function, [left, right], node, scope)
+    if isinstance(whole, Unknown) and isinstance(op, ast.Add | ast.Div):
+        return replace(whole, begins=beginning(left, right, "/" if isinstance(op, ast.Div) else ""))
+    return whole
+
+
+def beginning(left: Any, right: Any, between: str) -> str:
+    """What a text or path begins with of which the second half is not known."""
+    if isinstance(left, Unknown):
+        return left.begins
+    if not isinstance(left, str | PurePath) or not isinstance(right, Unknown):
+        return ""
+    return f"{left}{between}{right.begins}"
 
 
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
