@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath, PurePosixPath
 
 from homeport.check.facts import Call, Event, Function, Volume
@@ -122,9 +123,20 @@ _READS = re.compile(
 )
 
 
-def written_paths(event: Event) -> Iterator[Touch]:
+@lru_cache(maxsize=4096)
+def written_paths(event: Event) -> tuple[Touch, ...]:
     """What a call writes."""
-    if not isinstance(event, Call) or event.name.startswith(("Function.", "Volume.", "modal.")):
+    return tuple(_written(event)) if isinstance(event, Call) else ()
+
+
+@lru_cache(maxsize=4096)
+def read_paths(event: Event) -> tuple[Touch, ...]:
+    """What a call reads, lists or looks for."""
+    return tuple(_read(event)) if isinstance(event, Call) else ()
+
+
+def _written(event: Call) -> Iterator[Touch]:
+    if event.name.startswith(("Function.", "Volume.", "modal.")):
         return
     last = event.name.rpartition(".")[2]
     if event.name in _OPENS:
@@ -147,9 +159,8 @@ def written_paths(event: Event) -> Iterator[Touch]:
             yield from _touch(event, event.options[name], True)
 
 
-def read_paths(event: Event) -> Iterator[Touch]:
-    """What a call reads, lists or looks for."""
-    if not isinstance(event, Call) or not _READS.search(event.name) or event.name.startswith("Volume."):
+def _read(event: Call) -> Iterator[Touch]:
+    if not _READS.search(event.name) or event.name.startswith("Volume."):
         return
     if event.name.startswith("pathlib.Path."):
         yield from _touch(event, event.receiver, False, is_written=False)

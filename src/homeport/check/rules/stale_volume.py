@@ -48,7 +48,7 @@ Good:
 
 from collections.abc import Iterator, Sequence
 
-from homeport.check.facts import Call, Event, Facts, Function, Volume
+from homeport.check.facts import Call, Facts, Function, Volume
 from homeport.check.findings import Finding
 from homeport.check.paths import CHILDREN, is_below, mounts, read_paths, same_volume, written_paths
 
@@ -67,7 +67,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         places = mounts(function)
         if not places or function.name not in facts.containers:
             continue
-        events = facts.events.get(function.name, ())
+        events = [event for event in facts.events.get(function.name, ()) if isinstance(event, Call)]
         for place, volume in places.items():
             if not isinstance(volume, Volume) or (volume.read_only and _is_written_by_nobody(volume, facts)):
                 continue
@@ -80,11 +80,11 @@ def check(facts: Facts) -> Iterator[Finding]:
                 yield found
 
 
-def _reloads(event: Event, volume: Volume) -> bool:
-    return isinstance(event, Call) and event.name == "Volume.reload" and same_volume(event.receiver, volume)
+def _reloads(event: Call, volume: Volume) -> bool:
+    return event.name == "Volume.reload" and same_volume(event.receiver, volume)
 
 
-def _read_below(event: Event, place: str) -> str | None:
+def _read_below(event: Call, place: str) -> str | None:
     if event.scope:
         for touch in read_paths(event):
             if is_below(touch.path, place):
@@ -111,7 +111,7 @@ def _is_written_by_nobody(volume: Volume, facts: Facts) -> bool:
 
 
 def _after_a_call(
-    function: Function, place: str, volume: Volume, events: Sequence[Event], facts: Facts
+    function: Function, place: str, volume: Volume, events: Sequence[Call], facts: Facts
 ) -> Finding | None:
     """Reads what a function that it called has written."""
     writer: Call | None = None
@@ -119,7 +119,7 @@ def _after_a_call(
     for event in events:
         if _reloads(event, volume):
             writer = None
-        elif isinstance(event, Call) and event.name in CALLS:
+        elif event.name in CALLS:
             called = event.receiver
             if isinstance(called, Function) and called is not function and _writes(called, volume, facts):
                 writer = event
@@ -140,7 +140,7 @@ def _after_a_call(
     return None
 
 
-def _waiting(function: Function, place: str, volume: Volume, events: Sequence[Event]) -> Finding | None:
+def _waiting(function: Function, place: str, volume: Volume, events: Sequence[Call]) -> Finding | None:
     """Looks for a file again and again."""
     if any(
         _reloads(event, volume) or (isinstance(event, Call) and CHILDREN.match(event.name))
@@ -167,7 +167,7 @@ def _waiting(function: Function, place: str, volume: Volume, events: Sequence[Ev
 
 
 def _living_long(
-    function: Function, place: str, volume: Volume, events: Sequence[Event], facts: Facts
+    function: Function, place: str, volume: Volume, events: Sequence[Call], facts: Facts
 ) -> Finding | None:
     """A container that goes on while others commit."""
     if any(_reloads(event, volume) for event in events):

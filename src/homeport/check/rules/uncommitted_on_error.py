@@ -100,7 +100,7 @@ def _what_writes(before: Sequence[Event], place: str) -> Event | None:
                 return event
             if any(is_below(touch.path, place) for touch in written_paths(event)):
                 return event
-            if uses(event, place) and not any(read_paths(event)):
+            if uses(event, place) and not read_paths(event):
                 return event
     return None
 
