@@ -24,7 +24,7 @@ from homeport.check.values import Site
 
 INSIDE = Path(__file__).with_name("inside") / "load.py"
 MAX_REPORT_BYTES = 64 << 20
-GRACE_S = 2.0  # for the process to say itself that its time is over, and where
+GRACE_S = 5.0  # for the process to say itself that its time is over, and where
 
 # The client is given an address where nobody listens (inside/guard.py knows it), and no real credentials.
 CLIENT_VARIABLES = {
@@ -70,7 +70,7 @@ def load_app(
         text = process.report(timeout_s + GRACE_S)
     report = _last_report(text)
     if report is None:
-        return _ended(text, process.status, timeout_s)
+        return _ended(text, process, timeout_s)
     if report["failure"] is not None:
         return _failure(report["failure"])
     return app_of(report, entry_module, sources, source_app)
@@ -87,6 +87,7 @@ class _Process:
         kept = {name: value for name, value in environment.items() if not CREDENTIALS.match(name)}
         self._pipe, write = os.pipe()
         self._is_over = False
+        self.is_late = False
         try:
             self._process = subprocess.Popen(
                 [python, "-B", INSIDE, json.dumps(asked | {"pipe": write})],
@@ -133,6 +134,7 @@ class _Process:
             self._is_over = not piece or (data.startswith(b"{") and data.endswith(b"}\n"))
             if self._is_over:
                 break
+        self.is_late = not self._is_over
         return data.decode("utf-8", errors="replace")
 
     def _has_ended(self, timeout_s: float) -> bool:
@@ -170,11 +172,12 @@ def _failure(told: dict[str, Any]) -> LoadFailure:
     return LoadFailure(told["kind"], why, site, error, message, told.get("missing", ""))
 
 
-def _ended(text: str, status: int, timeout_s: float) -> LoadFailure:
+def _ended(text: str, process: _Process, timeout_s: float) -> LoadFailure:
     """Of a process that ended without a report: what faulthandler wrote says where it was."""
     site = _place_in_dump(text)
-    if "Timeout (" in text or status == -signal.SIGKILL:
+    if "Timeout (" in text or process.is_late:
         return LoadFailure("timeout", f"takes longer than {timeout_s:g} s to be imported", site)
+    status = process.status
     number = -status if status < 0 else status - 128
     name = signal.Signals(number).name if number in set(signal.Signals) else f"status {status}"
     because = " (it may need more memory than a check gives it)" if number == signal.SIGKILL else ""

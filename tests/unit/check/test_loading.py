@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from homeport.check import loading
 from homeport.check.facts import App, Function, Image, LoadFailure, Secret, Volume
 from homeport.check.loading import load_app
 from homeport.check.reading import read_app
@@ -335,6 +336,12 @@ def test_a_loop_without_end_is_stopped_where_it_is(load: Load) -> None:
     assert (found.kind, found.why) == ("timeout", "takes longer than 3 s to be imported")
     assert found.site is not None and found.site.line == 4
     assert time.monotonic() - began < 20
+
+
+def test_a_process_that_says_nothing_any_more_is_ended(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "GRACE_S", 0.5)
+    found = failure(load(HEAD + "import os\nos.kill(os.getpid(), 19)\n", timeout_s=1.5))
+    assert (found.kind, found.why) == ("timeout", "takes longer than 1.5 s to be imported")
 
 
 def test_a_network_that_is_asked_in_vain_is_said(load: Load) -> None:
