@@ -129,6 +129,8 @@ class _Process:
         data = bytearray()
         while (left := deadline - time.monotonic()) > 0 and len(data) < MAX_REPORT_BYTES:
             ready, _, _ = select.select([self._pipe, self._end], [], [], left)
+            if not ready:
+                break
             piece = os.read(self._pipe, 1 << 20) if self._pipe in ready else b""
             data += piece
             self._is_over = not piece or (data.startswith(b"{") and data.endswith(b"}\n"))
