@@ -1,29 +1,66 @@
-"""Which configuration file a function runs with: the command's, else its parameters' defaults."""
+"""Which configuration files a function runs with: those that the command gives it, and its defaults."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
+import posixpath
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
 
-from homeport.check.facts import Facts, Function
-from homeport.check.rules._command_line import meant, options, parameters, take_apart
+from homeport.check.facts import Call, Facts, Function
+from homeport.check.rules._command_line import meant, options, take_apart
 from homeport.check.rules._yaml import Node, parse, parse_json
 
+_OPENS = ("open", "read_text", "read_bytes", "load")
 _ENDS = (".yaml", ".yml", ".json", ".toml")
 
 
-def named(facts: Facts, function: Function) -> Iterator[tuple[str, str, bool]]:
-    """Parameter, the path that it has, and whether the command gives it."""
-    typed: dict[str, str] = {}
-    given = function.parameters
+def started(facts: Facts) -> Iterator[tuple[Function, Mapping[str, str]]]:
+    """The functions in containers that the command starts, with what it gives their parameters; all of them,
+    with nothing given, where there is no command. A local entry point passes on what it was given."""
+    remote = [function for function in facts.app.functions if function.kind != "local_entrypoint"]
     runnable = meant(facts)
-    if facts.command is not None and runnable is not None and runnable.function is function:
+    if facts.command is None:
+        yield from ((function, {}) for function in remote)
+    elif runnable is not None:
         apart = take_apart(facts.command.arguments, options(runnable, facts))
         typed = {flag.replace("-", "_"): value for flag, value in apart.values.items()}
-        given = parameters(runnable)
-    for parameter in given:
-        value = typed.get(parameter.name) or _text(parameter.default)
-        if value and value.lower().endswith((*_ENDS, ".ini", ".cfg", ".conf")):
-            yield parameter.name, value, parameter.name in typed
+        if runnable.function.kind != "local_entrypoint":
+            yield runnable.function, typed
+        else:
+            yield from _passed_on(runnable.function, remote, typed)
+
+
+def _passed_on(
+    entrypoint: Function, remote: list[Function], typed: Mapping[str, str]
+) -> Iterator[tuple[Function, Mapping[str, str]]]:
+    own = {each.name: typed.get(each.name) or _text(each.default) for each in entrypoint.parameters}
+    by_name = {function.name: function for function in remote}
+    for node in ast.walk(entrypoint.node):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        target = by_name.get(node.func.value.id) if isinstance(node.func.value, ast.Name) else None
+        if target is None or node.func.attr not in ("remote", "spawn", "remote_gen", "local"):
+            continue
+        names = [parameter.name for parameter in target.parameters]
+        given = dict(zip(names, node.args, strict=False))
+        given |= {word.arg: word.value for word in node.keywords if word.arg}
+        yield (
+            target,
+            {
+                name: own[value.id]
+                for name, value in given.items()
+                if isinstance(value, ast.Name) and own.get(value.id)
+            },
+        )
+
+
+def named(function: Function, typed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Parameters that name a configuration file, by their value or their default, and the path."""
+    names = dict.fromkeys((*(parameter.name for parameter in function.parameters), *typed))
+    defaults = {parameter.name: _text(parameter.default) for parameter in function.parameters}
+    for name in names:
+        value = typed.get(name) or defaults.get(name, "")
+        if value.lower().endswith((*_ENDS, ".ini", ".cfg", ".conf")):
+            yield name, value
 
 
 def _text(default: str | None) -> str:
@@ -34,15 +71,44 @@ def _text(default: str | None) -> str:
     return value if isinstance(value, str) else ""
 
 
-def configs_of(facts: Facts, function: Function) -> Iterator[tuple[Path, str, Node]]:
-    """The launcher's files that a function's configuration comes from, with their text and what is in it."""
-    for _, value, _ in named(facts, function):
-        for path, text in facts.project.texts.items():
-            if path.as_posix().endswith(f"/{value.removeprefix('./').lstrip('/')}"):
-                root = parsed(path, text)
-                if root is not None:
-                    yield path, text, root
-                break
+def configs_of(
+    facts: Facts, function: Function, typed: Mapping[str, str]
+) -> Iterator[tuple[Path, str, Node]]:
+    """The launcher's files that a function's configuration comes from, with their text and what is in it:
+    those that its parameters name, and those that its code opens by a name.
+    """
+    found: dict[Path, None] = {}
+    for _, value in named(function, typed):
+        end = f"/{value.removeprefix('./').lstrip('/')}"
+        path = next((path for path in facts.project.texts if path.as_posix().endswith(end)), None)
+        if path is not None:
+            found[path] = None
+    for path in _opened(facts, function):
+        if path in facts.project.texts:
+            found[path] = None
+    for path in found:
+        text = facts.project.texts[path]
+        root = parsed(path, text) if path.suffix in _ENDS else None
+        if root is not None:
+            yield path, text, root
+
+
+def _opened(facts: Facts, function: Function) -> Iterator[Path]:
+    container = facts.containers.get(function.name)
+    for event in facts.events.get(function.name, ()) if container is not None else ():
+        if isinstance(event, Call) and event.name.rpartition(".")[2] in (
+            "open",
+            "read_text",
+            "read_bytes",
+            "load",
+        ):
+            for value in (*event.args[:1], event.receiver):
+                if isinstance(value, str | PurePath) and str(value).endswith(_ENDS):
+                    folder = event.folder if isinstance(event.folder, str) else ""
+                    placed = container.at(posixpath.join(folder, str(value))) if container else None
+                    source = getattr(placed, "source", None)
+                    if source is not None:
+                        yield source
 
 
 def parsed(path: Path, text: str) -> Node | None:

@@ -56,9 +56,8 @@ from pathlib import Path
 
 from homeport.check.facts import Facts, Function, Module
 from homeport.check.findings import Finding
-from homeport.check.rules._command_line import meant
-from homeport.check.rules._configs import configs_of
-from homeport.check.rules._given import remote_functions, site_of
+from homeport.check.rules._configs import configs_of, started
+from homeport.check.rules._given import site_of
 from homeport.check.rules._yaml import Node, items
 from homeport.check.values import Site
 from homeport.plan import suggestions
@@ -67,7 +66,10 @@ CODE = "HP506"
 
 _ROOTS = re.compile(r"(?:\w+_)?(?:config|cfg|conf|settings|params|hparams)", re.IGNORECASE)
 _READ = re.compile(r"[gfsGFS]\s*\[\s*[\"']")  # quick, and in every text that has a root with a key
-_HANDED_ON = re.compile(r"\*\*\s*[A-Za-z_]")
+_HANDED_ON = re.compile(r"(?<!def )\b(\w+)\((?:[^()]*,)?\s*\*\*\s*[A-Za-z_]")
+_IS_MERGED = re.compile(r"merge|\.update\(|setdefault|defaults?\b|OmegaConf|hydra|ChainMap|\|=|argparse")
+_BASE = re.compile(r"_?(?:base|bases|defaults?|extends|inherits?|include|parent)_?")
+_CLASS = re.compile(r"^\s*class\s+(\w+)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -82,12 +84,9 @@ class _Read:
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    asked = meant(facts)
     said = set[tuple[Path, str]]()
-    for function in remote_functions(facts):
-        if facts.command is not None and (asked is None or asked.function is not function):
-            continue
-        for path, _, root in configs_of(facts, function):
+    for function, typed in started(facts):
+        for path, _, root in configs_of(facts, function, typed):
             for finding in (*_unread(facts, function, path, root), *_lacking(facts, function, path, root)):
                 key = (finding.site.path, finding.message)
                 if key not in said:
@@ -102,13 +101,13 @@ def _texts(facts: Facts) -> Mapping[Path, str]:
 def _unread(facts: Facts, function: Function, path: Path, root: Node) -> Iterator[Finding]:
     texts = _texts(facts)
     words = {word for text in texts.values() for word in _WORD.findall(text)}
-    is_handed_on = any(_HANDED_ON.search(text) for text in texts.values())
+    is_handed_on = _is_handed_on(texts)
     have = {name for name, _ in _keys(root)}
     for name, node in _keys(root):
         plain = name.replace("-", "_")
         if not name or plain in words or name in words or not _WORD.fullmatch(name):
             continue
-        near = [word for word in suggestions.nearest(name, words - have, 3) if _is_slip(word, name)]
+        near = [word for word in suggestions.nearest(name, words, 3) if _is_slip(word, name)]
         if not near and (is_handed_on or not _is_read_by_key(texts, have, words)):
             continue
         yield Finding(
@@ -121,6 +120,13 @@ def _unread(facts: Facts, function: Function, path: Path, root: Node) -> Iterato
         )
 
 
+def _is_handed_on(texts: Mapping[Path, str]) -> bool:
+    """Whether keys are passed on by `**` to something that is not the app's own class."""
+    callees = {callee for text in texts.values() for callee in _HANDED_ON.findall(text)}
+    own = {name for text in texts.values() for name in _CLASS.findall(text)}
+    return bool(callees - own)
+
+
 def _is_read_by_key(texts: Mapping[Path, str], keys: set[str], words: set[str]) -> bool:
     """Whether the code reads most of the file's keys by their names, and so would the others, too."""
     return bool(keys) and len(keys & words) * 2 > len(keys)
@@ -128,6 +134,8 @@ def _is_read_by_key(texts: Mapping[Path, str], keys: set[str], words: set[str]) 
 
 def _is_slip(word: str, name: str) -> bool:
     one, other = word.lower(), name.lower()
+    if re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
+        return False  # beta1 and beta2
     is_alike = difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
     return one != other and is_alike and one[0] == other[0] and len(other) >= 4
 
@@ -149,6 +157,8 @@ def _lacking(facts: Facts, function: Function, path: Path, root: Node) -> Iterat
         if missing is None or f'"{missing[1]}" in ' in read.module.text:
             continue
         near = next(iter(suggestions.nearest(missing[1], [name for name, _ in items(missing[0])], 1)), "")
+        if not near and (_IS_MERGED.search(read.module.text) or not _is_plain(facts, root)):
+            continue
         yield Finding(
             CODE,
             site_of(read.module, read.node),
@@ -160,6 +170,13 @@ def _lacking(facts: Facts, function: Function, path: Path, root: Node) -> Iterat
             if near
             else f"Add {missing[1]} to {path.name}.",
         )
+
+
+def _is_plain(facts: Facts, root: Node) -> bool:
+    """Whether the file stands alone: no key of it names another one to begin from, and no code merges any."""
+    if any(_BASE.fullmatch(name) for name, _ in items(root)):
+        return False
+    return not any(_IS_MERGED.search(text) for text in _texts(facts).values())
 
 
 def _of_this_file(root: Node, reads: list[_Read]) -> set[tuple[Path, str]]:

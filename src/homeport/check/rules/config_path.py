@@ -41,9 +41,7 @@ from collections.abc import Iterator
 
 from homeport.check.facts import Facts, Function
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._command_line import meant
-from homeport.check.rules._configs import named
-from homeport.check.rules._given import remote_functions
+from homeport.check.rules._configs import named, started
 
 CODE = "HP505"
 
@@ -53,11 +51,8 @@ _MOVES = re.compile(r"chdir|cwd\s*=|/ ?config|join\(|\.parent|glob|resolve\(")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    asked = meant(facts)
-    for function in remote_functions(facts):
-        if facts.command is not None and (asked is None or asked.function is not function):
-            continue
-        for parameter, path, _ in named(facts, function):
+    for function, typed in started(facts):
+        for parameter, path in named(function, typed):
             if _CONFIG.search(parameter.lower()) and not _OUTPUT.search(parameter.lower()):
                 yield from _of(facts, function, parameter, path)
 
@@ -79,7 +74,7 @@ def _of(facts: Facts, function: Function, parameter: str, path: str) -> Iterator
         CODE,
         function.site,
         f"{parameter}={path} of {function.name} is {full} in the container, where no such file is{where}",
-        _certainty(function, parameter, is_elsewhere=bool(elsewhere), text=source),
+        _certainty(function, parameter, source),
         function.name,
         fix=f"Write {elsewhere[0]}, or add the file at {full}."
         if elsewhere
@@ -91,7 +86,7 @@ def _tail(path: str) -> str:
     return f"/{path.removeprefix('./').lstrip('/')}"
 
 
-def _certainty(function: Function, parameter: str, *, is_elsewhere: bool, text: str) -> Severity:
+def _certainty(function: Function, parameter: str, text: str) -> Severity:
     if _opens(function, parameter) and not _MOVES.search(text) and "try:" not in text and "if " not in text:
         return "error"
     return "warning"

@@ -37,13 +37,19 @@ Good:
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from homeport.check.facts import Call, Facts, Function
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._command_line import meant, options, take_apart
-from homeport.check.rules._configs import configs_of
-from homeport.check.rules._given import number, remote_functions, retries_of, seconds, timeout_of
+from homeport.check.rules._configs import configs_of, started
+from homeport.check.rules._given import (
+    number,
+    remote_functions,
+    retries_of,
+    seconds,
+    site_of,
+    timeout_of,
+)
 from homeport.check.rules._training import goes_on
 from homeport.check.rules._yaml import Node, items, text_of
 from homeport.check.values import Site, Value
@@ -62,11 +68,12 @@ _LIGHTNING = re.compile(
 
 
 def check(facts: Facts) -> Iterator[Finding]:
+    typed = {function.name: values for function, values in started(facts)}
     for function in remote_functions(facts):
         limit_s = timeout_of(function)
         if limit_s is None or (retries_of(function) and goes_on(facts, function, _events(facts, function))):
             continue
-        for asked_s, what, site, severity in _asked(facts, function):
+        for asked_s, what, site, severity in _asked(facts, function, typed.get(function.name, {})):
             if asked_s > limit_s:
                 yield Finding(
                     CODE,
@@ -85,7 +92,9 @@ def _events(facts: Facts, function: Function) -> tuple[Call, ...]:
     return tuple(event for event in facts.events.get(function.name, ()) if isinstance(event, Call))
 
 
-def _asked(facts: Facts, function: Function) -> Iterator[tuple[float, str, Site, Severity]]:
+def _asked(
+    facts: Facts, function: Function, typed: Mapping[str, str]
+) -> Iterator[tuple[float, str, Site, Severity]]:
     for call in _events(facts, function):
         slept = number(call.args[0]) if call.name == "time.sleep" and call.args else None
         if slept is not None:
@@ -94,16 +103,28 @@ def _asked(facts: Facts, function: Function) -> Iterator[tuple[float, str, Site,
         for name, value in call.options.items():
             if (span := _span(name, value)) is not None:
                 yield span, f"{name}={value}", call.site, "warning"
-    typed = _typed(facts, function)
+    given = {name: _literal(value) for name, value in typed.items()}
     for parameter in function.parameters:
-        default = typed.get(parameter.name, _literal(parameter.default))
-        if (span := _span(parameter.name, default)) is not None:
-            yield span, f"{parameter.name}={default}", parameter.site, "warning"
-    for path, _, root in configs_of(facts, function):
+        value = given.get(parameter.name, _literal(parameter.default))
+        if (span := _span(parameter.name, value)) is not None:
+            yield span, f"{parameter.name}={value}", parameter.site, "warning"
+    for name, value, site in _assigned(function):
+        if (span := _span(name, value)) is not None:
+            yield span, f"{name} = {value}", site, "warning"
+    for path, _, root in configs_of(facts, function, typed):
         for name, node in _leaves(root):
             if (span := _span(name, _literal(text_of(node)))) is not None:
                 site = Site(path, node.key_line or node.line, node.key_column)
                 yield span, f"{name}: {text_of(node)} of {path.name}", site, "warning"
+
+
+def _assigned(function: Function) -> Iterator[tuple[str, Value, Site]]:
+    """Names that a function's own body gives a number."""
+    for node in ast.walk(function.node):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value.value, site_of(function, node)
 
 
 def _span(name: str, value: Value) -> float | None:
@@ -117,15 +138,6 @@ def _span(name: str, value: Value) -> float | None:
         return None
     unit = match["a"] or match["b"] or match["c"]
     return count * (3600 if unit[0] == "h" else 60 if unit[0] == "m" else 1)
-
-
-def _typed(facts: Facts, function: Function) -> dict[str, Value]:
-    """Values that the command gives this function's parameters."""
-    runnable = meant(facts)
-    if facts.command is None or runnable is None or runnable.function is not function:
-        return {}
-    given = take_apart(facts.command.arguments, options(runnable, facts))
-    return {flag.replace("-", "_"): _literal(value) for flag, value in given.values.items()}
 
 
 def _literal(text: str | None) -> Value:
