@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from homeport.check.facts import Call, Event, Facts, Function, Volume
+from homeport.check.facts import Call, Event, Facts, Function, Module, Volume
 from homeport.check.rules._given import site_of, wants_gpu
 from homeport.check.values import Site
 
@@ -33,6 +33,9 @@ _RESUMES = re.compile(
     r"|load_state\(|load_model\(|already_done|is_done|start_epoch|start_step"
     r"|(?:latest|last|done|finished|ckpt|checkpoint|snapshot|saved?|state)\w*\.(?:exists|is_file)\(",
     re.IGNORECASE,
+)
+_LOOKS_FIRST = re.compile(
+    r"exists\(|is_file\(|isfile\(|latest|glob\([^)]*(?:ckpt|check|\.pt|step|epoch)", re.IGNORECASE
 )
 
 
@@ -89,7 +92,9 @@ def _children(function: Function, calls: list[Call]) -> Iterator[Evidence]:
             words = call.args[0] if isinstance(call.args[0], tuple) else (call.args[0],)
             line = " ".join(str(word) for word in words if isinstance(word, str) or hasattr(word, "parts"))
             if found := _COMMANDS.search(line):
-                yield Evidence(call.site, f"it runs {found.group().strip(' /.')}", is_child=True)
+                is_followed = any(call.site in other.via for other in calls)
+                what = f"it runs {found.group().strip(' /.')}"
+                yield Evidence(call.site, what, is_child=not is_followed)
 
 
 def _names(function: Function, calls: list[Call]) -> Iterator[Evidence]:
@@ -106,16 +111,31 @@ _LOOKS = (_steps, _loops, _children, _names)
 
 
 def goes_on(facts: Facts, function: Function, events: Iterable[Event]) -> bool:
-    """Whether anything in a function, or in the modules that its code leads through, looks as if it read back
-    what an earlier attempt saved."""
-    texts = {function.module.path: ast.get_source_segment(function.module.text, function.node) or ""}
-    own = function.module.path
+    """Whether anything in a function, or in what its code leads through, looks as if it read back what an
+    earlier attempt saved."""
+    own = _segment(function.module.text, function.node)
+    if _RESUMES.search(own) or _LOOKS_FIRST.search(own):
+        return True
+    scopes: dict[Module, set[str]] = {}
     for event in events:
-        if event.module.path != own:
-            texts.setdefault(event.module.path, event.module.text)
-        elif event.scope:
-            texts[own] = event.module.text
-    return any(_RESUMES.search(text) for text in texts.values())
+        scopes.setdefault(event.module, set()).add(event.scope.partition(".")[0])
+    return any(
+        _RESUMES.search(text) for module, names in scopes.items() for text in _texts(function, module, names)
+    )
+
+
+def _texts(function: Function, module: Module, names: set[str]) -> Iterator[str]:
+    """The functions and classes of a module that code leads through; all of one that runs by itself."""
+    if module.path != function.module.path and "" in names:
+        yield module.text
+        return
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in names:
+            yield _segment(module.text, node)
+
+
+def _segment(text: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
 
 
 def _dotted(node: ast.expr) -> str:

@@ -68,7 +68,8 @@ def _of(facts: Facts, function: Function, parameter: str, path: str) -> Iterator
     if elsewhere and (_MOVES.search(source) or not _opens(function, parameter)):
         return  # the code may go there first
     folder = container.workdir if isinstance(container.workdir, str) else "its working folder"
-    where = f"; it is at {elsewhere[0]}" if elsewhere else ""
+    here = next((str(one) for one in facts.project.texts if str(one).endswith(_tail(path))), "")
+    where = f"; it is at {elsewhere[0]}" if elsewhere else f"; nothing ships {here} there" if here else ""
     full = path if path.startswith("/") else posixpath.join(folder, path)
     yield Finding(
         CODE,

@@ -1,5 +1,7 @@
 """Timeouts, retries, GPUs, removed options: the harder cases, and what must not be said."""
 
+import textwrap
+
 import pytest
 
 from homeport.check.findings import Finding
@@ -16,7 +18,14 @@ TRAINS = """
 """
 
 
-def app(decorator: str = "", body: str = "print(1)", *, top: str = "", signature: str = "") -> str:
+def app(
+    decorator: str = "",
+    body: str = "print(1)",
+    *,
+    top: str = "",
+    signature: str = "",
+    name: str = "work",
+) -> str:
     return f"""
 import modal
 {top}
@@ -24,8 +33,8 @@ app = modal.App("any")
 
 
 @app.function({decorator})
-def train({signature}):
-    {body.strip() if body.strip().count(chr(10)) == 0 else body.strip().replace(chr(10) + "    ", chr(10))}
+def {name}({signature}):
+{textwrap.indent(textwrap.dedent(body).strip(), "    ")}
 """
 
 
@@ -111,14 +120,14 @@ def test_what_does_not_train(body: str) -> None:
 def test_a_name_says_that_it_trains_where_there_is_a_gpu_or_a_volume(
     name: str, options: str, expected: list[str]
 ) -> None:
-    text = app(options, "work()").replace("def train(", f"def {name}(")
+    text = app(options, "work()", name=name)
     assert [one.code for one in said(text, "HP401")] == expected
 
 
 @pytest.mark.parametrize("body", ["latest.exists()", "CKPT_PATH.is_file()"])
 def test_a_training_that_looks_for_its_last_state_begins_where_it_was(body: str) -> None:
-    assert not codes(app('gpu="T4", retries=3', body), "HP405")
-    assert codes(app('gpu="T4", retries=3', "work()"), "HP405") == ["HP405 warning"]
+    assert not codes(app('gpu="T4", retries=3', body, name="train"), "HP405")
+    assert codes(app('gpu="T4", retries=3', "work()", name="train"), "HP405") == ["HP405 warning"]
 
 
 def test_options_that_are_not_known_may_have_a_timeout() -> None:
@@ -177,9 +186,9 @@ def test_more_retries_than_ten_are_refused_by_the_cloud_and_by_older_clients() -
 
 def test_a_generator_and_a_web_function_cannot_be_retried() -> None:
     assert codes(app("retries=2", "yield 1"), "HP403") == ["HP403 error"]
-    inner = "    def inner():\n        yield 1\n    return list(inner())"
+    inner = "def inner():\n    yield 1\nreturn list(inner())"
     assert not codes(app("retries=2", inner), "HP403")
-    web = app("retries=2").replace("\ndef train", "\n@modal.fastapi_endpoint()\ndef train")
+    web = app("retries=2").replace("\ndef work", "\n@modal.fastapi_endpoint()\ndef work")
     assert codes(web, "HP403") == ["HP403 error"]
 
 
@@ -198,7 +207,7 @@ def test_a_generator_and_a_web_function_cannot_be_retried() -> None:
 )
 def test_retries_go_on_from_a_checkpoint(decorator: str, resume: str, expected: list[str]) -> None:
     body = TRAINS.replace("        for", f"{resume}        for")
-    assert codes(app(decorator, body.replace("\n        ", "\n    ")), "HP405") == expected
+    assert codes(app(decorator, body), "HP405") == expected
 
 
 def test_a_child_process_may_resume_by_itself() -> None:
@@ -234,8 +243,8 @@ def test_a_job_by_its_own_measure(decorator: str, body: str, signature: str, exp
 
 
 def test_a_sleep_that_may_not_come_is_no_error() -> None:
-    body = "import sys, time\n        if len(sys.argv) > 3:\n            time.sleep(4000)"
-    assert codes(app("", body.replace("\n        ", "\n    ")), "HP407") == ["HP407 warning"]
+    body = "import sys, time\nif len(sys.argv) > 3:\n    time.sleep(4000)"
+    assert codes(app("", body), "HP407") == ["HP407 warning"]
 
 
 def test_a_configuration_file_says_how_long() -> None:
@@ -372,7 +381,7 @@ jobs:
     ("run", "job", "step", "expected"),
     [
         ("modal run app.py", "", "", 1),
-        ("modal run app.py::train --x 1", "", "", 1),
+        ("modal run app.py::work --x 1", "", "", 1),
         ("python -m modal run app.py", "", "", 1),
         ("modal run --detach app.py", "", "", 0),
         ("modal run -d app.py", "", "", 0),
