@@ -246,7 +246,7 @@ def file_not_shipped(app: Project) -> Iterator[Plant]:
                 fault,
                 f"without {source.segment(call.args[0])}",
                 {source.file: source.without_step(call)},
-                "HP150",
+                "HP104 HP150",
                 words=tuple(opened),
             )
     for number, function in enumerate(app.remote):

@@ -546,3 +546,54 @@ def test_a_module_that_ends_early_hides_no_names_wrongly(tmp_path: Path) -> None
     events = walked(tmp_path, text, {"/root/m.py": "raise SystemExit\nlate = 1"})
     (late,) = [event for event in imports(events) if event.member == "late"]
     assert late.has_member is None
+
+
+@pytest.mark.parametrize(
+    "name", ['f"tasks.{task}"', '"tasks." + task', '{"a": "tasks.ranking", "b": "tasks.regression"}[task]']
+)
+def test_a_module_chosen_at_run_time_is_one_of_its_package(tmp_path: Path, name: str) -> None:
+    events = walked(
+        tmp_path,
+        f"""
+        import importlib
+
+        @app.function()
+        def f(task):
+            importlib.import_module({name})
+        """,
+        {
+            "/root/tasks/__init__.py": "",
+            "/root/tasks/ranking.py": "import nowhere",
+            "/root/tasks/regression.py": "",
+        },
+    )
+    found = states(events)
+    assert found["tasks"] == "ok"
+    assert found["nowhere"] == "missing?"
+
+
+def test_the_package_of_a_module_chosen_at_run_time_is_missing_for_certain(tmp_path: Path) -> None:
+    text = 'import importlib\n@app.function()\ndef f(task):\n    importlib.import_module(f"tasks.{task}")\n'
+    assert states(walked(tmp_path, text, {}))["tasks"] == "missing"
+
+
+def test_a_command_that_is_made_longer_in_some_runs_begins_the_same(tmp_path: Path) -> None:
+    events = walked(
+        tmp_path,
+        """
+        import subprocess, sys
+
+        @app.function()
+        def f(resume):
+            command = [sys.executable, "-m", "trainer.main"]
+            if resume:
+                command.append("--resume")
+            else:
+                command += ["--fresh", "--seed", "1"]
+            subprocess.run(command)
+        """,
+        {"/root/trainer/__init__.py": "", "/root/trainer/main.py": "import nowhere"},
+    )
+    found = states(events)
+    assert found["trainer.main"] == "ok"
+    assert found["nowhere"] == "missing"

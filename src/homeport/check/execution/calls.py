@@ -930,7 +930,7 @@ def written(node: ast.expr) -> str:
 
 def bind(function: UserFunction, args: tuple[Value, ...], options: Mapping[str, Value]) -> Variables:
     """The variables that a call begins with."""
-    from homeport.check.execution.expressions import REST
+    from homeport.check.execution.objects import REST
 
     arguments = function.node.args
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from homeport.check.execution.objects import MADE, ModuleState, UserFunction, Variables, is_same
+from homeport.check.execution.objects import MADE, ModuleState, UserFunction, Variables, either, is_same
 from homeport.check.facts import (
     App,
     Container,
@@ -298,8 +298,7 @@ class Core:
     def merge(self, other: tuple[Variables, Place]) -> None:
         variables = self.frame.variables
         for name, value in other[0].items():
-            if name not in variables or not is_same(variables[name], value):
-                variables[name] = MADE
+            variables[name] = either(variables[name], value) if name in variables else MADE
         for name in variables:
             if name not in other[0]:
                 variables[name] = MADE

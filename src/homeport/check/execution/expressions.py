@@ -3,6 +3,7 @@
 import ast
 import builtins
 import operator
+import os
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -12,6 +13,7 @@ from homeport.check.execution.core import Core
 from homeport.check.execution.library import CONSTANTS
 from homeport.check.execution.objects import (
     MADE,
+    REST,
     CloudInstance,
     External,
     ImageValue,
@@ -30,7 +32,6 @@ from homeport.check.facts import Condition, EnvironmentRead, Function, Secret, V
 from homeport.check.values import FromShell, Unknown, Value
 
 BUILTINS = frozenset(dir(builtins))
-REST = Unknown("it is any number of values")
 MAX_SIZE = 4000  # characters or items of a value that is computed
 MAX_ROUNDS = 32  # of a loop over known items
 
@@ -350,7 +351,7 @@ class Expressions(Core):
             return self.process.modules.get(index, MADE)
         try:
             if isinstance(base, dict):
-                return base.get(index, MADE) if isinstance(index, str | int) else MADE
+                return base.get(index, MADE) if isinstance(index, str | int) else one_of(base)
             if isinstance(base, tuple) and REST in base:
                 at = base.index(REST)
                 if isinstance(index, int) and 0 <= index < at:
@@ -561,6 +562,15 @@ def formatted(item: Value, spec: Value) -> Value:
         return format(item, spec)
     except (ValueError, TypeError):
         return MADE
+
+
+def one_of(choice: dict[Any, Value]) -> Value:
+    """What an unknown key gives: of texts, what all begin with is known."""
+    values = list(choice.values())
+    if len(values) > 1 and all(isinstance(value, str) for value in values):
+        begins = os.path.commonprefix(values)  # noqa: RUF071 (these are texts, not paths)
+        return Unknown("it depends on what is asked for", None, begins) if begins else MADE
+    return MADE
 
 
 def compute(sign: ast.operator, left: Value, right: Value) -> Value:

@@ -2,13 +2,15 @@
 
 import ast
 from dataclasses import replace
+from functools import partial
 
-from homeport.check.execution.core import Core, Frame, Guards
+from homeport.check.execution.core import Core, End, Frame, Guards
 from homeport.check.execution.objects import MADE, External, Made, ModuleState, Variables
 from homeport.check.facts import FoundModule, Import, MissingModule, Module, Resolution, UnprovenModule
 from homeport.check.values import Unknown, Value
 
 SOFT_GUARDS: Guards = frozenset({"try_import", "if", "loop", "except", "try"})
+MAX_CHOICES = 24  # modules of a package that are followed where one of them is imported
 
 
 class Imports(Core):
@@ -216,6 +218,7 @@ class Imports(Core):
                 resolution=UnprovenModule("its name is not known"),
                 search_path=self.search_path(),
             )
+            self.import_begun(why.begins, node)
             return MADE
         if name.startswith("."):
             if not isinstance(package, str):
@@ -226,6 +229,32 @@ class Imports(Core):
                 return MADE
             name = ".".join([*parts[: len(parts) - level + 1], name.lstrip(".")]).rstrip(".")
         return self.import_module(name, node)
+
+    def import_begun(self, begins: str, node: ast.Call) -> None:
+        """import_module(f"tasks.{name}"): `tasks` is imported for certain, and one of what it holds."""
+        package, dot, start = begins.rpartition(".")
+        if not dot or not package or begins.startswith("."):
+            return
+        value = self.import_module(package, node)
+        if not isinstance(value, ModuleState) or not value.file:
+            return
+        folder = value.file.removesuffix("/__init__.py")
+        names = [
+            placed.path.stem
+            for placed in self.container.below(folder)
+            if placed.path.suffix == ".py" and str(placed.path.parent) == folder
+        ]
+        for name in names[:MAX_CHOICES]:
+            if name.startswith(start) and not name.startswith("__"):
+                self.branches([self.pass_by, partial(self.import_choice, f"{package}.{name}", node)])
+
+    def pass_by(self) -> End:
+        return ""
+
+    def import_choice(self, name: str, node: ast.Call) -> End:
+        with self.under(is_sure=False):
+            self.import_module(name, node)
+        return ""
 
     def find_spec(self, name: Value) -> Value:
         """importlib.util.find_spec: None where there is no such module."""

@@ -8,6 +8,7 @@ from homeport.check.facts import Function, Module
 from homeport.check.values import FromShell, Unknown, Value
 
 MADE = Unknown("it is made while the app runs")
+REST = Unknown("it is any number of values")  # stands in a tuple for all that follow
 Variables = dict[str, Value]
 
 
@@ -180,6 +181,18 @@ def is_same(one: Value, other: Value) -> bool:
         return bool(one == other)
     except Exception:  # recursive or odd values: not known to be the same
         return False
+
+
+def either(one: Value, other: Value) -> Value:
+    """A value that is one of two: of lists, what both begin with is known."""
+    if is_same(one, other):
+        return one
+    if not isinstance(one, tuple) or not isinstance(other, tuple):
+        return MADE
+    count = 0
+    while count < min(len(one), len(other)) and is_same(one[count], other[count]):
+        count += 1
+    return (*one[:count], REST) if count else MADE
 
 
 def truth(value: Value) -> bool | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from homeport.check.execution.calls import TRANSPARENT, add_all, replace_path, set_variable, written
 from homeport.check.execution.core import MAX_STEPS, Core, End, SpentError
-from homeport.check.execution.expressions import MAX_ROUNDS, REST, compute
+from homeport.check.execution.expressions import MAX_ROUNDS, compute
 from homeport.check.execution.objects import (
     MADE,
+    REST,
     External,
     ImageValue,
     Instance,
