@@ -52,8 +52,8 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """An image as the chain of steps that makes it, the constructor first. An `Unknown` ends what is
-    known of it.
+    """An image as the chain of steps that makes it, the constructor first. An `Unknown` stands for steps
+    that are not known, a `OneOf` for one of several rows of steps.
     """
 
     steps: tuple[Step | Unknown, ...]

@@ -41,6 +41,15 @@ class Unknown:
     begins: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class OneOf(Unknown):
+    """One of `values`, and it cannot be told which. In a tuple, what follows is one of these tuples; in an
+    image's steps, one of these rows of steps.
+    """
+
+    values: tuple[Value, ...] = ()
+
+
 @dataclass(frozen=True)
 class FromShell:
     """What the launcher's environment says when the app's module is imported: `os.environ[name]`,

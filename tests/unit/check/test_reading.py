@@ -6,12 +6,23 @@ from typing import Any
 
 import pytest
 
-from homeport.check.facts import App, Command, Function, Image, Launcher
+from homeport.check.facts import (
+    App,
+    Command,
+    FoundModule,
+    Function,
+    Image,
+    Launcher,
+    MissingModule,
+    Step,
+    UnprovenModule,
+)
+from homeport.check.filesystem import lay_out
 from homeport.check.reading import module_scope, read_app
 from homeport.check.reading.merge import freeze
 from homeport.check.reading.scope import Side
 from homeport.check.source import Sources
-from homeport.check.values import FromShell, Unknown, is_known, parts_from_shell
+from homeport.check.values import FromShell, OneOf, Unknown, is_known, parts_from_shell
 
 
 def read(folder: Path, text: str, name: str = "", **files: str) -> App:
@@ -301,10 +312,13 @@ def test_what_cannot_be_told_is_told_apart(tmp_path: Path) -> None:
         else: d = 7
         """,
     )
-    assert isinstance(found["a"], Unknown) and "random.random()" in found["a"].why
+    assert (
+        isinstance(found["a"], OneOf) and found["a"].values == (1, 0) and "random.random()" in found["a"].why
+    )
     assert isinstance(found["b"], Unknown)
     assert (found["c"], found["d"], found["one"], found["still"]) == (5, 7, "one", "still here")
-    assert found["items"][0] == "x" and isinstance(found["items"][1], Unknown)
+    assert found["items"][0] == "x" and isinstance(found["items"][1], OneOf)
+    assert found["items"][1].values == (("y",), ())
 
 
 def test_exceptions(tmp_path: Path) -> None:
@@ -772,3 +786,37 @@ def test_several_variables_and_beginnings(tmp_path: Path) -> None:
     assert isinstance(found["b"], FromShell) and (found["b"].name, found["b"].default) == ("C", "pip --pre x")
     assert [found[name].begins for name in "cd"] == ["/results/", "/data/"]
     assert isinstance(found["f"], Unknown)
+
+
+def test_images_that_are_one_of_several(tmp_path: Path) -> None:
+    app = read(
+        tmp_path,
+        """
+        import os, sys
+        import modal
+        EXTRAS = ["wandb"] if len(sys.argv) > 3 else []
+        image = modal.Image.debian_slim().pip_install("torch", *EXTRAS, *[x for x in ["pyyaml"] if sys.argv])
+        if os.environ.get("FLASH"):
+            image = image.pip_install("flash-attn")
+        elif sys.argv:
+            image = image.apt_install("git").pip_install("numpy")
+        app = modal.App("a", image=image.env({"A": "1"}))
+        @app.function()
+        def f(): ...
+        """,
+    )
+    image = app.functions[0].image
+    assert image is not None
+    _, torch, choice, env = image.steps
+    assert isinstance(torch, Step) and isinstance(env, Step) and isinstance(choice, OneOf)
+    assert torch.args[0] == "torch"
+    assert [one.values for one in torch.args[1:]] == [(("wandb",), ()), (("pyyaml",), ())]
+    rows = [[step.method for step in row if isinstance(step, Step)] for row in choice.values]
+    assert rows == [["pip_install"], []]
+    (inner,) = choice.values[1]
+    assert [[step.method for step in row] for row in inner.values] == [["apt_install", "pip_install"], []]
+    container = lay_out(app.functions[0], app, Sources().read(tmp_path / "app.py"), folder=tmp_path)
+    for module in ("wandb", "flash_attn", "numpy"):
+        assert isinstance(container.find(module, ("/root",)), UnprovenModule), module
+    assert isinstance(container.find("torch", ("/root",)), FoundModule)
+    assert isinstance(container.find("pandas", ("/root",)), MissingModule)

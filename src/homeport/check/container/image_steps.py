@@ -14,7 +14,7 @@ from homeport.check.container.ignoring import read_ignore
 from homeport.check.container.patterns import Ignore
 from homeport.check.container.placing import Origin, Piece
 from homeport.check.facts import Image, Step
-from homeport.check.values import Site, Unknown, Value
+from homeport.check.values import OneOf, Site, Unknown, Value
 
 
 def apply(image: Image | None, ground: Ground) -> None:
@@ -23,11 +23,30 @@ def apply(image: Image | None, ground: Ground) -> None:
     if not steps:
         bases.debian_slim(ground, None)
     for step in steps:
-        if isinstance(step, Unknown):
+        if isinstance(step, OneOf) and _only_adds(step):
+            _perhaps(step, ground)
+        elif isinstance(step, Unknown):
             ground.lose(f"a step of the image is not known: {step.why}", step.site)
             ground.python_version = ground.python_version or Unknown("the image is not known", step.site)
         else:
             _METHODS.get(step.method, _unknown)(step, ground)
+
+
+def _only_adds(step: Step | Unknown) -> bool:
+    """Whether a step, in every case, leaves what an image has."""
+    if isinstance(step, OneOf):
+        return bool(step.values) and all(_only_adds(one) for row in step.values for one in row)
+    return isinstance(step, Step) and step.method in _ADDING
+
+
+def _perhaps(choice: OneOf, ground: Ground) -> None:
+    """One of several rows of steps: files of any of them are taken to be there, packages may be."""
+    for step in (step for row in choice.values for step in row):
+        if isinstance(step, OneOf):
+            _perhaps(step, ground)
+            continue
+        with ground.packages.uncertain():
+            _METHODS[step.method](step, ground)
 
 
 # ---- where an image begins
@@ -204,6 +223,13 @@ def add_module(
         ground.files.leave_open(posixpath.join("/root", f"{parts[0]}.py"), why)
 
 
+_ADDING = frozenset(
+    {
+        *("pip_install", "uv_pip_install", "pip_install_from_requirements", "apt_install"),
+        *("add_local_file", "add_local_dir", "add_local_python_source", "copy_local_file", "copy_local_dir"),
+        *("env", "run_commands", "run_function"),
+    }
+)
 _METHODS: dict[str, Callable[[Step, Ground], None]] = {
     "debian_slim": _debian_slim,
     "micromamba": _micromamba,

@@ -9,7 +9,7 @@ from homeport.check.container.ground import Ground, argument, local_path, names,
 from homeport.check.container.locks import read_poetry, read_pyproject, read_uv_project
 from homeport.check.container.requirements import Requirement, read_requirement, read_requirements
 from homeport.check.facts import Step
-from homeport.check.values import Unknown, Value
+from homeport.check.values import OneOf, Unknown, Value
 
 
 def pip_install(step: Step, ground: Ground) -> None:
@@ -31,7 +31,11 @@ def pip_install_from_requirements(step: Step, ground: Ground) -> None:
 
 def _require(packages: list[Value], step: Step, ground: Ground) -> None:
     for package in packages:
-        if isinstance(package, str):
+        if isinstance(package, OneOf) and package.values:
+            with ground.packages.uncertain():
+                for row in package.values:
+                    _require(texts(row if isinstance(row, tuple) else (row,)), step, ground)
+        elif isinstance(package, str):
             ground.packages.install(read_requirement(package, series(ground)))
         else:
             ground.packages.install(Unknown(f"not all packages of {step.method} are known", step.site))

@@ -4,6 +4,7 @@ A module is missing for certain only where everything that was installed is know
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -38,6 +39,13 @@ class Packages:
             self.requirements.append(requirement)
         elif requirement is not None:
             self.unknown.append(requirement)
+
+    @contextmanager
+    def uncertain(self) -> Iterator[None]:
+        """What is installed in this context only may be."""
+        before = len(self.requirements)
+        yield
+        self.requirements[before:] = [replace(each, is_certain=False) for each in self.requirements[before:]]
 
     def find(self, module: str, *, is_own: bool = False) -> FoundModule | UnprovenModule | None:
         """Where site-packages have a module (dotted); None if they surely have not. `is_own`: the user has

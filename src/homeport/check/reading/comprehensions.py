@@ -6,7 +6,7 @@ from typing import Any
 
 from homeport.check.reading.binding import Evaluator, assign
 from homeport.check.reading.lifting import items_of, lift
-from homeport.check.reading.merge import Rest, truth, why_of
+from homeport.check.reading.merge import Rest, freeze, truth, why_of
 from homeport.check.reading.scope import Scope
 from homeport.check.values import FromShell, Unknown
 
@@ -22,7 +22,8 @@ def of_list_comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope, v
             found.append(Rest(test.why, scope.site(node)))
             continue
         value = value_of(node.elt, inner)
-        found.append(value if test is True or isinstance(value, FromShell) else Rest(why_of(test, "")))
+        is_sure = test is True or isinstance(value, FromShell)
+        found.append(value if is_sure else Rest(why_of(test, ""), values=((freeze(value),), ())))
     return found
 
 

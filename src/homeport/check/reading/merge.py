@@ -6,11 +6,11 @@ from pathlib import PurePath
 from typing import Any
 
 from homeport.check.facts import Function, Image, Secret, Volume
-from homeport.check.values import External, FromShell, Unknown, Value
+from homeport.check.values import External, FromShell, OneOf, Unknown, Value
 
 
-@dataclass(frozen=True)
-class Rest(Unknown):
+@dataclass(frozen=True, eq=False)
+class Rest(OneOf):
     """In a list or tuple: any number of further elements."""
 
 
@@ -58,6 +58,9 @@ def truth(value: Any) -> bool | None:
         return None
     if value is None or isinstance(value, COUNTED):
         return bool(value)
+    if isinstance(value, OneOf) and value.values and not isinstance(value, Rest):
+        found = {truth(one) for one in value.values}
+        return found.pop() if len(found) == 1 else None
     return True if isinstance(value, Image | Volume | Secret | Function) else None
 
 
@@ -79,11 +82,12 @@ def merged(values: list[Any], test: Value = None) -> Any:
         return first
     why = why_of(test, "is one of several")
     if all(isinstance(value, Image) for value in values):
-        steps = common([value.steps for value in values])
-        return Image((*steps, Unknown(why)), first.site)
+        steps, rests = parted([value.steps for value in values])
+        return Image((*steps, OneOf(why, values=rests)), first.site)
     for kind in (list, tuple):
         if all(isinstance(value, kind) for value in values):
-            return kind((*common(values), Rest(why)))
+            items, rests = parted(values)
+            return kind((*items, Rest(why, values=rests)))
     if all(isinstance(value, dict) for value in values):
         return merged_contents(values, test)
     if isinstance(test, FromShell):
@@ -94,7 +98,7 @@ def merged(values: list[Any], test: Value = None) -> Any:
                 test.name, default.default if isinstance(default, FromShell) else default, test.site
             )
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
-    return unknown or Unknown(why)
+    return unknown or OneOf(why, values=tuple(freeze(value) for value in values))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -108,14 +112,14 @@ def same(one: Any, other: Any) -> bool:
         return False
 
 
-def common(sequences: list[Any]) -> list[Any]:
-    """The elements with which all of them begin."""
-    found = []
+def parted(sequences: list[Any]) -> tuple[list[Any], tuple[tuple[Value, ...], ...]]:
+    """The elements with which all of them begin, and what each has behind these."""
+    found: list[Any] = []
     for items in zip(*sequences, strict=False):
         if not all(same(items[0], item) for item in items):
             break
         found.append(items[0])
-    return found
+    return found, tuple(freeze(tuple(sequence[len(found) :])) for sequence in sequences)
 
 
 def merged_contents(states: list[Any], test: Value) -> Any:
