@@ -4,13 +4,10 @@ environment, files that lie beside the app.
 
 import ast
 import copy
-import json
+import importlib
 import math
 import os
 import posixpath
-import shlex
-import textwrap
-import tomllib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -139,6 +136,16 @@ def replaced(args: list[Any], options: dict[str, Any], node: ast.Call, scope: Sc
     return Unknown("is made of an object that is not followed", scope.site(node))
 
 
+def on_demand(name: str) -> Callable[..., Any]:
+    """A function of a module that takes some milliseconds to import, which most apps do not need."""
+    module, _, attribute = name.rpartition(".")
+
+    def call(*args: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(module), attribute)(*args, **options)
+
+    return call
+
+
 PURE: dict[str, Callable[..., Any]] = {
     **regular.FUNCTIONS,
     **{f"builtins.{kind.__name__}": kind for kind in (str, int, float, bool, bytes, range, complex)},
@@ -158,15 +165,15 @@ PURE: dict[str, Callable[..., Any]] = {
     "os.path.splitext": posixpath.splitext,
     "os.path.isabs": posixpath.isabs,
     "os.path.commonpath": posixpath.commonpath,
-    "json.loads": json.loads,
-    "json.dumps": json.dumps,
-    "tomllib.loads": tomllib.loads,
-    "tomli.loads": tomllib.loads,
-    "shlex.split": shlex.split,
-    "shlex.join": shlex.join,
-    "shlex.quote": shlex.quote,
-    "textwrap.dedent": textwrap.dedent,
-    "textwrap.indent": textwrap.indent,
+    "json.loads": on_demand("json.loads"),
+    "json.dumps": on_demand("json.dumps"),
+    "tomllib.loads": on_demand("tomllib.loads"),
+    "tomli.loads": on_demand("tomllib.loads"),
+    "shlex.split": on_demand("shlex.split"),
+    "shlex.join": on_demand("shlex.join"),
+    "shlex.quote": on_demand("shlex.quote"),
+    "textwrap.dedent": on_demand("textwrap.dedent"),
+    "textwrap.indent": on_demand("textwrap.indent"),
     "math.ceil": math.ceil,
     "math.floor": math.floor,
     "collections.OrderedDict": lambda *given, **more: dict(*given, **more),
@@ -186,9 +193,9 @@ SPECIAL: dict[str, Callable[[list[Any], dict[str, Any], ast.Call, Scope], Any]] 
     "os.path.isdir": on_disk("is_dir"),
     "os.listdir": listdir,
     "builtins.open": opened,
-    "json.load": loader(json.loads),
-    "tomllib.load": loader(tomllib.loads),
-    "tomli.load": loader(tomllib.loads),
+    "json.load": loader(on_demand("json.loads")),
+    "tomllib.load": loader(on_demand("tomllib.loads")),
+    "tomli.load": loader(on_demand("tomllib.loads")),
     "builtins.list": as_list(list),
     "builtins.tuple": as_list(tuple),
     "builtins.set": as_list(set),
