@@ -3,6 +3,7 @@
 import ast
 import posixpath
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePath
 
 from homeport.check.facts import Call, Facts, Function
@@ -71,11 +72,9 @@ def _text(default: str | None) -> str:
     return value if isinstance(value, str) else ""
 
 
-def configs_of(
-    facts: Facts, function: Function, typed: Mapping[str, str]
-) -> Iterator[tuple[Path, str, Node]]:
-    """The launcher's files that a function's configuration comes from, with their text and what is in it:
-    those that its parameters name, and those that its code opens by a name.
+def configs_of(facts: Facts, function: Function, typed: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """The launcher's files that a function's configuration comes from, with their text: those that its
+    parameters name, and those that its code opens by a name.
     """
     found: dict[Path, None] = {}
     for _, value in named(function, typed):
@@ -86,11 +85,7 @@ def configs_of(
     for path in _opened(facts, function):
         if path in facts.project.texts:
             found[path] = None
-    for path in found:
-        text = facts.project.texts[path]
-        root = parsed(path, text) if path.suffix in _ENDS else None
-        if root is not None:
-            yield path, text, root
+    yield from ((path, facts.project.texts[path]) for path in found if path.suffix in _ENDS)
 
 
 def _opened(facts: Facts, function: Function) -> Iterator[Path]:
@@ -103,7 +98,7 @@ def _opened(facts: Facts, function: Function) -> Iterator[Path]:
             "load",
         ):
             for value in (*event.args[:1], event.receiver):
-                if isinstance(value, str | PurePath) and str(value).endswith(_ENDS):
+                if isinstance(value, str | PurePath) and _is_config(str(value)):
                     folder = event.folder if isinstance(event.folder, str) else ""
                     placed = container.at(posixpath.join(folder, str(value))) if container else None
                     source = getattr(placed, "source", None)
@@ -111,7 +106,15 @@ def _opened(facts: Facts, function: Function) -> Iterator[Path]:
                         yield source
 
 
+def _is_config(name: str) -> bool:
+    """JSON is as often data, or what another run left."""
+    is_said = any(word in name.lower() for word in ("conf", "cfg", "setting", "param"))
+    return name.endswith(_ENDS) and (is_said or not name.endswith(".json"))
+
+
+@lru_cache(maxsize=64)
 def parsed(path: Path, text: str) -> Node | None:
+    """What is in a configuration file; None where it is not of its kind. It takes its time."""
     if path.suffix == ".toml":
         return _toml(text)
     return parse(text) or (parse_json(text) if path.suffix == ".json" else None)

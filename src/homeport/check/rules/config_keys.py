@@ -52,11 +52,12 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from homeport.check.facts import Facts, Function, Module
 from homeport.check.findings import Finding
-from homeport.check.rules._configs import configs_of, started
+from homeport.check.rules._configs import configs_of, parsed, started
 from homeport.check.rules._given import site_of
 from homeport.check.rules._yaml import Node, items
 from homeport.check.values import Site
@@ -66,10 +67,12 @@ CODE = "HP506"
 
 _ROOTS = re.compile(r"(?:\w+_)?(?:config|cfg|conf|settings|params|hparams)", re.IGNORECASE)
 _READ = re.compile(r"[gfsGFS]\s*\[\s*[\"']")  # quick, and in every text that has a root with a key
+_ROOT_READ = re.compile(r"(?:config|cfg|conf|settings|params|hparams)\[[\"']", re.IGNORECASE)
 _HANDED_ON = re.compile(r"(?<!def )\b(\w+)\((?:[^()]*,)?\s*\*\*\s*[A-Za-z_]")
 _IS_MERGED = re.compile(r"merge|\.update\(|setdefault|defaults?\b|OmegaConf|hydra|ChainMap|\|=|argparse")
 _BASE = re.compile(r"_?(?:base|bases|defaults?|extends|inherits?|include|parent)_?")
 _CLASS = re.compile(r"^\s*class\s+(\w+)", re.MULTILINE)
+_KEY = re.compile(r"""(?m)(?:^|[{,])[\s-]*["']?([A-Za-z_][\w-]*)["']?\s*:""")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -86,37 +89,58 @@ class _Read:
 def check(facts: Facts) -> Iterator[Finding]:
     said = set[tuple[Path, str]]()
     for function, typed in started(facts):
-        for path, _, root in configs_of(facts, function, typed):
-            for finding in (*_unread(facts, function, path, root), *_lacking(facts, function, path, root)):
+        for path, text in configs_of(facts, function, typed):
+            for finding in _of(facts, function, path, text):
                 key = (finding.site.path, finding.message)
                 if key not in said:
                     said.add(key)
                     yield finding
 
 
+def _of(facts: Facts, function: Function, path: Path, text: str) -> Iterator[Finding]:
+    """The file is taken apart only where something may be wrong: that takes longer than all else here."""
+    texts = _texts(facts)
+    words = _words(tuple(texts.values()))
+    looks_like = set(_KEY.findall(text)) if path.suffix != ".toml" else set(_WORD.findall(text))
+    reads = [read for module in facts.modules.values() for read in _reads(module)]
+    is_unread = any(name.replace("-", "_") not in words for name in looks_like)
+    is_lacking = any(key not in text for read in reads for key in read.keys)
+    root = parsed(path, text) if is_unread or is_lacking else None
+    if root is not None:
+        yield from _unread(function, path, root, texts, words)
+        yield from _lacking(facts, function, path, root, reads)
+
+
 def _texts(facts: Facts) -> Mapping[Path, str]:
     return {**{path: module.text for path, module in facts.modules.items()}, **facts.project.scripts}
 
 
-def _unread(facts: Facts, function: Function, path: Path, root: Node) -> Iterator[Finding]:
-    texts = _texts(facts)
-    words = {word for text in texts.values() for word in _WORD.findall(text)}
-    is_handed_on = _is_handed_on(texts)
+@lru_cache(maxsize=4)
+def _words(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in _WORD.findall(text))
+
+
+def _unread(
+    function: Function, path: Path, root: Node, texts: Mapping[Path, str], words: frozenset[str]
+) -> Iterator[Finding]:
     have = {name for name, _ in _keys(root)}
+    is_handed_on: bool | None = None
     for name, node in _keys(root):
         plain = name.replace("-", "_")
         if not name or plain in words or name in words or not _WORD.fullmatch(name):
             continue
-        near = [word for word in suggestions.nearest(name, words, 3) if _is_slip(word, name)]
-        if not near and (is_handed_on or not _is_read_by_key(texts, have, words)):
-            continue
+        near = next((word for word in sorted(words) if _is_slip(word, plain)), "")
+        if not near:
+            is_handed_on = _is_handed_on(texts) if is_handed_on is None else is_handed_on
+            if is_handed_on or not _is_read_by_key(have, words):
+                continue
         yield Finding(
             CODE,
             Site(path, node.key_line or node.line, node.key_column),
-            f"{name} of {path.name} is read nowhere in the app's code" + (f"; {near[0]} is" if near else ""),
+            f"{name} of {path.name} is read nowhere in the app's code" + (f"; {near} is" if near else ""),
             "warning" if near else "note",
             function.name,
-            fix=f"Write {near[0]}." if near else f"Leave {name} out, or read it.",
+            fix=f"Write {near}." if near else f"Leave {name} out, or read it.",
         )
 
 
@@ -127,17 +151,20 @@ def _is_handed_on(texts: Mapping[Path, str]) -> bool:
     return bool(callees - own)
 
 
-def _is_read_by_key(texts: Mapping[Path, str], keys: set[str], words: set[str]) -> bool:
+def _is_read_by_key(keys: set[str], words: frozenset[str]) -> bool:
     """Whether the code reads most of the file's keys by their names, and so would the others, too."""
     return bool(keys) and len(keys & words) * 2 > len(keys)
 
 
 def _is_slip(word: str, name: str) -> bool:
+    """Whether one may be the other, misspelt."""
+    if word[0].lower() != name[0].lower() or abs(len(word) - len(name)) > 2 or len(name) < 4:
+        return False
     one, other = word.lower(), name.lower()
-    if re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
+    if one == other or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
         return False  # beta1 and beta2
-    is_alike = difflib.SequenceMatcher(None, one, other).ratio() >= 0.8
-    return one != other and is_alike and one[0] == other[0] and len(other) >= 4
+    matcher = difflib.SequenceMatcher(None, one, other)
+    return matcher.real_quick_ratio() >= 0.8 and matcher.quick_ratio() >= 0.8 and matcher.ratio() >= 0.8
 
 
 def _keys(node: Node) -> Iterator[tuple[str, Node]]:
@@ -148,9 +175,10 @@ def _keys(node: Node) -> Iterator[tuple[str, Node]]:
             yield from _keys(child)
 
 
-def _lacking(facts: Facts, function: Function, path: Path, root: Node) -> Iterator[Finding]:
+def _lacking(
+    facts: Facts, function: Function, path: Path, root: Node, reads: list[_Read]
+) -> Iterator[Finding]:
     """Keys that the code reads by brackets and the file has not, where it has others of the same config."""
-    reads = [read for module in facts.modules.values() for read in _reads(module)]
     of_this_file = _of_this_file(root, reads)
     for read in reads:
         missing = _missing(root, read.keys) if (read.module.path, read.root) in of_this_file else None

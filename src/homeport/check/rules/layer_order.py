@@ -137,5 +137,6 @@ def _needs_files(step: Step) -> bool:
         text = name if isinstance(name, str) else ""
         return text.startswith(("/", ".", "-e", "file:")) or "/" in text.partition("@")[0]
 
-    given = [*step.args, step.options.get("extra_options"), step.options.get("find_links")]
+    named = step.args if step.method in ("pip_install", "uv_pip_install", "apt_install") else ()
+    given = [*named, step.options.get("extra_options"), step.options.get("find_links")]
     return any(is_path(name) for arg in given for name in (arg if isinstance(arg, tuple) else (arg,)))

@@ -41,7 +41,7 @@ from collections.abc import Iterator, Mapping
 
 from homeport.check.facts import Call, Facts, Function
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._configs import configs_of, started
+from homeport.check.rules._configs import configs_of, parsed, started
 from homeport.check.rules._given import (
     number,
     remote_functions,
@@ -62,6 +62,7 @@ _NAME = re.compile(
     r"_(?P<b>hours|hrs|h|minutes|mins|min|seconds|secs|sec|s)"
     r"|(?:budget|limit)_(?P<c>hours|hrs|h|minutes|mins|s)"
 )
+_WORD = re.compile(r"[a-z]\w+")
 _LIGHTNING = re.compile(
     r"(\d+):(\d\d):(\d\d):(\d\d)"
 )  # days, hours, minutes, seconds, of Trainer(max_time=…)
@@ -111,7 +112,10 @@ def _asked(
     for name, value, site in _assigned(function):
         if (span := _span(name, value)) is not None:
             yield span, f"{name} = {value}", site, "warning"
-    for path, _, root in configs_of(facts, function, typed):
+    for path, text in configs_of(facts, function, typed):
+        root = (
+            parsed(path, text) if any(_NAME.fullmatch(word) for word in _WORD.findall(text.lower())) else None
+        )
         for name, node in _leaves(root):
             if (span := _span(name, _literal(text_of(node)))) is not None:
                 site = Site(path, node.key_line or node.line, node.key_column)
@@ -147,7 +151,7 @@ def _literal(text: str | None) -> Value:
         return text
 
 
-def _leaves(node: Node) -> Iterator[tuple[str, Node]]:
+def _leaves(node: Node | None) -> Iterator[tuple[str, Node]]:
     for name, child in items(node):
         if isinstance(child.content, str):
             yield name, child

@@ -33,6 +33,7 @@ Good:
 """
 
 import ast
+import re
 from collections.abc import Iterator
 
 from homeport.check.client_api import GONE_NAMES, NAMES, NEWEST, Gone, Version, version_of
@@ -44,15 +45,29 @@ from homeport.plan import suggestions
 
 CODE = "HP412"
 
+_USED = re.compile(r"\bmodal\.(\w+)")
+_IMPORTED = re.compile(r"^\s*from modal\S* import ([^\n(]+|\([^)]*\))", re.MULTILINE)
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+_KNOWN = NAMES - {name.split(".")[1] for name in GONE_NAMES if name.count(".") == 1}
+_METHODS = {name.rpartition(".")[2] for name in GONE_NAMES if name.count(".") == 2}
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     client = version_of(facts.launcher.client_version)
     for module in facts.modules.values():
-        if "modal" not in module.text:
-            continue
-        aliases = _aliases(module)
-        if aliases or "from modal" in module.text:
-            yield from _of_module(facts, module, aliases, client)
+        if "modal" in module.text and _may_have(module.text):
+            yield from _of_module(facts, module, _aliases(module), client)
+
+
+def _may_have(text: str) -> bool:
+    """Whether a text is worth being looked at: nearly none is."""
+    names = {name for name in _USED.findall(text) if not name.startswith("_")}
+    imported = {name for line in _IMPORTED.findall(text) for name in _WORDS.findall(line)}
+    return bool(
+        "import modal as" in text
+        or (names | (imported - {"as", "import", "modal"})) - _KNOWN
+        or any(f".{method}(" in text for method in _METHODS)
+    )
 
 
 def _aliases(module: Module) -> dict[str, str]:
@@ -75,7 +90,7 @@ def _is_modal(name: str) -> bool:
 
 def _of_module(facts: Facts, module: Module, aliases: dict[str, str], client: Version) -> Iterator[Finding]:
     said = set[tuple[int, int]]()
-    for node, is_at_top in _walk(module.tree, is_at_top=True):
+    for node, is_at_top in _walk(module.tree):
         for name, place in _names(node, aliases):
             mistake = _mistake(name, client)
             if mistake is None or (place.lineno, place.col_offset) in said:
@@ -85,18 +100,18 @@ def _of_module(facts: Facts, module: Module, aliases: dict[str, str], client: Ve
             yield _finding(facts, module, name, place, gone, near, client, is_at_top=is_at_top)
 
 
-def _walk(node: ast.AST, *, is_at_top: bool) -> Iterator[tuple[ast.AST, bool]]:
+def _walk(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
     """All nodes, outer ones first, and whether each runs whenever the module is imported."""
-    yield node, is_at_top
-    for field, value in ast.iter_fields(node):
-        inside = is_at_top
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            inside = is_at_top and field == "decorator_list"
-        elif isinstance(node, ast.If | ast.Try | ast.IfExp | ast.While):
-            inside = False
-        for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, ast.AST):
-                yield from _walk(child, is_at_top=inside)
+    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while waiting:
+        node, is_at_top = waiting.pop()
+        yield node, is_at_top
+        is_branch = isinstance(node, ast.If | ast.Try | ast.IfExp | ast.While)
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for field, value in ast.iter_fields(node):
+            inside = is_at_top and not is_branch and (not is_function or field == "decorator_list")
+            children = value if isinstance(value, list) else (value,)
+            waiting += [(child, inside) for child in children if isinstance(child, ast.AST)]
 
 
 def _names(node: ast.AST, aliases: dict[str, str]) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
