@@ -1,6 +1,7 @@
 """Names of variables, and who gives them to a container, for the rules on the environment."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from homeport.check.facts import (
     Module,
     Step,
 )
+from homeport.check.paths import CHILDREN
 from homeport.check.values import Site
 
 
@@ -81,6 +83,8 @@ class Read:
     written: frozenset[str]
     asked: frozenset[str]
     is_anything_set: bool
+    child: Call | None = None  # the call that started the child process which reads it
+    is_given: bool = False  # perhaps, by that call
 
 
 def reads(facts: Facts, function: Function) -> Iterator[Read]:
@@ -88,6 +92,7 @@ def reads(facts: Facts, function: Function) -> Iterator[Read]:
     written: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
     is_anything_set = False
+    children: dict[Site, Call] = {}
     for event in facts.events.get(function.name, ()):
         if event.guards & {"local", "type_checking"}:
             continue  # not in the container
@@ -96,11 +101,32 @@ def reads(facts: Facts, function: Function) -> Iterator[Read]:
                 written |= {event.name}
             is_anything_set |= not isinstance(event.name, str)
         elif isinstance(event, Call):
-            is_anything_set |= event.name.rpartition(".")[2] in ("load_dotenv", "read_dotenv")
+            is_anything_set |= event.name.rpartition(".")[2] in ("load_dotenv", "read_dotenv", "read_env")
+            if CHILDREN.match(event.name):
+                children[event.site] = event
         elif isinstance(event, EnvironmentRead):
-            yield Read(event, written, asked, is_anything_set)
+            child = next((children[site] for site in reversed(event.via) if site in children), None)
+            is_given = child is not None and _gives(child, event)
+            yield Read(event, written, asked, is_anything_set, child, is_given)
             if isinstance(event.name, str) and not event.is_required:
                 asked |= {event.name}
+
+
+def _gives(child: Call, read: EnvironmentRead) -> bool:
+    """Whether a child process may be given the variable by who starts it: on its command line (`X=1 python
+    …`), or by
+    an `env=` that is made where the name is written, or of what nobody knows.
+    """
+    if not isinstance(read.name, str):
+        return True
+    if f"{read.name}=" in ast.unparse(child.node):
+        return True
+    if not any(keyword.arg == "env" for keyword in child.node.keywords):
+        return False
+    return (
+        "environ" not in child.module.text
+        or re.search(rf"\b{re.escape(read.name)}\b", child.module.text) is not None
+    )
 
 
 def kept_in(site: Site, module: Module) -> list[str]:

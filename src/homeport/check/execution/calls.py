@@ -584,7 +584,7 @@ def set_default(self: Any, args: tuple[Value, ...], options: Mapping[str, Value]
 
 
 def update_environment(
-    self: Calls, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call
+    self: Core, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.AST
 ) -> Value:
     for value in (*args, options):
         if isinstance(value, dict):

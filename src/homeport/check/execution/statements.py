@@ -5,7 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from homeport.check.execution.calls import TRANSPARENT, add_all, replace_path, set_variable, written
+from homeport.check.execution.calls import (
+    TRANSPARENT,
+    add_all,
+    replace_path,
+    set_variable,
+    update_environment,
+    written,
+)
 from homeport.check.execution.core import MAX_STEPS, Core, End, SpentError
 from homeport.check.execution.expressions import MAX_ROUNDS, compute
 from homeport.check.execution.objects import (
@@ -96,6 +103,9 @@ class Statements(Core):
         target = self.evaluate_loaded(node.target)
         if target == SYS_PATH:
             add_all(self, value, node, node.value)
+            return ""
+        if target == ENVIRON:  # os.environ |= {…}
+            update_environment(self, (value,), {}, node)
             return ""
         self.assign(node.target, compute(node.op, target, value))
         return ""

@@ -6,8 +6,8 @@ variable that somebody exported days ago for a test then changes a run that name
 no file says so. Say it in the configuration, or pass it as an argument, which the command line and the log
 both show.
 
-Handing over a token such as WANDB_API_KEY in a Secret is common and works: it is a note. In an image's
-`env` a token lies in the image's layers.
+Handing over a variable by its name with `Secret.from_local_environ`, or a token such as WANDB_API_KEY in a
+Secret is common and works: it is a note. In an image's `env` a token lies in the image's layers.
 
 Bad:
 
@@ -66,6 +66,7 @@ class _Captured:
     into: Literal["a Secret", "the image", "env="]
     site: Site
     around: Site  # of the whole call
+    is_asked: bool = False  # by a list of names, which is there for it
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def _captured(function: Function) -> Iterator[_Captured]:
             names = secret.args[0] if secret.args else secret.options.get("env_keys")
             for name in names if isinstance(names, tuple) else ():
                 if isinstance(name, str) and not names_a_secret(name):
-                    yield _Captured(name, "a Secret", secret.site, secret.site)
+                    yield _Captured(name, "a Secret", secret.site, secret.site, True)
         elif secret.kind == "from_dict":
             yield from _parts((*secret.args, *secret.options.values()), "a Secret", secret.site)
     if isinstance(function.image, Image):
@@ -112,7 +113,11 @@ def _of_one(captured: _Captured, name: str, function: Function, facts: Facts) ->
     severity: Severity = "warning"
     if names_a_secret(name):
         severity = "warning" if captured.into == "the image" else "note"
-    elif (is_setting_of_library(name) and read is None) or _is_of_the_machine(captured, facts):
+    elif (
+        captured.is_asked
+        or _is_of_the_machine(captured, facts)
+        or (is_setting_of_library(name) and read is None)
+    ):
         severity = "note"
     message = (
         f"{name}{place}, comes into {captured.into} of {function.name} from the shell where the command is "

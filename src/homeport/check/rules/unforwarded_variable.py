@@ -71,7 +71,7 @@ def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
             continue
         if name not in facts.launcher.variables or is_given_by_itself(name):
             continue
-        if name in read.written or name in container.environment:
+        if name in read.written or name in container.environment or read.is_given:
             continue
         if container.has_unknown_secrets and names_a_secret(name):
             continue

@@ -54,11 +54,11 @@ Good:
 import re
 from collections.abc import Iterator
 
-from homeport.check.facts import EnvironmentRead, Facts, Function, Secret
+from homeport.check.facts import Call, EnvironmentRead, Facts, Function, Secret
 from homeport.check.findings import Finding, Severity
 from homeport.check.redaction import names_a_secret
 from homeport.check.values import is_known
-from homeport.check.variables import has_opaque_base, is_given_by_itself, reads
+from homeport.check.variables import Read, has_opaque_base, is_given_by_itself, reads
 
 CODE = "HP202"
 
@@ -77,15 +77,15 @@ def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
     said: set[str] = set()
     for read in reads(facts, function):
         event, name = read.event, read.event.name
-        if not _is_bare(event) or read.is_anything_set or not isinstance(name, str) or name in said:
+        if not _is_bare(event) or read.is_anything_set or read.is_given or not isinstance(name, str):
             continue
-        if name in read.written or name in read.asked or name in container.environment:
+        if name in said or name in read.written or name in read.asked or name in container.environment:
             continue
         if function.options.get("serialized") is True and event.scope == "" and event.module is facts.entry:
             continue  # its module is not imported in the container
         said.add(name)
         if not container.has_unknown_secrets:
-            yield _finding(facts, function, event, name)
+            yield _finding(facts, function, read, name)
         else:
             yield from _unproven(function, event, name)
 
@@ -135,8 +135,10 @@ def _is_bare(event: EnvironmentRead) -> bool:
     return not (event.guards & {"try", "try_import"} and event.caught & CATCHES)
 
 
-def _finding(facts: Facts, function: Function, event: EnvironmentRead, name: str) -> Finding:
-    is_sure = event.is_certain and not has_opaque_base(function)
+def _finding(facts: Facts, function: Function, read: Read, name: str) -> Finding:
+    event = read.event
+    is_sure = event.is_certain and not has_opaque_base(function) and "with_options(" not in facts.entry.text
+    is_sure = is_sure and (read.child is None or _ends_the_run(read.child))
     severity: Severity = "error" if is_sure else "warning"
     giver = _giver(facts, name)
     is_top = event.scope == "" and event.module is facts.entry
@@ -161,6 +163,14 @@ def _finding(facts: Facts, function: Function, event: EnvironmentRead, name: str
         fix,
         others,
         related=tuple((site, "reached by this") for site in event.via[-1:] if site != event.site),
+    )
+
+
+def _ends_the_run(child: Call) -> bool:
+    """Whether the function fails where its child process does."""
+    return (
+        child.name in ("subprocess.check_call", "subprocess.check_output")
+        or child.options.get("check") is True
     )
 
 

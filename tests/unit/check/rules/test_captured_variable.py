@@ -62,9 +62,15 @@ def test_a_token_by_its_name_is_not_said() -> None:
     assert not said(function('secrets=[modal.Secret.from_local_environ(["HF_TOKEN"])]'))
 
 
-def test_a_setting_by_its_name_is() -> None:
+def test_a_setting_by_its_name_is_a_note() -> None:
     (found,) = said(function('secrets=[modal.Secret.from_local_environ(["LIMIT_FILES"])]'))
-    assert found.severity == "warning"
+    assert found.severity == "note"
+
+
+def test_a_variable_that_the_app_itself_is_made_by_is_a_note() -> None:
+    top = 'GPU = os.environ.get("GPU", "T4")\n'
+    (found,) = said(top + function('gpu=GPU, env={"GPU": GPU}', 'print(os.environ["GPU"])'))
+    assert found.severity == "note"
 
 
 def test_env_of_the_function() -> None:

@@ -69,6 +69,9 @@ def test_what_only_some_runs_require_is_a_warning(body: tuple[str, ...]) -> None
         ("", ("import dotenv", "dotenv.load_dotenv()", 'os.environ["DATA"]')),
         ("", ('os.environ["HOME"], os.environ["MODAL_TASK_ID"], os.environ["LOCAL_RANK"]',)),
         ("", ("os.environ[choice]",)),
+        ("", ('os.environ |= {"DATA": "1"}', 'os.environ["DATA"]')),
+        ("", ("import contextlib", "with contextlib.suppress(KeyError):", '    os.environ["DATA"]')),
+        ("", ("try:", '    os.environ["DATA"]', "except:", "    pass")),
     ],
 )
 def test_what_may_be_there_is_not_said(options: str, body: tuple[str, ...]) -> None:
@@ -121,3 +124,42 @@ def main():
     upload()
 """
     assert said(text + function("", "pass"), variables=("AWS_PROFILE",)) == []
+
+
+CHILD = {"run.py": 'import os\nprint(os.environ["DATA"])\n'}
+SHIPPED = 'image=modal.Image.debian_slim().add_local_file("run.py", "/root/run.py")'
+
+
+def said_of_child(*body: str) -> list[str]:
+    app = HEAD + "import subprocess\n" + function(SHIPPED, *body)
+    return [finding.severity for finding in findings_of({"app.py": app, **CHILD}, only="HP202")]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ('subprocess.run(["python", "/root/run.py"], check=True)', ["error"]),
+        ('subprocess.check_call(["python", "/root/run.py"])', ["error"]),
+        ('subprocess.run(["python", "/root/run.py"])', ["warning"]),
+        ('subprocess.run(["python", "/root/run.py"], env=os.environ, check=True)', ["error"]),
+        ('subprocess.run(["python", "/root/run.py"], env={**os.environ, "DATA": "1"}, check=True)', []),
+        ('subprocess.run(["python", "/root/run.py"], env=made(choice), check=True)', []),
+        ('subprocess.run(["env", "DATA=1", "python", "/root/run.py"], check=True)', []),
+        ('subprocess.run("DATA=1 python /root/run.py", shell=True, check=True)', []),
+    ],
+)
+def test_what_a_child_process_requires(command: str, expected: list[str]) -> None:
+    assert said_of_child(command) == expected
+
+
+def test_what_the_function_sets_for_its_child_is_there() -> None:
+    assert said_of_child('os.environ["DATA"] = "1"', 'subprocess.run(["python", "/root/run.py"])') == []
+
+
+def test_a_function_that_may_be_given_more_when_it_is_called() -> None:
+    more = """
+@app.local_entrypoint()
+def main():
+    train.with_options(secrets=[modal.Secret.from_dict({"DATA": "1"})]).remote("x")
+"""
+    assert said(function("", 'os.environ["DATA"]') + more) == ["warning"]
