@@ -21,18 +21,17 @@ _VOLUMES = ("Volume", "NetworkFileSystem", "SharedVolume", "CloudBucketMount")
 def app_of(report: Told, entry: Module, sources: Sources, source_app: App) -> App:
     """The app of the entry module: all that is registered with the apps that it has by name."""
     objects = _Objects(report, sources)
-    by_number = {int(number): name for number, name in report["members"].items()}
-    apps = [call for call in report["calls"] if call["name"] == "App" and call["result"] in by_number]
+    members = {int(number): name for number, name in report["members"].items()}
+    named = [call for call in report["calls"] if call["name"] == "App" and call["result"] in members]
+    numbers = _included({call["result"] for call in named}, report)
+    chosen = [one for one in report["registered"] if one["app"] in numbers or one["object"] in members]
+    # an app of another module's that is no name here: its functions are
+    apps = named or [_app_call(one["app"], report) for one in chosen]
     if not apps:
         return replace(source_app, how="loaded", functions=(), unknown=_attempts(report))
-    main = next((call for call in apps if by_number[call["result"]] == "app"), apps[0])
-    numbers = _included({call["result"] for call in apps}, report)
+    main = next((call for call in apps if members.get(call["result"]) == "app"), apps[0])
     read = {id(function.node): function for function in source_app.functions}
-    functions = [
-        _function(registered, report, objects, read)
-        for registered in report["registered"]
-        if registered["app"] in numbers
-    ]
+    functions = [_function(one, report, objects, read) for one in chosen]
     return App(
         name=_first_argument(main, objects, "name"),
         site=objects.nodes.site(main),
@@ -179,10 +178,10 @@ def _function(
 ) -> Function:
     call = report["calls"][registered["call"]]
     is_local = registered["kind"] == "local_entrypoint"
-    of_app = {} if is_local else _options_of_app(registered["app"], report, objects)
-    options = objects.options(call)
+    of_app = {} if is_local else objects.options(_app_call(registered["app"], report))
     module, node = objects.nodes.definition(registered, call)
     read = read_functions.get(id(node))
+    options = _with_read(objects.options(call), read)
     name = options.get("name")
     site = objects.nodes.site(call)
     further = _decorators(node, module, report, objects)
@@ -215,9 +214,18 @@ def _function(
     )
 
 
-def _options_of_app(number: int, report: Told, objects: _Objects) -> dict[str, Value]:
-    made = next(call for call in report["calls"] if call["name"] == "App" and call["result"] == number)
-    return objects.options(made)
+def _app_call(number: int, report: Told) -> Told:
+    made: Told = next(call for call in report["calls"] if call["name"] == "App" and call["result"] == number)
+    return made
+
+
+def _with_read(options: dict[str, Value], read: Function | None) -> dict[str, Value]:
+    """What the report cannot say of an option, the source may."""
+    known = read.options if read is not None else {}
+    return {
+        name: known[name] if isinstance(value, Unknown) and name in known else value
+        for name, value in options.items()
+    }
 
 
 def _parameters(node: Definition, path: Path) -> tuple[Parameter, ...]:

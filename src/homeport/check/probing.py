@@ -99,7 +99,7 @@ def plan_of(function: Function, facts: Facts) -> Plan:
     children: list[dict[str, Any]] = []
     container = facts.containers[function.name]
     required = _required_files(function, facts)
-    known = {"", "/root", str(container.workdir), *container.search_path}
+    known = set(container.search_path)
     events = [event for event in facts.events.get(function.name, ()) if not event.guards & NEVER_HERE]
     for place, event in enumerate(events):
         if isinstance(event, PathEdit) and isinstance(event.path, str):

@@ -128,6 +128,10 @@ def _check(
     if probe:
         from homeport.cli.check_probe import probe as probe_apps
 
+        if fix or diff or strict or select or ignore or arguments is not None:
+            raise click.UsageError(
+                "--probe takes FILE[::FUNCTION], -m, --python and --format text or json alone."
+            )
         return probe_apps(questions, form)
     with _progress(len(questions)) as begin:
         result = preflight(questions, chosen, begin)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,20 +101,46 @@ def _run(question: Question, plans: Mapping[str, Plan]) -> tuple[dict[str, Any] 
             "results": str(folder / "results.json"),
         }
         (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-        done = subprocess.run(
-            [question.python, "-m", "modal", "run", driver],
-            cwd=question.launcher.folder,
-            env=environment | {"HOMEPORT_PROBE": str(folder / "asked.json"), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        line = [str(question.python), "-m", "modal", "run", str(driver)]
+        environment |= {"HOMEPORT_PROBE": str(folder / "asked.json"), "PYTHONDONTWRITEBYTECODE": "1"}
+        output = _output_of(line, question.launcher.folder, environment)
         try:
-            return json.loads((folder / "results.json").read_text(encoding="utf-8")), done.stdout
+            return json.loads((folder / "results.json").read_text(encoding="utf-8")), output
         except (OSError, ValueError):
-            return None, done.stdout
+            return None, output
+
+
+def _output_of(line: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Runs the client to its end, also after Ctrl-C, which it answers by stopping the app. On a terminal,
+    what it says of builds is shown meanwhile.
+    """
+    said: list[str] = []
+    process = subprocess.Popen(
+        line,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    try:
+        for text in process.stdout:
+            said.append(text)
+            if sys.stderr.isatty():
+                click.secho(text, nl=False, err=True, dim=True)
+        process.wait()
+    except KeyboardInterrupt:
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    finally:
+        process.stdout.close()
+    return "".join(said)
 
 
 def _reason(output: str) -> str:

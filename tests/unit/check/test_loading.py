@@ -242,6 +242,15 @@ def test_apps_of_other_files_and_of_helpers(load: Load) -> None:
     assert (the(app, "g1").options["cpu"], the(app, "g2").options["cpu"]) == (1, 2)
 
 
+def test_an_app_that_is_no_name_of_the_entry_file(load: Load) -> None:
+    app = load(
+        "import common\n@common.app.function(schedule=common.EVERY)\ndef f(): ...\n",
+        files={"common.py": "import modal\napp = modal.App('shared')\nEVERY = modal.Period(hours=1)\n"},
+    )
+    assert isinstance(app, App) and app.name == "shared"
+    assert [function.name for function in app.functions] == ["f"]
+
+
 def test_a_module_of_a_package(load: Load) -> None:
     app = load(
         HEAD + "from .names import NAME\n@app.function(name=NAME)\ndef f(): ...\n",
