@@ -108,6 +108,10 @@ def _is_no_source(path: str) -> bool:
 
 def _mount_volumes(function: Function, ground: Ground) -> None:
     for mount, volume in function.volumes.items():
+        if not mount:
+            why = Unknown("a Volume is mounted at a place that is not known", volume.site)
+            ground.files.leave_open("/", why)
+            continue
         path = ground.path(str(mount))
         if path is None:
             continue

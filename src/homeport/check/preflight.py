@@ -137,7 +137,7 @@ def _reports(
         begin(number, question)
         facts, said = _asked(question, chosen, known)
         if question.is_sought and has_objects(facts.app):
-            facts, said = _where_it_fares_best(question, chosen, known, (facts, said))
+            question, facts, said = _where_it_fares_best(question, chosen, known, (facts, said))
         elif question.is_sought and not facts.entry.error:
             continue
         order = {function.name: place for place, function in enumerate(facts.app.functions)}
@@ -153,23 +153,36 @@ def _asked(question: Question, selection: Selection, known: Sources) -> tuple[Fa
 
 def _where_it_fares_best(
     question: Question, selection: Selection, known: Sources, here: tuple[Facts, list[Finding]]
-) -> tuple[Facts, list[Finding]]:
-    """Of an app below a folder nobody knows where its command is typed: there, or in a folder on the way.
-
-    It counts where it has the fewest errors.
+) -> tuple[Question, Facts, list[Finding]]:
+    """Of an app below a folder nobody knows how its command is typed: there, or in a folder on the way, and
+    as a file or a module (`modal run -m`). It counts where it has the fewest errors.
     """
 
     def errors(asked: tuple[Facts, list[Finding]]) -> int:
         return sum(finding.severity == "error" for finding in asked[1])
 
     best = here
-    top = question.launcher.folder
-    for place in question.entry.parents:
-        if not errors(best) or place == top or not place.is_relative_to(top):
+    for folder, as_module in _ways(question.entry, question.launcher.folder):
+        if not errors(best):
             break
-        launcher = replace(question.launcher, folder=place)
-        best = min(best, _asked(replace(question, launcher=launcher), selection, known), key=errors)
-    return best
+        launcher = replace(question.launcher, folder=folder)
+        other = replace(question, launcher=launcher, as_module=as_module)
+        asked = _asked(other, selection, known)
+        if errors(asked) < errors(best):
+            best, question = asked, other
+    return question, *best
+
+
+def _ways(entry: Path, top: Path) -> Iterator[tuple[Path, str]]:
+    """Folders and modules' names that an entry file below `top` may be run by, but for the file in `top`."""
+    for place in entry.parents:
+        if not place.is_relative_to(top):
+            return
+        if place != top:
+            yield place, ""
+        parts = entry.relative_to(place).with_suffix("").parts
+        if len(parts) > 1 and all(part.isidentifier() for part in parts):
+            yield place, ".".join(parts)
 
 
 def gather(question: Question, sources: Sources) -> Facts:

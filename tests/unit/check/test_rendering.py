@@ -165,7 +165,14 @@ def test_json_has_each_field_in_characters_from_1() -> None:
     found = result(MISSING, WARNED)
     said = json.loads(json_report.render(found, places(found)))
     assert said["version"] == 1
-    assert said["apps"] == [{"file": "app.py", "how": "static", "functions": ["train", "train_dit"]}]
+    app = {
+        "file": "app.py",
+        "module": "",
+        "folder": ".",
+        "how": "static",
+        "functions": ["train", "train_dit"],
+    }
+    assert said["apps"] == [app]
     assert said["summary"] == {"errors": 1, "warnings": 1, "notes": 0, "ignored": 0, "elapsed_s": 0.04}
     missing = next(finding for finding in said["findings"] if finding["code"] == "HP101")
     assert missing == {

@@ -279,6 +279,15 @@ def test_an_app_below_the_folder_is_checked_from_where_it_fares_best(
     assert check("more") == 0
     assert check("more/src/second.py") == 1
 
+    def a_module(facts: Facts) -> Iterator[Finding]:
+        if facts.entry.name != "src.second":
+            yield Finding("HP903", facts.app.site, f"is {facts.entry.name}", "error")
+        yield Finding("HP904", facts.app.site, "said of train", "note", "train")
+
+    monkeypatch.setattr(rules, "rules", lambda: (SimpleNamespace(CODE="HP903", check=a_module),))
+    assert check(".") == 1  # app.py, which is none
+    assert "── train (more/src/second.py, by -m src.second, from more)" in check.out
+
 
 def test_a_module_has_its_own_name_in_each_app(check: Check, folder: Path) -> None:
     (folder / "src").mkdir()

@@ -19,6 +19,8 @@ def render(result: Result, places: Places) -> str:
         "apps": [
             {
                 "file": places.shown(report.facts.entry.path),
+                "module": report.question.as_module,
+                "folder": places.shown(report.question.launcher.folder),
                 "how": report.facts.app.how,
                 "functions": [function.name for function in report.facts.app.functions],
             }

@@ -39,8 +39,17 @@ def _report(report: Report, places: Places, paint: _Paint) -> Iterator[str]:
     for functions in sorted(groups, key=lambda names: [order.get(name, -1) for name in names]):
         if has_heads:
             head = ", ".join(functions) if functions else "the app"
-            yield paint(f"── {head} ({places.shown(report.facts.entry.path)})", "bold") + "\n"
+            yield paint(f"── {head} ({_app(report, places)})", "bold") + "\n"
         yield from (_finding(reported, places, paint) for reported in groups[functions])
+
+
+def _app(report: Report, places: Places) -> str:
+    """The entry file, and how it is taken to be run where that is not as a file, from here."""
+    question = report.question
+    said = places.shown(report.facts.entry.path)
+    said += f", by -m {question.as_module}" if question.as_module else ""
+    folder = question.launcher.folder
+    return said + (f", from {places.shown(folder)}" if folder != places.folder else "")
 
 
 def _finding(reported: Reported, places: Places, paint: _Paint) -> str:

@@ -66,6 +66,8 @@ def _mounts(function: Function, option: str) -> Mapping[str, Any]:
 def _refusal(path: str) -> str:
     """What modal's own validation finds, "" where it accepts."""
     spelled = PurePath(path).as_posix()
+    if not path:  # where it is mounted is not known
+        return ""
     if spelled in FORBIDDEN:
         return f"nothing can be mounted at {spelled}"
     if not spelled.startswith("/"):

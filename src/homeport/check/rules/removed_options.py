@@ -69,6 +69,8 @@ CODE = "HP410"
 def check(facts: Facts) -> Iterator[Finding]:
     client = version_of(facts.launcher.client_version)
     for function in remote_functions(facts):
+        if "app.server" in function.decorators:
+            continue  # it has options of its own, and is no more than an experiment of the client's
         for option in function.options:
             if not option.startswith("*"):
                 yield from _option(function, option, client)
