@@ -1,6 +1,7 @@
 """Faults of the command line: arguments that do not fit what is run."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from benchmarks.check.plant.project import Function, Place, Plant, Project
@@ -54,25 +55,27 @@ def config_not_there(app: Project) -> Iterator[Plant]:
 
 
 def key_never_read(app: Project) -> Iterator[Plant]:
-    """A key of the configuration file that no code reads."""
+    """A key of the configuration file that no code reads: one misspelt, or one of another program."""
+    fault = "a key of the configuration that nobody reads"
     for function in _callable(app):
         for one in function.body.args.args:
             if "config" not in one.arg:
                 continue
             option = f"--{one.arg.replace('_', '-')}"
             for path in sorted((app.app.root / "configs").glob("*.yaml")):
-                file = path.relative_to(app.app.root).as_posix()
-                text = f"{path.read_text().rstrip()}\nlearning_rte: 0.2\n"
-                yield _asked(
-                    app,
-                    function,
-                    "a key of the configuration that nobody reads",
-                    "HP506",
-                    (option, file),
-                    {file: text},
-                    (Place(file, text.count("\n"), text.count("\n")),),
-                    ("learning_rte",),
+                file, text = path.relative_to(app.app.root).as_posix(), path.read_text()
+                key = max(re.findall(r"(?m)^ *(\w+):", text), key=len)
+                slip = key[:-3] + key[-2:]
+                ways = (
+                    (slip, text.replace(f"{key}:", f"{slip}:")),
+                    ("warmup_ratio", f"{text.rstrip()}\nwarmup_ratio: 0.1\n"),
                 )
+                for wrong, changed in ways:
+                    line = changed[: changed.index(f"{wrong}:")].count("\n") + 1
+                    places = (Place(file, line, line),)
+                    yield _asked(
+                        app, function, fault, "HP506", (option, file), {file: changed}, places, (wrong,)
+                    )
 
 
 FAULTS = (unknown_argument, wrong_value, positional, config_not_there, key_never_read)

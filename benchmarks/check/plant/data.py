@@ -50,7 +50,7 @@ def relative_where_mount_is_absolute(app: Project) -> Iterator[Plant]:
                     app,
                     function,
                     "a relative path where the mount is absolute",
-                    "HP302",
+                    "HP302 HP301",
                     f'os.makedirs("{mount[1:]}", exist_ok=True)',
                     line,
                 )

@@ -318,7 +318,7 @@ def launcher_cannot_import(app: Project) -> Iterator[Plant]:
     for name in names[:2]:
         text = app.entry.text.replace("import modal\n", f"import modal\nimport {name}\n", 1)
         place = _found(text, f"import {name}\n", app.entry.file)
-        yield app.plant(fault, f"import {name} at the top", {app.entry.file: text}, "HP10", places=(place,))
+        yield app.plant(fault, f"import {name} at the top", {app.entry.file: text}, "HP106", places=(place,))
     for node in app.entry.tree.body:
         if isinstance(node, ast.With) and "imports()" in ast.unparse(node.items[0]):
             lines = app.entry.text.splitlines(keepends=True)
@@ -328,7 +328,7 @@ def launcher_cannot_import(app: Project) -> Iterator[Plant]:
                 fault,
                 "without image.imports()",
                 {app.entry.file: text},
-                "HP10",
+                "HP106",
                 places=(Place(app.entry.file, node.lineno, node.end_lineno or 0),),
             )
 
@@ -343,7 +343,7 @@ def library_shadowed(app: Project) -> Iterator[Plant]:
                 "a shipped name that shadows a library",
                 f"/root/{name}",
                 {source.file: text, name: '"""Ours."""\n'},
-                "HP10 HP11",
+                "HP107",
                 places=(place,),
                 words=(name,),
             )
