@@ -89,10 +89,10 @@ class Measurement:
             "server_secrets": plant.server_secrets,
             "is_detached": plant.is_detached,
         }
-        if plant.changes:
-            before = self._known(app, asked)
-        elif plant.is_detached:  # the app has it as it is
+        if plant.is_detached:  # the app may have it as it is
             before = set()
+        elif plant.changes:
+            before = self._known(app, asked)
         else:  # the fault is in what is asked
             before = self._known(
                 app, dict.fromkeys(asked) | {"function": plant.function, "variables": frozenset()}

@@ -62,6 +62,9 @@ def not_committed_on_errors(app: Project) -> Iterator[Plant]:
         if re.search(r"\.commit\b(?!\()", ast.unparse(function.node)):
             continue
         for node in ast.walk(function.body):
+            commits_before = re.search(r"\.commit\b(?!\()", ast.unparse(function.node))  # handed on
+            if commits_before:
+                continue
             if isinstance(node, ast.Try) and node.finalbody and "commit" in ast.unparse(node.finalbody[0]):
                 lines = function.source.text.splitlines(keepends=True)
                 body = [line[4:] for line in lines[node.lineno : (node.body[-1].end_lineno or 0)]]

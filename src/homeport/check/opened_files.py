@@ -89,8 +89,10 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
         for path, what in wanted(event):
             if path in seen or is_made(path, made) or not _is_surely_missing(container, path):
                 continue
-            if event.caught & SILENCED or event.guards & {"try_import", "except"}:
+            if event.caught & SILENCED or "try_import" in event.guards:
                 continue
+            if "except" in event.guards and not event.is_certain:
+                continue  # not the fallback of an import that surely fails
             source = container.nearest_file(path)
             if source is None and not _is_in_place(container, path, what):
                 continue

@@ -13,7 +13,7 @@ from benchmarks.check.measure import measurement, said_of
 from benchmarks.check.plant import plants
 from benchmarks.check.verify import VERIFIED
 
-PLANTED_INTO = ("hf_finetune", "module_child", "path_edits", "yaml_configs")
+PLANTED_INTO = ("module_child", "path_edits", "yaml_configs")
 MISSED_AT_MOST = 0.05
 
 

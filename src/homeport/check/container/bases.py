@@ -14,7 +14,7 @@ _PYTHON = re.compile(r"(docker\.io/)?(library/)?python:(\d+\.\d+)\b")
 _RICH = {"pytorch/pytorch": "torch torchvision torchaudio numpy", "tensorflow/tensorflow": "tensorflow"}
 _CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch", "opencv": "opencv-python"}
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-_OPEN_FOLDERS = ("/opt", "/home", "/workspace")
+_OPEN_FOLDERS = ("/opt", "/home")  # /workspace is a custom of images with a framework, not of these
 
 
 def debian_slim(ground: Ground, python_version: Value) -> None:

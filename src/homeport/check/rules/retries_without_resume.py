@@ -65,7 +65,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         events = facts.events.get(function.name, ())
         evidence = training(function, events)
-        if evidence is None or evidence.is_child or goes_on(facts, function, events):
+        is_followed = any(event.module.path != function.module.path for event in events)
+        if evidence is None or (evidence.is_child and not is_followed) or goes_on(facts, function, events):
             continue
         yield Finding(
             CODE,

@@ -191,3 +191,10 @@ def test_a_shell_script_that_is_not_shipped(body: str) -> None:
 )
 def test_what_a_shell_makes_of_its_words_is_left_to_it(body: str) -> None:
     assert not found(body, setup_sh="echo ready")
+
+
+def test_the_fallback_of_an_import_that_surely_fails_opens_its_files_for_certain() -> None:
+    body = "try:\n    import flash_attn\nexcept ImportError:\n    open('conf/a.yaml')"
+    assert [finding.severity for finding in found(body, conf__a_yaml="x: 1")] == ["error"]
+    body = "try:\n    risk()\nexcept ValueError:\n    open('conf/a.yaml')"
+    assert not found(body, conf__a_yaml="x: 1", top="def risk(): ...")

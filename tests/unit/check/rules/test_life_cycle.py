@@ -130,6 +130,18 @@ def test_a_training_that_looks_for_its_last_state_begins_where_it_was(body: str)
     assert codes(app('gpu="T4", retries=3', "work()", name="train"), "HP405") == ["HP405 warning"]
 
 
+def test_a_child_process_whose_code_is_here_is_read_for_a_checkpoint() -> None:
+    loop = "import torch\nfor epoch in range(3):\n    torch.ones(1).backward()\n"
+    image = "modal.Image.debian_slim().pip_install('torch').add_local_file('train.py', '/root/train.py')"
+    text = app(f"retries=3, image={image}", "import subprocess; subprocess.run(['python', 'train.py'])")
+    assert [one.code for one in findings_of({"app.py": text, "train.py": loop}, only="HP405")] == ["HP405"]
+    resumes = f"{loop}torch.load('/ckpt/last.pt')\n"
+    assert not findings_of({"app.py": text, "train.py": resumes}, only="HP405")
+    assert not findings_of(
+        {"app.py": app("retries=3", "import subprocess; subprocess.run(['torchrun', 'x.py'])")}, only="HP405"
+    )
+
+
 def test_options_that_are_not_known_may_have_a_timeout() -> None:
     text = app("**options()", "import torch; torch.ones(1).backward()", top="from other import options")
     assert not codes(text, "HP401")
