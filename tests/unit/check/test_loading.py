@@ -108,6 +108,10 @@ def test_values_are_those_that_the_client_was_given(load: Load) -> None:
         "class C:\n"
         "    @modal.method()\n"
         "    def m(self, y): ...\n"
+        "import modal.experimental\n"
+        "@app.function(gpu='H100:8')\n"
+        "@modal.experimental.clustered(size=2)\n"
+        "def many(z): ...\n"
         "@app.local_entrypoint()\n"
         "def main(*args): ...\n"
     )
@@ -116,8 +120,10 @@ def test_values_are_those_that_the_client_was_given(load: Load) -> None:
     assert [(function.name, function.kind) for function in app.functions] == [
         ("f", "function"),
         ("C", "class"),
+        ("many", "function"),
         ("main", "local_entrypoint"),
     ]
+    assert [parameter.name for parameter in the(app, "many").parameters] == ["z"]
     f = the(app)
     assert steps(f) == [
         ("debian_slim", (), {"python_version": "3.11"}),

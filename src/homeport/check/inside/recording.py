@@ -225,4 +225,7 @@ class Recording:
 
     def _user_object(self, thing: Any) -> Any:
         raw = self._raw.get(id(thing), thing)
+        if raw is thing and type(thing).__name__ == "PartialFunction":  # of a decorator that is not wrapped
+            inner = next((held for held in vars(thing).values() if hasattr(held, "raw_f")), None)
+            raw = getattr(inner, "raw_f", None) or getattr(inner, "user_cls", None) or thing
         return raw if inspect.isclass(raw) else inspect.unwrap(raw) if callable(raw) else raw

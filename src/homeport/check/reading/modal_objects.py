@@ -33,6 +33,7 @@ POSITIONAL = {
     "modal.Retries": ("max_retries",),
     "modal.Cron": ("cron_string",),
     "modal.clustered": ("size",),
+    "modal.experimental.clustered": ("size",),
 }
 
 
