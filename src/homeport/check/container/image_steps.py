@@ -5,6 +5,7 @@ answer "not known" in place of "not there".
 """
 
 import posixpath
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 
@@ -30,6 +31,8 @@ def apply(image: Image | None, ground: Ground) -> None:
             ground.python_version = ground.python_version or Unknown("the image is not known", step.site)
         else:
             _METHODS.get(step.method, _unknown)(step, ground)
+    if not ground.python_version:
+        bases.unknown(ground, "what the image begins with is not known", image.site if image else None)
 
 
 def _only_adds(step: Step | Unknown) -> bool:
@@ -203,7 +206,8 @@ def add_module(
     command is typed, then where Python's own path leads. A package that is spread over several is merged.
     """
     parts = name.split(".")
-    roots = (*ground.roots, ground.folder)
+    is_name = all(part.isidentifier() for part in parts)  # the client refuses others
+    roots = (*ground.roots, ground.folder, *map(Path, filter(None, sys.path))) if is_name else ()
     for root in roots:
         package = root.joinpath(*parts)
         if package.is_dir() and (package / "__init__.py").is_file():
@@ -219,8 +223,8 @@ def add_module(
         ground.files.add(Piece(posixpath.join("/root", *parts), space, site, origin, True, ignores))
     if not spaces:
         why = Unknown(f"where the launcher finds the module {name} is not known", site)
-        ground.files.leave_open(posixpath.join("/root", parts[0]), why)
-        ground.files.leave_open(posixpath.join("/root", f"{parts[0]}.py"), why)
+        for place in (parts[0], f"{parts[0]}.py") if is_name else ("",):
+            ground.files.leave_open(posixpath.normpath(posixpath.join("/root", place)), why)
 
 
 _ADDING = frozenset(
