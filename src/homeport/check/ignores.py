@@ -127,6 +127,6 @@ def unused(ignore: Ignore, used: set[str], is_applied: Callable[[str], bool]) ->
         if idle
         else f"this comment takes back nothing: nothing is found {where}",
         "note",
-        fix="remove the comment" if is_whole else f"take {named} out of the brackets",
+        fix="Remove the comment." if is_whole else f"Take {named} out of the brackets.",
         edits=(Edit(ignore.removed, ""),) if is_whole else (),
     )

@@ -314,8 +314,12 @@ def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:
             continue
         try:
             for finding in rule.check(facts):
-                message = redacted(finding.message)  # it may quote the source
-                yield finding if message == finding.message else replace(finding, message=message)
+                yield replace(
+                    finding,
+                    message=redacted(finding.message),  # it may quote the source
+                    fix=_sentence(finding.fix),
+                    others=tuple(map(_sentence, finding.others)),
+                )
         except Exception as error:  # one rule's mistake hides nothing of what the others say
             yield Finding(
                 OWN_MISTAKE,
@@ -324,6 +328,17 @@ def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:
                 f"{type(error).__name__}: {error}",
                 "note",
             )
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter and a full stop, as all that is said to be done; names stay as they are, and
+    what is to be copied, after a colon, has none.
+    """
+    first, _, rest = text.partition(" ")
+    is_word = first.isalpha() or first.rstrip(":,").isalpha()
+    text = f"{first[:1].upper()}{first[1:]} {rest}" if is_word and rest else text
+    is_whole = not text or ": " in text or text.endswith((".", "?", "…"))
+    return text if is_whole else f"{text}."
 
 
 def _without_ignored(found: list[Report], selection: Selection) -> tuple[tuple[Report, ...], int]:

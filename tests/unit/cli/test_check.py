@@ -216,7 +216,7 @@ def test_a_comment_in_a_file_of_two_apps_counts_for_both(check: Check, folder: P
 
 def test_fix_applies_what_is_certain_and_says_so(check: Check, folder: Path) -> None:
     assert check("--fix", "app.py") == 0
-    assert "fixed app.py:7:11: HP901 call it good" in check.err
+    assert "fixed app.py:7:11: HP901 Call it good." in check.err
     assert "1 warning in app.py" in check.out
     assert (folder / "app.py").read_text() == APP.replace("bad", "good")
 

@@ -120,7 +120,7 @@ def test_a_change_in_every_case_is_a_note(copy: str) -> None:
 def test_a_secret_that_the_server_has_not() -> None:
     options = 'secrets=[modal.Secret.from_name("wandb-secrets", required_keys=["WANDB_API_KEY"])]'
     (found,) = said("HP206", "pass", options=options, secrets=("wandb-secret", "other"))
-    assert found.severity == "error" and found.others == ("use 'wandb-secret', which there is",)
+    assert found.severity == "error" and found.others == ("Use 'wandb-secret', which there is.",)
     assert "homeport modal secret create wandb-secrets WANDB_API_KEY=…" in found.fix
     assert said("HP206", "pass", options=options, secrets=("wandb-secrets",)) == []
     assert said("HP206", "pass", options=options) == []  # what the server has is not known

@@ -90,4 +90,4 @@ def test_without_a_volume_the_fix_names_one() -> None:
     text = head + "    import torch\n    torch.save({}, '/checkpoints/last.pt')\n"
     (finding,) = findings_of({"app.py": text}, only="HP301")
     assert "train has no Volume" in finding.message
-    assert finding.fix == 'give train a Volume: volumes={"/checkpoints": volume}'
+    assert finding.fix == 'Give train a Volume: volumes={"/checkpoints": volume}'

@@ -95,7 +95,7 @@ def test_a_secret_made_at_the_top_has_to_be_given_to_every_function() -> None:
     )
     (finding,) = findings_of({"app.py": HEAD + text}, only="HP202", variables=("HF_TOKEN",))
     assert (finding.severity, finding.function) == ("error", "evaluate")
-    assert finding.fix == "give evaluate the Secret that train has"
+    assert finding.fix == "Give evaluate the Secret that train has."
 
 
 def test_the_same_where_it_is_made_on_the_launcher_only() -> None:
