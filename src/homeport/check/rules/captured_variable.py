@@ -45,6 +45,7 @@ Good:
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -109,56 +110,49 @@ def _parts(
 
 def _of_one(captured: _Captured, name: str, function: Function, facts: Facts) -> Finding:
     read = _read(name, captured, function, facts)
-    place = f", which {_where(read)} reads" if read else ""
-    severity: Severity = "warning"
-    if names_a_secret(name):
-        severity = "warning" if captured.into == "the image" else "note"
-    elif (
-        captured.is_asked
-        or _is_of_the_machine(captured, facts)
-        or (is_setting_of_library(name) and read is None)
-    ):
-        severity = "note"
+    severity = _severity(name, captured, read, facts)
     message = (
-        f"{name}{place}, comes into {captured.into} of {function.name} from the shell where the command is "
-        "typed: "
-        "what that shell happens to have is what the run gets"
+        f"{name} comes into {captured.into} of {function.name} from the shell where the command is typed"
     )
-    if severity == "note":
-        message = (
-            f"{name} comes into {captured.into} of {function.name} from the shell where the command is typed"
-        )
-    elif names_a_secret(name):
+    if severity == "warning" and names_a_secret(name):
         message = f"{name} of the launcher's shell lies in the image of {function.name}, where it can be read"
-    return Finding(
-        CODE,
-        captured.site,
-        message,
-        severity,
-        function.name,
-        _fix(name, captured),
-        related=((read.site, "read here"),) if read else (),
-    )
-
-
-def _fix(name: str, captured: _Captured) -> str:
+    elif severity == "warning":
+        known = _known_of(name, read, facts)
+        how = message.removeprefix(f"{name} ")
+        comes = f"{name}, {known}, {how}" if known else f"{name} {how}"
+        message = f"{comes}: what that shell happens to have is what the run gets"
+    fix = f"set {name} to what is meant, in the configuration or as an argument of the function"
     if names_a_secret(name):
-        return "keep it on the server: modal secret create, and modal.Secret.from_name"
-    return f"set {name} to what is meant, in the configuration or as an argument of the function"
+        fix = "keep it on the server: modal secret create, and modal.Secret.from_name"
+    related = ((read.site, "read here"),) if read else ()
+    return Finding(CODE, captured.site, message, severity, function.name, fix, related=related)
+
+
+def _severity(name: str, captured: _Captured, read: EnvironmentRead | None, facts: Facts) -> Severity:
+    if names_a_secret(name):
+        return "warning" if captured.into == "the image" else "note"
+    is_meant = captured.is_asked or _is_of_the_machine(captured, facts)
+    return "note" if is_meant or (is_setting_of_library(name) and read is None) else "warning"
+
+
+def _known_of(name: str, read: EnvironmentRead | None, facts: Facts) -> str:
+    """What makes it matter now: "which this shell exports, and train.py:96 reads"."""
+    exported = "this shell exports" if name in facts.launcher.variables else ""
+    used = f"{read.site.path.name}:{read.site.line} reads" if read else ""
+    return f"which {' and '.join(filter(None, (exported, used)))}" if exported or used else ""
 
 
 def _of_all(captured: _Captured, function: Function, facts: Facts) -> Finding:
     """Of `dict(os.environ)`, or a loop over it that takes some."""
     read = _read(None, captured, function, facts)
     example = ""
-    if read is not None:
-        example = f", such as {read.name}, which {_where(read)} reads"
+    if read is not None and isinstance(read.name, str):
+        example = f", such as {read.name}, {_known_of(read.name, read, facts)}"
     return Finding(
         CODE,
         captured.site,
-        f"variables of the shell where the command is typed come into {captured.into} of {function.name} "
-        "by a loop "
-        f"or a copy of os.environ{example}: what that shell happens to have changes the run",
+        f"a loop over os.environ, or a copy, takes variables of the shell where the command is typed into "
+        f"{captured.into} of {function.name}{example}: what that shell happens to have changes the run",
         "warning",
         function.name,
         "name the variables that are meant, one by one",
@@ -168,23 +162,20 @@ def _of_all(captured: _Captured, function: Function, facts: Facts) -> Finding:
 
 
 def _read(name: str | None, captured: _Captured, function: Function, facts: Facts) -> EnvironmentRead | None:
-    """Where the function's code reads the variable, or any that the shell may have given, beside the capture
-    itself.
+    """Where the function's code reads the variable, or any that a loop may take.
 
     One that is exported just now goes first: that is the one that is captured.
     """
+    beginnings = _beginnings(captured, facts) if name is None else ()
     found: EnvironmentRead | None = None
     for read in reads(facts, function):
         event = read.event
         if not isinstance(event.name, str) or is_given_by_itself(event.name) or event.name in read.written:
             continue
-        inside = captured.around
-        if event.site.path == inside.path and inside.line <= event.site.line <= max(
-            inside.line, inside.end_line
-        ):
-            continue
+        if not event.scope and any(_is_within(event.site, own) for own in (captured.site, captured.around)):
+            continue  # the capture itself, which the container's import of the file makes again
         if name is None:
-            if names_a_secret(event.name):
+            if names_a_secret(event.name) or (beginnings and not event.name.startswith(beginnings)):
                 continue
             if event.name in facts.launcher.variables:
                 return event
@@ -192,6 +183,15 @@ def _read(name: str | None, captured: _Captured, function: Function, facts: Fact
         elif event.name == name:
             return event
     return found
+
+
+def _beginnings(captured: _Captured, facts: Facts) -> tuple[str, ...]:
+    """The names, or beginnings of names, that a loop over the environment asks for, as they stand there."""
+    module = facts.modules.get(captured.around.path, facts.entry)
+    lines = module.text.splitlines()[
+        captured.around.line - 1 : max(captured.around.line, captured.around.end_line)
+    ]
+    return tuple(re.findall(r"""["']([A-Z][A-Z0-9_]*)["']""", "\n".join(lines)))
 
 
 def _is_within(site: Site, around: Site) -> bool:
@@ -209,7 +209,3 @@ def _is_of_the_machine(captured: _Captured, facts: Facts) -> bool:
         for decorator in function.node.decorator_list
         for node in ast.walk(decorator)
     )
-
-
-def _where(event: EnvironmentRead) -> str:
-    return f"{event.site.path.name}:{event.site.line}"

@@ -31,6 +31,7 @@ Good:
         torch.save({"weights": [1.0]}, "/results/checkpoints/model.pt")
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from homeport.check.facts import Call, Event, Facts, Function
@@ -40,6 +41,9 @@ from homeport.check.paths import CHILDREN, Touch, absolute, beginning, is_below,
 CODE = "HP301"
 
 SCRATCH = ("/tmp", "/dev", "/proc", "/sys", "/run", "/var/tmp")
+UPLOADS = re.compile(
+    r"push_to_hub|upload|log_artifact|log_model|add_file$|add_dir$|wandb\.save|put_object|put_file|put_directory"
+)
 SYSTEM = ("/etc", "/usr", "/var", "/opt", "/bin", "/lib")
 
 
@@ -81,6 +85,8 @@ def _is_used(touch: Touch, events: Sequence[Event], number: int) -> bool:
     for place, event in enumerate(events):
         if event is touch.call or event.site in touch.call.via:
             continue
+        if isinstance(event, Call) and UPLOADS.search(event.name):
+            return True  # of a folder that it knows
         if place < number and "loop" not in event.guards:
             continue
         if any(written.path == touch.path for written in written_paths(event)):

@@ -37,7 +37,7 @@ def test_a_variable_that_the_code_reads_is_named_with_the_place() -> None:
         + function("image=image, secrets=[settings]", "import train")
     )
     assert found.severity == "warning"
-    assert "LIMIT_FILES, which train.py:3 reads" in found.message
+    assert "LIMIT_FILES, which train.py:3 reads," in found.message
     assert found.site.line == 5
 
 
@@ -45,9 +45,13 @@ def test_a_loop_over_the_environment_names_what_is_exported_and_read() -> None:
     settings = """
 settings = modal.Secret.from_dict({n: v for n, v in os.environ.items() if n.startswith(("WANDB_", "BGB_"))})
 """
-    body = 'os.environ.get("BGB_SEED"); os.environ.get("BGB_LIMIT")'
-    (found,) = said(settings + function("secrets=[settings]", body), variables=("BGB_LIMIT",))
-    assert found.severity == "warning" and "such as BGB_LIMIT" in found.message
+    body = 'os.environ.get("MNE_LOG"); os.environ.get("BGB_SEED"); os.environ.get("BGB_LIMIT")'
+    text = settings + function("secrets=[settings]", body)
+    (found,) = said(text, variables=("BGB_LIMIT", "MNE_LOG"))
+    assert found.severity == "warning"
+    assert "such as BGB_LIMIT, which this shell exports and app.py:10 reads:" in found.message
+    (found,) = said(text)
+    assert "such as BGB_SEED, which app.py:10 reads:" in found.message
 
 
 def test_a_token_in_a_secret_is_a_note_and_in_an_image_a_warning() -> None:

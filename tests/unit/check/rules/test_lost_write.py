@@ -63,6 +63,7 @@ def test_a_result_outside_every_volume_is_a_warning(body: str) -> None:
         "import torch\ntorch.save({}, '/out/last.pt')\nreturn Path('/out/last.pt').read_bytes()",
         "import torch\ntorch.save({}, '/out/last.pt')\nsubprocess.run(['aws', 's3', 'cp', '/out', 's3://x'])",
         "Path('/out/metrics.json').write_text('{}')\nupload(path='/out')",
+        "import transformers\ntransformers.TrainingArguments(output_dir='out')\nmake().push_to_hub('me/it')",
         # nobody would keep these
         "Path('/root/.netrc').write_text('')",
         "Path('/tmp/list.txt').write_text('')",
