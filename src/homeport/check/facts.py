@@ -426,7 +426,8 @@ class Project:
 @dataclass(frozen=True, eq=False)
 class Facts:
     """All of it. `containers` and `events` are by function name; a local entry point has no container,
-    and its events are the launcher's.
+    and its events are the launcher's. `with_arguments` is what functions do, once more, with the arguments
+    that the command gives them, or that are their defaults (nothing of these is certain).
     """
 
     entry: Module
@@ -445,6 +446,7 @@ class Facts:
     server_secrets: frozenset[str] | None = None  # names that the target has; None: not known
     load_failure: LoadFailure | None = None  # why `app` is the static one, though it was to be loaded
     sources: Mapping[Site, tuple[LocalSource, ...]] = field(default_factory=dict)  # by a step's site
+    with_arguments: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
 
     def function(self, name: str) -> Function:
         return next(function for function in self.app.functions if function.name == name)

@@ -207,9 +207,14 @@ class Laid:
         client = find_in_client(module)
         if client is not None:
             return client
-        if isinstance(shipped, UnprovenModule):
+        if isinstance(shipped, UnprovenModule) and not self._is_only_of_base(top, shipped, found):
             return shipped
         return found or self._missing(module)
+
+    def _is_only_of_base(self, top: str, shipped: UnprovenModule, found: Resolution | None) -> bool:
+        """A library that no step installs for this Python; a folder of the base image is no place of one."""
+        is_base = shipped.why.startswith("the image ") and shipped.why.endswith(" may hold it")
+        return is_base and found is None and bool(distribution_of(top)) and not self._on_launcher(top)
 
     def _in_library(self, top: str) -> Resolution | None:
         version = self._ground.python_version

@@ -1,7 +1,7 @@
 """Imports that fail in a container, told apart by what is the matter. Each rule on them takes one kind."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -72,30 +72,34 @@ def _all(facts: Facts) -> tuple[Failing, ...]:
     for function in facts.app.functions:
         container = facts.containers.get(function.name)
         if container is not None:
-            found += _of_function(function, container, facts.events.get(function.name, ()))
+            walks = facts.events.get(function.name, ()), facts.with_arguments.get(function.name, ())
+            found += _of_function(function, container, walks)
     return tuple(found)
 
 
-def _of_function(function: Function, container: Container, events: tuple[Event, ...]) -> Iterator[Failing]:
+def _of_function(
+    function: Function, container: Container, walks: Iterable[tuple[Event, ...]]
+) -> Iterator[Failing]:
     groups: dict[str, _Group] = {}
-    edits: list[PathEdit] = []
-    for event in events:
-        if isinstance(event, PathEdit):
-            edits.append(event)
-        if not isinstance(event, Import) or not isinstance(event.name, str):
-            continue
-        name, resolution = _missing(event, container)
-        severity = severity_of(event)
-        if resolution is None or severity is None:
-            continue
-        group = groups.get(name)
-        if group is None or (severity == "error" and group.best.severity != "error"):
-            failing = _made(function, container, event, resolution, name, severity, tuple(edits))
-            if group is None:
-                group = groups[name] = _Group(failing)
-            group.best = failing
-        if event.site not in group.sites:
-            group.sites.append(event.site)
+    for events in walks:
+        edits: list[PathEdit] = []
+        for event in events:
+            if isinstance(event, PathEdit):
+                edits.append(event)
+            if not isinstance(event, Import) or not isinstance(event.name, str):
+                continue
+            name, resolution = _missing(event, container)
+            severity = severity_of(event)
+            if resolution is None or severity is None:
+                continue
+            group = groups.get(name)
+            if group is None or (severity == "error" and group.best.severity != "error"):
+                failing = _made(function, container, event, resolution, name, severity, tuple(edits))
+                if group is None:
+                    group = groups[name] = _Group(failing)
+                group.best = failing
+            if event.site not in group.sites:
+                group.sites.append(event.site)
     for group in groups.values():
         best = group.best
         others = tuple(site for site in group.sites if site != best.event.site)

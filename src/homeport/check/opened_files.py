@@ -40,6 +40,7 @@ LOOKERS = (
 MAKERS = frozenset({"mkdir", "touch", "write_text", "write_bytes", "rename", "replace", "symlink_to"})
 # folders that libraries and the system fill without being told
 ELSEWHERE = ("/tmp", "/proc", "/sys", "/dev", "/etc", "/usr", "/var", "/run", "/mnt", "/opt", "/lib", "/bin")
+OF_BASE = "the image "  # an image of a registry may hold anything, but nothing of yours
 PATH = re.compile(r"[\w./~+@ -]{1,300}")
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash"})
 SIMPLE_LINE = re.compile(r"[\w./ =-]{1,300}")  # one command, without a shell's signs
@@ -78,32 +79,52 @@ def _all(facts: Facts) -> tuple[MissingFile, ...]:
 
 
 def _of_function(facts: Facts, function: Function, container: Container) -> Iterator[MissingFile]:
-    made: set[str] = set()
-    is_open = False  # a child process, or a library that was given a path that is not known, may make any
     seen: set[str] = set()
-    events = facts.events.get(function.name, ())
-    followed = {site for event in events for site in event.via[-1:]}  # what these do is in events of its own
-    for event in events:
-        if not isinstance(event, Call):
-            continue
-        for path, what in wanted(event):
-            if path in seen or is_made(path, made) or not _is_surely_missing(container, path):
+    for events in (facts.events.get(function.name, ()), facts.with_arguments.get(function.name, ())):
+        made: set[str] = set()
+        is_open = False  # a child process may make any file
+        followed = {
+            site for event in events for site in event.via[-1:]
+        }  # what these do is in their own events
+        for event in events:
+            if not isinstance(event, Call):
                 continue
-            if event.caught & SILENCED or "try_import" in event.guards:
-                continue
-            if "except" in event.guards and not event.is_certain:
-                continue  # not the fallback of an import that surely fails
-            source = container.nearest_file(path)
-            if source is None and not _is_in_place(container, path, what):
-                continue
-            seen.add(path)
-            is_error = event.is_certain and not is_open
-            kind: What = "package" if what == "file" and _is_beside_code(container, path) else what
-            severity: Severity = "error" if is_error else "warning"
-            yield MissingFile(function, container, event, path, kind, severity, source)
-        if event.site not in followed:
-            made |= made_by(event)
-        is_open = is_open or event.name.startswith(PROCESSES)
+            for path, what in wanted(event):
+                if path in seen or is_made(path, made):
+                    continue
+                is_certain = event.is_certain and not is_open
+                missing = _missing(function, container, event, path, what, is_certain=is_certain)
+                if missing is not None:
+                    seen.add(path)
+                    yield missing
+            if event.site not in followed:
+                made |= made_by(event)
+            is_open = is_open or event.name.startswith(PROCESSES)
+
+
+def _missing(
+    function: Function, container: Container, event: Call, path: str, what: What, *, is_certain: bool
+) -> MissingFile | None:
+    """A wanted path where it is not in the container, and nobody provides for that."""
+    if event.caught & SILENCED or "try_import" in event.guards or _is_elsewhere(path):
+        return None
+    if "except" in event.guards and not event.is_certain:
+        return None  # not the fallback of an import that surely fails
+    there = container.at(path)
+    if isinstance(there, Placed):
+        return None
+    source = container.nearest_file(path)
+    if isinstance(there, Unknown) and not there.why.startswith(OF_BASE):
+        return None  # a command of the build may make it
+    if isinstance(there, Unknown) and source is None and what != "script":
+        return None
+    if source is None and there is None and not _is_in_place(container, path, what):
+        return None
+    kind: What = "package" if what == "file" and _is_beside_code(container, path) else what
+    severity: Severity = "error" if is_certain and there is None else "warning"
+    if isinstance(there, Unknown) and source is None:
+        severity = "note"
+    return MissingFile(function, container, event, path, kind, severity, source)
 
 
 def wanted(event: Call) -> Iterator[tuple[str, What]]:
@@ -173,12 +194,11 @@ def _absolute(event: Call, value: Value, what: What) -> Iterator[tuple[str, What
     yield posixpath.normpath(path), what
 
 
-def _is_surely_missing(container: Container, path: str) -> bool:
+def _is_elsewhere(path: str) -> bool:
+    """A folder that libraries and the system fill without being told."""
     if any(path == folder or path.startswith(f"{folder}/") for folder in ELSEWHERE):
-        return False
-    if any(part.startswith(".") for part in path.split("/")):
-        return False  # a cache of some library
-    return container.at(path) is None
+        return True
+    return any(part.startswith(".") for part in path.split("/"))  # a cache of some library
 
 
 def _is_in_place(container: Container, path: str, what: What) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from homeport.check import ignores, rules
+from homeport.check.arguments import walked_with_arguments
 from homeport.check.facts import (
     App,
     Call,
@@ -209,7 +210,7 @@ def gather(question: Question, sources: Sources) -> Facts:
         events[function.name] = walk(function, container, sources, app)
     launch_events = walk_launch(entry, sources, app, launcher)
     modules = sources.modules()
-    return Facts(
+    facts = Facts(
         entry=entry,
         app=app,
         source_app=source_app,
@@ -225,6 +226,7 @@ def gather(question: Question, sources: Sources) -> Facts:
         sources=local_sources(app, entry, launcher.folder, launcher.modules),
         load_failure=failure,
     )
+    return replace(facts, with_arguments=walked_with_arguments(facts, sources))
 
 
 def _names_secrets(app: App) -> bool:

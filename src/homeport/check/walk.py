@@ -49,14 +49,17 @@ def walk(
     sources: Reader,
     app: App,
     arguments: Mapping[str, Value] | None = None,
+    *,
+    is_sure: bool = True,
 ) -> tuple[Event, ...]:
     """What the code of a function does in its container, in order. `arguments` are those of its call, where
-    they are known.
+    they are known; with `is_sure` false it may be called with others.
     """
     machine = Machine(container, sources, app, is_local=False)
     machine.current = function
     try:
         import_entry(machine, function)
+        machine.is_sure = is_sure
         run_function(machine, function, arguments or {})
     except SpentError:
         pass
@@ -64,7 +67,12 @@ def walk(
 
 
 def walk_launch(
-    entry: Module, sources: Reader, app: App, launcher: Launcher, function: Function | None = None
+    entry: Module,
+    sources: Reader,
+    app: App,
+    launcher: Launcher,
+    function: Function | None = None,
+    arguments: Mapping[str, Value] | None = None,
 ) -> tuple[Event, ...]:
     """What importing the entry file does where `modal run` is typed; with `function`, a local entry point,
     also what its body does there.
@@ -73,7 +81,7 @@ def walk_launch(
     try:
         machine.load(entry.name, FoundModule(str(entry.path), entry.path), None)
         if function is not None:
-            run_function(machine, function, {})
+            run_function(machine, function, arguments or {})
     except SpentError:
         pass
     return tuple(machine.events)

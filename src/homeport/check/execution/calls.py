@@ -10,6 +10,7 @@ from homeport.check.execution.core import MAX_DEPTH, MAX_DOUBTFUL_WALKS, MAX_WAL
 from homeport.check.execution.library import PATH_METHODS, PURE, apply_pure
 from homeport.check.execution.objects import (
     MADE,
+    REST,
     CloudInstance,
     External,
     ImageValue,
@@ -930,8 +931,6 @@ def written(node: ast.expr) -> str:
 
 def bind(function: UserFunction, args: tuple[Value, ...], options: Mapping[str, Value]) -> Variables:
     """The variables that a call begins with."""
-    from homeport.check.execution.objects import REST
-
     arguments = function.node.args
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     variables: Variables = dict(function.defaults)

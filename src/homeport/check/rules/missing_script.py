@@ -39,10 +39,18 @@ from collections.abc import Iterator
 
 from homeport.check.facts import Facts
 from homeport.check.findings import Finding
-from homeport.check.opened_files import missing_files
+from homeport.check.opened_files import MissingFile, missing_files
 from homeport.check.source_text import shown
 
 CODE = "HP151"
+
+
+def _message(missing: MissingFile, here: str) -> str:
+    name = missing.function.name
+    if missing.severity == "note":
+        return f"cannot prove that script {missing.path} is in the container of {name}: its image may hold it"
+    why = f"nothing ships {here}" if missing.source else "nothing puts one there"
+    return f"script {missing.path} is not in the container of {name}: {why}"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -53,8 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             CODE,
             missing.event.site,
-            f"script {missing.path} is not in the container of {name}: "
-            + (f"nothing ships {here}" if source else "nothing puts one there"),
+            _message(missing, here),
             missing.severity,
             function=name,
             fix=f'Add it to the image: .add_local_file("{here}", "{missing.path}").',

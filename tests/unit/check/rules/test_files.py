@@ -12,7 +12,7 @@ CODES = ("HP104", "HP150", "HP151")
 def found(body: str, image: str = "", options: str = "", top: str = "", **files: str) -> list[Finding]:
     text = (
         f"{TOP}{top}\nvolume = modal.Volume.from_name('v')\nimage = modal.Image.debian_slim(){image}\n"
-        f"app = modal.App('a')\n@app.function(image=image{options})\ndef train(config='c.yaml'):\n"
+        f"app = modal.App('a')\n@app.function(image=image{options})\ndef train(config):\n"
     )
     text += "".join(f"    {line}\n" for line in body.splitlines())
     named = {name.replace("__", "/").replace("_", "."): content for name, content in files.items()}
@@ -198,3 +198,71 @@ def test_the_fallback_of_an_import_that_surely_fails_opens_its_files_for_certain
     assert [finding.severity for finding in found(body, conf__a_yaml="x: 1")] == ["error"]
     body = "try:\n    risk()\nexcept ValueError:\n    open('conf/a.yaml')"
     assert not found(body, conf__a_yaml="x: 1", top="def risk(): ...")
+
+
+BASE = "modal.Image.from_registry('nvidia/cuda:12.4.1-devel', add_python='3.11').workdir('/workspace')"
+
+
+def test_an_image_of_a_registry_may_hold_scripts_but_none_of_ones_own_files() -> None:
+    text = f"{TOP}image = {BASE}\napp = modal.App('a')\n@app.function(image=image)\ndef train():\n    "
+    for body, files, said in (
+        ("open('conf.yaml')", {"conf.yaml": ""}, ("HP150", "warning")),
+        ("os.system('python run.py')", {"run.py": ""}, ("HP151", "warning")),
+        ("os.system('python bench.py')", {}, ("HP151", "note")),
+    ):
+        findings = findings_of({"app.py": text + body, **files})
+        assert [(each.code, each.severity) for each in findings if each.code in CODES] == [said]
+    assert [each.code for each in findings_of({"app.py": text + "import yaml"}, only="HP10")] == ["HP103"]
+
+
+TASKS = {
+    "app.py": TOP
+    + """image = modal.Image.debian_slim().add_local_dir("tasks", "/root/tasks")
+app = modal.App('a')
+@app.function(image=image)
+def train(task: str = "rank", conf: str = "conf/full.yaml", resume: bool = True):
+    import importlib
+    importlib.import_module(f"tasks.{task}")
+    command = [sys.executable, "run.py", conf]
+    if resume:
+        command.append("--resume")
+    open(conf)
+    subprocess.run(command)
+@app.local_entrypoint()
+def main(task: str = "other"):
+    train.remote(task)
+""",
+    "tasks/__init__.py": "",
+    "tasks/rank.py": "import nothing_at_all",
+    "tasks/other.py": "import something_else",
+    "conf/full.yaml": "",
+    "conf/smoke.yaml": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "severity", "module", "conf"),
+    [
+        ("", "warning", "something_else", "full"),
+        ("app.py::train --", "error", "nothing_at_all", "full"),
+        ("app.py::train -- --task other --conf conf/smoke.yaml", "error", "something_else", "smoke"),
+        ("app.py::main -- --task rank", "error", "nothing_at_all", "full"),
+    ],
+)
+def test_arguments_of_the_command_name_modules_and_files(
+    command: str, severity: str, module: str, conf: str
+) -> None:
+    every = findings_of(TASKS, command=command)
+    assert [each.severity for each in every if module in each.message] == [severity]
+    findings = {each.code: each for each in every if each.code in CODES}
+    assert sorted(findings) == ["HP150", "HP151"]
+    assert f"/root/conf/{conf}.yaml" in findings["HP150"].message
+    assert findings["HP150"].severity == severity
+    assert findings["HP151"].severity == "error"
+
+
+def test_a_package_of_which_a_part_is_imported_by_a_name_that_is_not_known() -> None:
+    text = f"{TOP}app = modal.App('a')\n@app.function()\ndef train(task):\n    import importlib\n"
+    text += "    importlib.import_module(f'tasks.{task}')\n"
+    (finding,) = findings_of({"app.py": text, "tasks/__init__.py": "", "tasks/a.py": ""}, only="HP10")
+    assert (finding.code, finding.severity) == ("HP101", "error") and "'tasks'" in finding.message
