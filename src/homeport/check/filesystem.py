@@ -198,7 +198,7 @@ class Laid:
             return FoundModule("standard library", kind="stdlib")
         shipped = self._shipped(module, search_path)
         if isinstance(shipped, FoundModule | MissingModule):
-            return shipped
+            return self._before_folders(module, search_path) or shipped
         found = self._in_library(top) or self._ground.packages.find(module)
         if isinstance(found, UnprovenModule) and self._on_launcher(module):
             found = self._ground.packages.find(module, is_own=True)
@@ -215,6 +215,22 @@ class Laid:
         """A library that no step installs for this Python; a folder of the base image is no place of one."""
         is_base = shipped.why.startswith("the image ") and shipped.why.endswith(" may hold it")
         return is_base and found is None and bool(distribution_of(top)) and not self._on_launcher(top)
+
+    def _before_folders(self, module: str, search_path: tuple[str, ...]) -> Resolution | None:
+        """A library that has a package of a name that the user ships as folders without __init__.py: it goes
+        before these, wherever it lies.
+        """
+        top = module.partition(".")[0]
+        shipped = self._shipped(top, search_path)
+        if not isinstance(shipped, FoundModule) or not shipped.is_namespace:
+            return None
+        found = self._in_library(top) or self._ground.packages.find(
+            module, is_own=bool(self._on_launcher(top))
+        )
+        if isinstance(found, FoundModule) and found.is_namespace:
+            return None
+        is_there = isinstance(self._shipped(module, search_path), FoundModule)
+        return None if is_there and isinstance(found, UnprovenModule) else found
 
     def _in_library(self, top: str) -> Resolution | None:
         version = self._ground.python_version

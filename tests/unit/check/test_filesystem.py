@@ -231,3 +231,22 @@ def test_a_volume_hides_what_it_holds(world: World) -> None:
     assert isinstance(found, Placed)
     assert found.origin == "volume"
     assert isinstance(container.at("/results/model.pt"), Unknown)
+
+
+def test_a_library_goes_before_a_folder_of_its_name_without_init(world: World) -> None:
+    world.write("project/models/orders.py")
+    world.write("src/model.py")
+    for name in ("project", "src"):
+        world.write(f"{name}/settings.yml")
+    shipped = step("add_local_dir", str(world.folder / "project"), "/root/sklearn")
+    container = world.container(step("pip_install", "scikit-learn==1.7.2"), shipped)
+    found = resolve(container, "sklearn.linear_model")
+    assert isinstance(found, FoundModule) and found.kind == "distribution"
+    perhaps = world.container(
+        step("pip_install", "no-such-distribution-of-ours"),
+        step("add_local_dir", str(world.folder / "project"), "/root/dbt"),
+        step("add_local_dir", str(world.folder / "src"), "/root/src"),
+    )
+    assert isinstance(resolve(perhaps, "dbt.cli"), UnprovenModule)
+    for module in ("dbt.models", "src.model"):
+        assert isinstance(resolve(perhaps, module), FoundModule), module
