@@ -41,6 +41,7 @@ from collections.abc import Iterator
 
 from homeport.check.facts import Facts, Function
 from homeport.check.findings import Finding, Severity
+from homeport.check.rules._command_line import meant, options, take_apart
 from homeport.check.rules._configs import named, started
 
 CODE = "HP505"
@@ -55,6 +56,29 @@ def check(facts: Facts) -> Iterator[Finding]:
         for parameter, path in named(function, typed):
             if _CONFIG.search(parameter.lower()) and not _OUTPUT.search(parameter.lower()):
                 yield from _of(facts, function, parameter, path)
+    yield from _on_launcher(facts)
+
+
+def _on_launcher(facts: Facts) -> Iterator[Finding]:
+    """A local entry point that opens its parameter opens a file of the machine where it is typed."""
+    runnable = meant(facts)
+    if facts.command is None or runnable is None or runnable.function.kind != "local_entrypoint":
+        return
+    apart = take_apart(facts.command.arguments, options(runnable, facts))
+    typed = {flag.replace("-", "_"): value for flag, value in apart.values.items()}
+    for parameter, path in named(runnable.function, typed):
+        place = facts.launcher.folder / path
+        is_read = place in facts.project.texts or place.suffix not in (".yaml", ".yml", ".toml", ".json")
+        if not is_read and parameter in typed and _opens(runnable.function, parameter):
+            yield Finding(
+                CODE,
+                runnable.function.site,
+                f"{parameter}={path} of {runnable.name} is opened where the command is typed, and {place} is "
+                "no file that can be read",
+                "warning",
+                runnable.function.name,
+                fix="Name a file of this machine.",
+            )
 
 
 def _of(facts: Facts, function: Function, parameter: str, path: str) -> Iterator[Finding]:

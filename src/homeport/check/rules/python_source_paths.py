@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from homeport.check.facts import Facts, Step
-from homeport.check.findings import Finding, Severity
+from homeport.check.findings import Finding
 from homeport.check.rules._images import steps_of
 from homeport.check.values import Value
 
@@ -76,17 +76,17 @@ def _of_paths(owner: str, step: Step, paths: list[Value]) -> Finding:
 
 def _missing(facts: Facts, owner: str, step: Step) -> Iterator[Finding]:
     """Modules that an import does not find. Of installed ones not all are seen, so that is no error."""
-    severity: Severity = "warning"
     if "sys.path" in facts.entry.text:
         return
-    for source in facts.sources.get(step.site, ()):
-        if source.kind is None:
-            yield Finding(
-                CODE,
-                step.site,
-                f"add_local_python_source() is given {source.given!r}, and no such module is found beside "
-                f"{facts.entry.path.name}, in {facts.launcher.folder} or among what is installed",
-                severity,
-                owner,
-                fix=f"Run it from the folder that has {source.given}, or install it where modal is.",
-            )
+    missing = [source.given for source in facts.sources.get(step.site, ()) if source.kind is None]
+    if missing:
+        yield Finding(
+            CODE,
+            step.site,
+            f"add_local_python_source() is given {', '.join(map(repr, missing))}, and no such module is "
+            "found "
+            f"beside {facts.entry.path.name}, in {facts.launcher.folder} or among what is installed",
+            "warning",
+            owner,
+            fix=f"Run it from the folder that has {missing[0]}, or install it where modal is.",
+        )

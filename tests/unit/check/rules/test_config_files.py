@@ -99,6 +99,52 @@ def train(out_config: str = "result.json", report: str = "report.yaml"):
     assert not findings_of(files, run="app.py", only="HP505")
 
 
+@pytest.mark.parametrize(("name", "expected"), [("smoke", []), ("full", ["main"])])
+def test_an_entry_point_opens_files_of_the_launcher(name: str, expected: list[str]) -> None:
+    files = {
+        "app.py": """
+            import modal
+
+            app = modal.App("any")
+
+            @app.function()
+            def train(text: str):
+                print(text)
+
+            @app.local_entrypoint()
+            def main(config: str):
+                train.remote(open(config).read())
+            """,
+        "configs/smoke.yaml": CONFIG,
+    }
+    found = findings_of(files, run=f"app.py --config configs/{name}.yaml", only="HP505")
+    assert [finding.function for finding in found] == expected
+
+
+def test_an_entry_point_passes_the_path_on() -> None:
+    files = {
+        "app.py": """
+            import modal
+
+            app = modal.App("any")
+
+            @app.function()
+            def train(path: str):
+                print(path)
+
+            @app.function()
+            def fit(config: str):
+                print(open(config).read())
+
+            @app.local_entrypoint()
+            def main(config: str = "configs/smoke.yaml"):
+                fit.remote(config)
+            """,
+        "configs/smoke.yaml": CONFIG,
+    }
+    assert [finding.function for finding in findings_of(files, run="app.py", only="HP505")] == ["fit"]
+
+
 # ---- its keys
 
 READS = (
