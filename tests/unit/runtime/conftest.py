@@ -21,10 +21,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     kinds = [NAMESPACES]
     only = metafunc.definition.get_closest_marker("proot_only")
-    if metafunc.config.getoption("--closed") or only:
-        kinds = [PROOT]
-    elif metafunc.definition.get_closest_marker("process_only"):
+    if metafunc.definition.get_closest_marker("process_only"):
         kinds = [PROCESS]
+    elif metafunc.config.getoption("--closed") or only:
+        kinds = [PROOT]
     elif metafunc.definition.get_closest_marker("proot_too"):
         kinds.append(PROOT)
     metafunc.parametrize("place", kinds, indirect=True)
