@@ -12,7 +12,7 @@ _DEPTH = 3
 _FOLDERS = 150  # to look into
 _NEVER = {"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"}
 
-Index = dict[str, list[Path]]
+Index = dict[str, list[str]]  # paths as texts: a Path costs more than finding its file
 
 
 @dataclass
@@ -46,11 +46,8 @@ class Nearby:
         if root not in self._indices:
             self._indices[root] = _index(root)
         above = parts[:-1]
-        return [
-            path
-            for path in self._indices[root].get(parts[-1], ())
-            if list(path.parts[-len(parts) : -1]) == above
-        ]
+        found = map(Path, self._indices[root].get(parts[-1], ()))
+        return [path for path in found if list(path.parts[-len(parts) : -1]) == above]
 
 
 def _index(root: Path) -> Index:
@@ -69,13 +66,13 @@ def _index(root: Path) -> Index:
                     for entry in entries:
                         if entry.name.endswith(".py"):
                             has_python = True
-                            index[entry.name[:-3]].append(Path(entry.path))
+                            index[entry.name[:-3]].append(entry.path)
                         elif _is_source(entry):
                             below.append(entry.path)
             except OSError:
                 continue
             if has_python and looked > 1:
-                index[folder.rpartition("/")[2]].append(Path(folder))
+                index[folder.rpartition("/")[2]].append(folder)
         level = sorted(below)
     return index
 

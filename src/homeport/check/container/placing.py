@@ -164,6 +164,7 @@ class Files:
     unknown: dict[str, Unknown] = field(default_factory=dict)
     volumes: dict[str, tuple[Placed, Unknown]] = field(default_factory=dict)
     _found: dict[str, Placed | Unknown | None] = field(default_factory=dict, repr=False)
+    _below: dict[str, tuple[Placed, ...]] = field(default_factory=dict, repr=False)
 
     def copied(self) -> "Files":
         return Files([*self.pieces], dict(self.made), dict(self.unknown), dict(self.volumes))
@@ -171,6 +172,7 @@ class Files:
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
         self._found.clear()
+        self._below.clear()
 
     def make_folder(self, path: str, by: Site | None, origin: Origin) -> None:
         self.made[path] = Placed(PurePosixPath(path), "folder", None, by, origin)
@@ -196,6 +198,11 @@ class Files:
         return self._found[path]
 
     def below(self, folder: str) -> Iterable[Placed]:
+        if folder not in self._below:  # several rules ask, and each time all files would be looked at
+            self._below[folder] = tuple(self._files_below(folder))
+        return self._below[folder]
+
+    def _files_below(self, folder: str) -> Iterator[Placed]:
         seen: set[PurePosixPath] = set()
         for piece in reversed(self.pieces):
             for placed in piece.files(folder):

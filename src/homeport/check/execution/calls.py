@@ -1,8 +1,10 @@
 """Calls: of the user's own functions and classes, which are followed, and of libraries, which are noted."""
 
 import ast
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -29,6 +31,7 @@ from homeport.check.facts import (
     EnvironmentRead,
     EnvironmentWrite,
     Function,
+    Module,
     PathEdit,
     Raise,
     Secret,
@@ -242,7 +245,8 @@ class Calls(Core):
             return False
         found = self.generators.get(id(node))
         if found is None:
-            found = self.generators[id(node)] = any(map(yields, node.body))
+            is_possible = holds_line(node, yield_lines(module))
+            found = self.generators[id(node)] = is_possible and any(map(yields, node.body))
         return found
 
     def is_running(self, node: ast.AST) -> bool:
@@ -896,6 +900,18 @@ TEXT_METHODS = frozenset(
         "casefold",
     ]
 )
+
+
+@lru_cache(maxsize=1024)
+def yield_lines(module: Module) -> tuple[int, ...]:
+    """The lines with the word: a hundredth of the functions are worth a look at their expressions."""
+    lines = module.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return tuple(number for number, line in enumerate(lines, 1) if "yield" in line)
+
+
+def holds_line(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: tuple[int, ...]) -> bool:
+    place = bisect_left(lines, node.lineno)
+    return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)
 
 
 def yields(node: ast.AST) -> bool:

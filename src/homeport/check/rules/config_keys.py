@@ -60,6 +60,7 @@ from homeport.check.findings import Finding
 from homeport.check.rules._configs import configs_of, parsed, started
 from homeport.check.rules._given import site_of
 from homeport.check.rules._yaml import Node, items
+from homeport.check.syntax import lines_with
 from homeport.check.values import Site
 from homeport.plan import suggestions
 
@@ -217,14 +218,19 @@ def _of_this_file(root: Node, reads: list[_Read]) -> set[tuple[Path, str]]:
     return {place for place, keys in asked.items() if len(keys & there) * 2 >= len(keys)}
 
 
-def _reads(module: Module) -> Iterator[_Read]:
-    if not _READ.search(module.text):
-        return
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            root, keys = _chain(node)
-            if keys:
-                yield _Read(root, keys, module, node)
+@lru_cache(maxsize=1024)  # asked for each configuration file
+def _reads(module: Module) -> tuple[_Read, ...]:
+    lines = lines_with(module, _READ)
+    found: list[_Read] = []
+    for statement in module.tree.body if lines else ():
+        if not any(statement.lineno <= line <= (statement.end_lineno or 0) for line in lines):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+                root, keys = _chain(node)
+                if keys:
+                    found.append(_Read(root, keys, module, node))
+    return tuple(found)
 
 
 def _chain(node: ast.expr) -> tuple[str, tuple[str, ...]]:
