@@ -207,14 +207,9 @@ class Laid:
         client = find_in_client(module)
         if client is not None:
             return client
-        if isinstance(shipped, UnprovenModule) and not self._is_only_of_base(top, shipped, found):
+        if isinstance(shipped, UnprovenModule):
             return shipped
         return found or self._missing(module)
-
-    def _is_only_of_base(self, top: str, shipped: UnprovenModule, found: Resolution | None) -> bool:
-        """A library that no step installs for this Python; a folder of the base image is no place of one."""
-        is_base = shipped.why.startswith("the image ") and shipped.why.endswith(" may hold it")
-        return is_base and found is None and bool(distribution_of(top)) and not self._on_launcher(top)
 
     def _before_folders(self, module: str, search_path: tuple[str, ...]) -> Resolution | None:
         """A library that has a package of a name that the user ships as folders without __init__.py: it goes

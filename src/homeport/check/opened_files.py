@@ -40,7 +40,7 @@ LOOKERS = (
 MAKERS = frozenset({"mkdir", "touch", "write_text", "write_bytes", "rename", "replace", "symlink_to"})
 # folders that libraries and the system fill without being told
 ELSEWHERE = ("/tmp", "/proc", "/sys", "/dev", "/etc", "/usr", "/var", "/run", "/mnt", "/opt", "/lib", "/bin")
-OF_BASE = "the image "  # an image of a registry may hold anything, but nothing of yours
+OF_BASE = ("the image ", "what the image ")  # an image of a registry may hold anything, but nothing of yours
 PATH = re.compile(r"[\w./~+@ -]{1,300}")
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash"})
 SIMPLE_LINE = re.compile(r"[\w./ =-]{1,300}")  # one command, without a shell's signs
