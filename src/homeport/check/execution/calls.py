@@ -31,10 +31,12 @@ from homeport.check.facts import (
     EnvironmentRead,
     EnvironmentWrite,
     Function,
+    Import,
     Module,
     PathEdit,
     Raise,
     Secret,
+    Step,
     Volume,
 )
 from homeport.check.values import Unknown, Value
@@ -404,13 +406,28 @@ class Calls(Core):
         return Made(f"modal.{target.name}") if isinstance(receiver, Made) else MADE
 
     def run_in_build(self, value: Value, node: ast.Call) -> None:
-        """A function that runs once, when the image is built: what it leaves are files."""
+        """A function that runs once, when the image is built: what it leaves are files. What it writes is
+        lost nowhere, and what it imports has to be in that image.
+        """
         if isinstance(value, UserFunction):
-            place = self.place
+            place, seen = self.place, len(self.events)
             with self.under(is_sure=False):
                 self.follow(value, (), {}, node)
+            is_own = self.is_step_of_own_image(node)
+            self.events[seen:] = [
+                event for event in self.events[seen:] if is_own and isinstance(event, Import)
+            ]
             self.place = replace(place, made=self.place.made, is_disk_open=True)
             self.pending = ""
+
+    def is_step_of_own_image(self, node: ast.Call) -> bool:
+        image = self.current.image if self.current is not None and not self.is_local else None
+        end = (node.end_lineno, node.end_col_offset)
+        return image is not None and any(
+            (step.site.end_line, step.site.end_column) == end
+            for step in image.steps
+            if isinstance(step, Step) and step.method == "run_function"
+        )
 
     def call_cloud(
         self,

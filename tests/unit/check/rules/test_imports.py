@@ -239,3 +239,25 @@ def test_a_local_entry_point_imports_where_modal_run_is_typed() -> None:
     text = app("", "pass") + "@app.local_entrypoint()\ndef main():\n    import pandas\n"
     (finding,) = found({"app.py": text})
     assert (finding.code, finding.severity) == ("HP106", "warning") and "'pandas'" in finding.message
+
+
+def test_a_function_of_the_build_is_no_matter_of_the_launcher_nor_lost() -> None:
+    text = """
+import modal
+
+def download():
+    import huggingface_hub
+    with open("/models/weights", "w") as file:
+        file.write("x")
+
+image = modal.Image.debian_slim().pip_install("huggingface_hub").run_function(download)
+app = modal.App("a", image=image)
+
+@app.function()
+def f():
+    import huggingface_hub
+"""
+    other = text + "\n@app.function(image=modal.Image.debian_slim())\ndef g(): ...\n"
+    for source in (text, other):
+        assert not findings_of({"app.py": source}, only="HP1")
+        assert not findings_of({"app.py": source}, only="HP3")
