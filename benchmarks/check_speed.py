@@ -142,8 +142,9 @@ def _parse_s(project: Path) -> float:
 
 
 def _inside_s(project: Path) -> float:
+    from homeport.check.gathering import Question
     from homeport.check.launcher import this_launcher
-    from homeport.check.preflight import Question, preflight
+    from homeport.check.preflight import preflight
 
     started = time.perf_counter()
     launcher = this_launcher(project, os.environ, Path(sys.executable))

@@ -12,7 +12,8 @@ from benchmarks.check.apps import App
 from benchmarks.check.plant.project import Place, Plant
 from homeport.check.facts import Command, Launcher
 from homeport.check.findings import Finding
-from homeport.check.preflight import Question, preflight
+from homeport.check.gathering import Question
+from homeport.check.preflight import preflight
 from homeport.check.values import Site
 
 MODULES = frozenset({"modal", "modal_proto", "google", "grpclib", "click", "rich", "typer", "toml"})

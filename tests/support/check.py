@@ -11,7 +11,8 @@ from typing import Literal
 
 from homeport.check.facts import Command, Launcher
 from homeport.check.findings import Finding
-from homeport.check.preflight import Question, Result, preflight
+from homeport.check.gathering import Question
+from homeport.check.preflight import Result, preflight
 from homeport.check.rules import Example
 
 # What a machine has where modal is installed and nothing else.

@@ -1,7 +1,6 @@
 """The preflight as a whole: gathers the facts of apps, has the rules look at them, sorts what they find.
 
-The one place that calls the parts in turn: reading or loading, laying out containers, walking the code,
-rules, ignores. What is shown, and how, is rendering's.
+Which facts there are is gathering's, what is shown, and how, rendering's.
 """
 
 import gc
@@ -10,57 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from homeport.check import ignores, rules
-from homeport.check.arguments import walked_with_arguments
-from homeport.check.facts import (
-    App,
-    Call,
-    Command,
-    Container,
-    Event,
-    Facts,
-    Function,
-    Launcher,
-    LoadFailure,
-    Module,
-    Step,
-)
-from homeport.check.filesystem import lay_out
+from homeport.check.called import relevant
+from homeport.check.facts import Facts
 from homeport.check.findings import Finding
-from homeport.check.local_sources import local_sources
+from homeport.check.gathering import Question, gather, has_objects
 from homeport.check.merging import Reported, merged
-from homeport.check.project import project_of
-from homeport.check.reading import read_app
 from homeport.check.redaction import redacted
 from homeport.check.source import Sources
-from homeport.check.values import Site, Unknown
-from homeport.check.walk import walk, walk_launch
+from homeport.check.values import Site
 
 OWN_MISTAKE = "HP000"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is to be checked: the app of `entry`, as it is run from `launcher.folder`.
-
-    `as_module` is the name that `modal run -m` takes. `function` restricts what is said to it and what it
-    calls. `python` is the interpreter that loads the app; without one it is only read. `is_sought`: the file
-    was found below a folder, and may have no app. `secrets` tells the names that the server has, None where
-    they are not known.
-    """
-
-    entry: Path
-    launcher: Launcher
-    as_module: str = ""
-    function: str = ""
-    command: Command | None = None
-    python: Path | None = None
-    load_timeout_s: float = 20.0
-    target: Literal["homeport", "modal"] = "homeport"
-    secrets: Callable[[], frozenset[str] | None] | None = None
-    is_sought: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,9 +31,8 @@ class Selection:
     ignore: tuple[str, ...] = ()
 
     def takes(self, code: str) -> bool:
-        return (not self.select or code.startswith(self.select)) and not code.startswith(
-            self.ignore or ("-",)
-        )
+        is_asked = not self.select or code.startswith(self.select)
+        return is_asked and not code.startswith(self.ignore)
 
 
 @dataclass(frozen=True)
@@ -148,8 +107,8 @@ def _reports(
 
 def _asked(question: Question, selection: Selection, known: Sources) -> tuple[Facts, list[Finding]]:
     facts = gather(question, Sources(known))
-    relevant = _relevant(facts, question.function)
-    return facts, [finding for finding in _apply(facts, selection) if finding.function in relevant]
+    names = relevant(facts, question.function)
+    return facts, [finding for finding in _apply(facts, selection) if finding.function in names]
 
 
 def _where_it_fares_best(
@@ -184,130 +143,6 @@ def _ways(entry: Path, top: Path) -> Iterator[tuple[Path, str]]:
         parts = entry.relative_to(place).with_suffix("").parts
         if len(parts) > 1 and all(part.isidentifier() for part in parts):
             yield place, ".".join(parts)
-
-
-def gather(question: Question, sources: Sources) -> Facts:
-    """The facts of one entry file."""
-    launcher = question.launcher
-    entry = sources.read(question.entry, question.as_module or question.entry.stem)
-    source_app = read_app(entry, sources, launcher.folder, launcher, question.command)
-    app, failure = _loaded(question, entry, sources, source_app) if question.python else (source_app, None)
-    containers: dict[str, Container] = {}
-    events: dict[str, tuple[Event, ...]] = {}
-    for function in app.functions:
-        if function.kind == "local_entrypoint":
-            events[function.name] = walk_launch(entry, sources, app, launcher, function)
-            continue
-        container = lay_out(
-            function,
-            app,
-            entry,
-            folder=launcher.folder,
-            as_module=bool(question.as_module),
-            launcher_python=launcher.python_version,
-        )
-        containers[function.name] = container
-        events[function.name] = walk(function, container, sources, app)
-    launch_events = walk_launch(entry, sources, app, launcher)
-    modules = sources.modules()
-    facts = Facts(
-        entry=entry,
-        app=app,
-        source_app=source_app,
-        modules=modules,
-        containers=containers,
-        events=events,
-        launch_events=launch_events,
-        launcher=launcher,
-        command=question.command,
-        project=project_of(launcher.folder, modules.values(), containers, question.command),
-        target=question.target,
-        server_secrets=question.secrets() if question.secrets and _names_secrets(app) else None,
-        sources=local_sources(app, entry, launcher.folder, launcher.modules),
-        load_failure=failure,
-    )
-    return replace(facts, with_arguments=walked_with_arguments(facts, sources))
-
-
-def _names_secrets(app: App) -> bool:
-    """Whether it matters which Secrets the server has, which takes a while to look up."""
-    steps = [step for function in app.functions if function.image for step in function.image.steps]
-    return any(function.secrets for function in app.functions) or any(
-        isinstance(step, Step) and not {"secret", "secrets"}.isdisjoint(step.options) for step in steps
-    )
-
-
-def _loaded(
-    question: Question, entry: Module, sources: Sources, source_app: App
-) -> tuple[App, LoadFailure | None]:
-    """The app as loading it gives it; where that fails as the source has it, with why."""
-    from homeport.check.loading import load_app
-
-    assert question.python is not None
-    if entry.error or not has_objects(source_app):
-        return source_app, None
-    loaded = load_app(
-        question.entry,
-        entry,
-        as_module=bool(question.as_module),
-        python=question.python,
-        folder=question.launcher.folder,
-        timeout_s=question.load_timeout_s,
-        sources=sources,
-        source_app=source_app,
-    )
-    return (source_app, loaded) if isinstance(loaded, LoadFailure) else (loaded, None)
-
-
-def chosen_function(facts: Facts, name: str) -> str | None:
-    """The function that `modal run FILE::NAME` runs, as the client chooses it; None where it would refuse.
-
-    NAME may be a function, `app.function`, a class's method, or nothing: the one entry point, else the one
-    function that there is.
-    """
-    functions = {function.name: function for function in facts.app.functions}
-    if not name:
-        entry_points = [each for each in functions if functions[each].kind == "local_entrypoint"]
-        alone = entry_points or list(functions)
-        return alone[0] if len(alone) == 1 else None
-    parts = name.split(".")
-    candidates = (name, ".".join(parts[1:]), parts[0], ".".join(parts[1:2]))
-    return next((each for each in candidates if each in functions), None)
-
-
-def has_objects(app: App) -> bool:
-    """Whether the file makes an app at all."""
-    return bool(app.functions) or not isinstance(app.name, Unknown)
-
-
-def called_for_certain(facts: Facts, name: str) -> set[str]:
-    """The functions that a run of one calls whatever happens, with itself."""
-    chosen = chosen_function(facts, name)
-    return _reached(facts, chosen, is_certain=True) if chosen else set()
-
-
-def _relevant(facts: Facts, name: str) -> set[str]:
-    """The functions that a run of one reaches by calls, and "" for the app; all where none is named."""
-    chosen = chosen_function(facts, name) if name else None
-    if chosen is None or facts.function(chosen).kind == "local_entrypoint":
-        return {function.name for function in facts.app.functions} | {""}
-    return _reached(facts, chosen) | {""}
-
-
-def _reached(facts: Facts, name: str, *, is_certain: bool = False) -> set[str]:
-    every = {function.name for function in facts.app.functions}
-    found: set[str] = set()
-    waiting = {name}
-    while waiting:
-        found.add(current := waiting.pop())
-        called = {
-            event.receiver.name
-            for event in facts.events.get(current, ())
-            if isinstance(event, Call) and isinstance(event.receiver, Function)
-            if event.is_certain or not is_certain
-        }
-        waiting |= (called & every) - found
-    return found
 
 
 def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:

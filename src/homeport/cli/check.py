@@ -15,7 +15,8 @@ from homeport.plan.suggestions import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from homeport.check.preflight import Question, Result, Selection
+    from homeport.check.gathering import Question
+    from homeport.check.preflight import Result, Selection
     from homeport.check.rendering.places import Places
 
 EPILOG = """\b
@@ -163,7 +164,8 @@ def _progress(total: int) -> "Iterator[Callable[[int, Question], None]]":
 
 def _require_apps(result: "Result") -> None:
     """Raises NotFoundError where a file that was named has no app, or an app no function of that name."""
-    from homeport.check.preflight import chosen_function, has_objects
+    from homeport.check.called import chosen_function
+    from homeport.check.gathering import has_objects
 
     if not result.reports:
         raise NotFoundError("There is no Modal app below the folder.")
@@ -190,8 +192,8 @@ def _question(
     target: Any,
 ) -> "Question":
     from homeport.check.facts import Command
+    from homeport.check.gathering import Question
     from homeport.check.launcher import python_of_modal, this_launcher
-    from homeport.check.preflight import Question
     from homeport.cli.check_secrets import secrets_here
 
     typed = None if arguments is None else Command(reference.function, arguments)

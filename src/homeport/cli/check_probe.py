@@ -18,7 +18,7 @@ import click
 
 from homeport.check import probing
 from homeport.check.facts import Facts
-from homeport.check.preflight import Question, gather
+from homeport.check.gathering import Question, gather
 from homeport.check.probing import Judged, Plan, Probed
 from homeport.check.source import Sources
 from homeport.check.values import Site

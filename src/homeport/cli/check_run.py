@@ -75,8 +75,9 @@ def will_fail(args: Sequence[str]) -> bool:
 
 def _checked(run: Run) -> "Result | None":
     from homeport.check.facts import Command
+    from homeport.check.gathering import Question
     from homeport.check.launcher import this_launcher
-    from homeport.check.preflight import Question, preflight
+    from homeport.check.preflight import preflight
     from homeport.cli.check_references import references
     from homeport.cli.check_secrets import secrets_here
     from homeport.model.errors import HomeportError
@@ -99,7 +100,7 @@ def _checked(run: Run) -> "Result | None":
 
 def _stopping(result: "Result") -> "Result":
     """Of what was found, the errors of the app and of the functions that this run calls for certain."""
-    from homeport.check.preflight import called_for_certain
+    from homeport.check.called import called_for_certain
 
     def of_this_run(report: "Report") -> "Report":
         command = report.facts.command

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.check.facts import Facts, Launcher
-from homeport.check.preflight import Question, gather
+from homeport.check.gathering import Question, gather
 from homeport.check.probing import Plan, judge, plan_of
 from homeport.check.source import Sources
 

@@ -9,8 +9,9 @@ import pytest
 
 from homeport.check.facts import App, Facts, Function, Launcher, Module, Project
 from homeport.check.findings import Edit, Finding
+from homeport.check.gathering import Question
 from homeport.check.merging import merged
-from homeport.check.preflight import Question, Report, Result
+from homeport.check.preflight import Report, Result
 from homeport.check.rendering import github, json_report, sarif, text
 from homeport.check.rendering.places import Places
 from homeport.check.values import Site

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from homeport.check.facts import Launcher
-from homeport.check.preflight import Question, gather, preflight
+from homeport.check.gathering import Question, gather
+from homeport.check.preflight import preflight
 from homeport.check.rendering import text
 from homeport.check.rendering.places import Places
 from homeport.check.source import Sources
