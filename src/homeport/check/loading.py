@@ -67,7 +67,7 @@ def load_app(
     except OSError as error:
         return LoadFailure("client", f"cannot be begun: {python}: {error.strerror}")
     with process:
-        text = process.report(timeout_s + GRACE_S)
+        text = process.report(2 * timeout_s + GRACE_S)  # one for the client's own import
     report = _last_report(text)
     if report is None:
         return _ended(text, process, timeout_s)

@@ -11,48 +11,79 @@ import sys
 from typing import Any, Callable, Optional, Tuple
 
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 MAX_PROCESSES = 256  # that one app starts while it is loaded, with all that these start
 MAX_TASKS = 1024  # threads included
 
 SERVER = ("127.0.0.1", 1)  # where the client is told that Modal's server is: nobody listens there
 
 
-def enclose() -> bool:
+def enclose() -> None:
     """Goes into namespaces without a network, whose processes all end with the first one. Returns in a new
-    process there; where namespaces are closed, in this one, with False.
+    process there. Where namespaces are closed, this process ends what is left of the new one's children.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    uid, gid = os.geteuid(), os.getegid()
-    if uid != 0 or libc.unshare(_CLONE_NEWNET | _CLONE_NEWPID) != 0:
-        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWPID) != 0:
-            return False
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", "{0} {0} 1".format(uid))
-        _write("/proc/self/gid_map", "{0} {0} 1".format(gid))
-        _limit(resource.RLIMIT_NPROC, MAX_TASKS)  # counted in this namespace alone
-    _stay_until_end(os.fork())  # the child is the namespace's init, which takes all others with it
+    if not _enter_namespaces(libc):
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _stay_until_end(os.fork(), has_orphans=True)
+    else:
+        _stay_until_end(os.fork())  # the child is the namespace's init, which takes all others with it
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _stay_until_end(os.fork())
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _stay_until_end(os.fork())
+
+
+def _enter_namespaces(libc: Any) -> bool:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0 and libc.unshare(_CLONE_NEWNET | _CLONE_NEWPID) == 0:
+        return True
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWPID) != 0:
+        return False
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", "{0} {0} 1".format(uid))
+    _write("/proc/self/gid_map", "{0} {0} 1".format(gid))
+    _limit(resource.RLIMIT_NPROC, MAX_TASKS)  # counted in this namespace alone
     return True
 
 
-def _stay_until_end(child: int) -> None:
+def _stay_until_end(child: int, has_orphans: bool = False) -> None:
     """In the parent: waits, collecting whatever ends, and ends as `child` did. In the child: returns.
 
-    SIGTERM ends the child. A namespace's first process counts as ended only when all in it have ended.
+    SIGTERM ends the child. A namespace's first process counts as ended only when all in it have ended;
+    without one, `has_orphans`, those that are left come to this process.
     """
     if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == child:
             break
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while has_orphans and _end_children():
+        pass
     if os.WIFSIGNALED(status):
         os._exit(128 + os.WTERMSIG(status))
     os._exit(os.WEXITSTATUS(status))
+
+
+def _end_children() -> bool:
+    """Kills this process's children; theirs come to it, then. Returns whether there were any."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open("/proc/{}/stat".format(int(name))) as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == os.getpid():
+            os.kill(int(name), signal.SIGKILL)
+            found.append(int(name))
+    for pid in found:
+        os.waitpid(pid, 0)
+    return bool(found)
 
 
 def limit_resources() -> None:

@@ -54,6 +54,7 @@ class Load:
         guard.Watch(self._on_attempt, self._on_server, self._on_input).begin()
         self.recording.wrap(self.modal)
         os._exit = self._on_exit  # type: ignore[assignment]
+        _limit_time(self.asked)  # what the client's own import took does not count
         self.shell.watch()
         try:
             self.module = imported(self.asked["entry"], self.asked["module"])
@@ -143,6 +144,11 @@ class Load:
         }
 
 
+def _limit_time(asked: Dict[str, Any]) -> None:
+    """Ends the process when its time is over, after writing where it is then."""
+    faulthandler.dump_traceback_later(asked["timeout_s"], exit=True, file=asked["pipe"])
+
+
 def _set_search_path(scripts: str) -> None:
     """sys.path as the modal command's own process has it: its folder in the place of ours."""
     sys.path.pop(0)  # where homeport is
@@ -165,7 +171,7 @@ def main() -> None:
     guard.enclose()
     guard.limit_resources()
     faulthandler.enable(file=asked["pipe"], all_threads=False)
-    faulthandler.dump_traceback_later(asked["timeout_s"], exit=True, file=asked["pipe"])
+    _limit_time(asked)
     load = Load(asked)
     for name in [name for name in sys.modules if name == "homeport" or name.startswith("homeport.")]:
         del sys.modules[name]  # an app may have a module of that name
