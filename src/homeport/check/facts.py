@@ -176,13 +176,14 @@ class FoundModule:
     distribution's name.
 
     `source` is the launcher's file where it is the user's own. `is_namespace`: a folder without
-    `__init__.py`.
+    `__init__.py`. `is_guessed`: the distribution's name alone says that it has such a module.
     """
 
     where: str
     source: Path | None = None
     kind: Literal["shipped", "distribution", "stdlib"] = "shipped"
     is_namespace: bool = False
+    is_guessed: bool = False
 
 
 @dataclass(frozen=True)

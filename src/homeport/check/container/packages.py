@@ -54,7 +54,8 @@ class Packages:
         installed = self._installed
         for name in _prefixes(module):
             if name in installed.modules:
-                return FoundModule(installed.modules[name], kind="distribution")
+                brings = installed.modules[name]
+                return FoundModule(brings, kind="distribution", is_guessed=known(brings) is None)
         if owner := installed.shared.get(module):
             return FoundModule(owner, kind="distribution", is_namespace=True)
         for name in (*_prefixes(module), module):

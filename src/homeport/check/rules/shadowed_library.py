@@ -64,6 +64,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             found = container.find(name, ())
             if not isinstance(found, FoundModule) or found.kind == "shipped":
                 continue
+            if found.is_guessed and "-" in found.where:  # chatterbox-tts has no module chatterbox_tts
+                continue
             library = "the standard library" if found.kind == "stdlib" else f"the library {found.where}"
             yield Finding(
                 CODE,

@@ -261,3 +261,12 @@ def f():
     for source in (text, other):
         assert not findings_of({"app.py": source}, only="HP1")
         assert not findings_of({"app.py": source}, only="HP3")
+
+
+def test_a_file_named_as_a_library_whose_modules_are_not_known_shadows_nothing_for_certain() -> None:
+    for package, file, codes in (
+        ("wild-thing-tts", "wild_thing_tts.py", []),
+        ("wildthing", "wildthing.py", ["HP107"]),
+    ):
+        text = app(f".pip_install('{package}')", "pass")
+        assert [finding.code for finding in found({file: text}, "HP107")] == codes
