@@ -95,7 +95,8 @@ def step(
 def volume(kind: str, args: list[Any], options: dict[str, Any], site: Site) -> Volume:
     first = {"CloudBucketMount": "bucket_name"}.get(kind, "name")
     name = args[0] if args else options.get(first, options.get("label"))
-    return Volume(kind, freeze(name), freeze(options), site, options.get("read_only") is True)
+    others = {key: value for key, value in options.items() if key not in (first, "label")}
+    return Volume(kind, freeze(name), freeze(others), site, options.get("read_only") is True)
 
 
 def call(
