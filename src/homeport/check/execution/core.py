@@ -172,6 +172,9 @@ class Core:
     ) -> Value:
         raise NotImplementedError
 
+    def is_running(self, node: ast.AST) -> bool:
+        raise NotImplementedError
+
     def run_import(self, node: ast.Import) -> None:
         raise NotImplementedError
 

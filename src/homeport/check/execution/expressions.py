@@ -2,93 +2,59 @@
 
 import ast
 import builtins
-import operator
-import os
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
 from homeport.check.execution import beginnings
-from homeport.check.execution.core import Core
-from homeport.check.execution.library import CONSTANTS
+from homeport.check.execution.attributes import Attributes, PathParents
 from homeport.check.execution.objects import (
     MADE,
     REST,
-    CloudInstance,
     External,
-    ImageValue,
-    Instance,
-    Made,
-    Method,
-    ModuleState,
-    Super,
-    UserClass,
     UserFunction,
     Variables,
     is_concrete,
     truth,
 )
-from homeport.check.facts import Condition, EnvironmentRead, Function, Secret, Volume
+from homeport.check.execution.operators import COMPARISONS, MAX_SIZE, compute, formatted, is_identical, one_of
+from homeport.check.facts import Condition, EnvironmentRead
 from homeport.check.values import FromShell, Unknown, Value
 
 BUILTINS = frozenset(dir(builtins))
-MAX_SIZE = 4000  # characters or items of a value that is computed
-MAX_ROUNDS = 32  # of a loop over known items
-
-OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitOr: operator.or_,
-    ast.BitAnd: operator.and_,
-}
-COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-TEXT_METHODS = frozenset(
+PLATFORM_VARIABLES = frozenset(
     [
-        "lower",
-        "upper",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "split",
-        "rsplit",
-        "splitlines",
-        "replace",
-        "startswith",
-        "endswith",
-        "join",
-        "removeprefix",
-        "removesuffix",
-        "title",
-        "capitalize",
-        "count",
-        "find",
-        "partition",
-        "rpartition",
-        "format",
-        "zfill",
-        "isdigit",
-        "casefold",
+        "HOME",
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "PYTHONPATH",
+        "USER",
+        "HOSTNAME",
+        "TERM",
+        "PWD",
+        "SHELL",
+        "TMPDIR",
+        "TZ",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "CUDA_VISIBLE_DEVICES",
+        "NVIDIA_VISIBLE_DEVICES",
+        "LD_LIBRARY_PATH",
+        "VIRTUAL_ENV",
+        "PYTHONUNBUFFERED",
+        "RANK",
+        "LOCAL_RANK",
+        "WORLD_SIZE",
+        "MASTER_ADDR",
+        "MASTER_PORT",
     ]
 )
-# of paths that are known in part; texts have none of these
-FILE_METHODS = frozenset(
-    ["write_text", "write_bytes", "read_text", "read_bytes", "open", "iterdir", "glob", "rglob", "symlink_to"]
-)
-PATHS = ("name", "stem", "suffix", "parent", "parts", "parents", "anchor", "root")
+
+MAX_ROUNDS = 32  # of a loop over known items
 
 
-class Expressions(Core):
+class Expressions(Attributes):
     def evaluate(self, node: ast.expr) -> Value:
         method = VISITORS.get(type(node))
         return method(self, node) if method else MADE
@@ -109,85 +75,6 @@ class Expressions(Core):
         if name in BUILTINS and not frame.state.is_open:
             return External(name)
         return External(name) if name in BUILTINS else MADE
-
-    def attribute(self, node: ast.Attribute) -> Value:
-        return self.attribute_of(self.evaluate(node.value), node.attr, node)
-
-    def attribute_of(self, base: Value, name: str, node: ast.expr) -> Value:
-        match base:
-            case External(outer):
-                full = f"{outer}.{name}"
-                if full == "os.environ.data":
-                    return MADE
-                return self.constant_of(full)
-            case ModuleState():
-                if name in base.variables:
-                    return base.variables[name]
-                return self.process.modules.get(f"{base.name}.{name}", MADE)
-            case Instance():
-                return self.instance_attribute(base, name, node)
-            case UserClass():
-                owner, value = base.find(name)
-                if isinstance(value, UserFunction) and "classmethod" in value.marks:
-                    return bound(value, base)
-                return value if owner else MADE
-            case Super():
-                for parent in base.owner.bases:
-                    if isinstance(parent, UserClass):
-                        owner, value = parent.find(name)
-                        if owner:
-                            return bound(value, base.receiver) if isinstance(value, UserFunction) else value
-                return MADE
-            case Made(made) if made.startswith("modal."):
-                return Method(f"{made.split('.')[1]}.{name}", name, base)
-            case Volume() | Secret() | Function() | ImageValue() | CloudInstance():
-                return self.cloud_attribute(base, name)
-            case PurePath():
-                return path_attribute(base, name)
-            case str() | tuple() | dict() | frozenset() | bytes():
-                return Method(f"{type(base).__name__}.{name}", name, base)
-            case Unknown(begins=begins) if begins and name in FILE_METHODS:
-                return Method(f"pathlib.Path.{name}", name, base)
-        return MADE
-
-    def constant_of(self, full: str) -> Value:
-        if full in CONSTANTS:
-            return CONSTANTS[full]
-        if full == "sys.version_info":
-            version = self.container.python_version
-            if isinstance(version, str):
-                parts = version.split(".")[:2]
-                if len(parts) == 2 and all(part.isdigit() for part in parts):
-                    return (int(parts[0]), int(parts[1]), REST)
-            return MADE
-        if full == "sys.argv" and self.process.argv is not None:
-            return self.process.argv
-        return External(full)
-
-    def instance_attribute(self, base: Instance, name: str, node: ast.expr) -> Value:
-        if name in base.attributes:
-            return base.attributes[name]
-        if name == "__class__":
-            return base.owner
-        owner, value = base.owner.find(name)
-        if owner is None:
-            return MADE
-        if isinstance(value, UserFunction):
-            if "property" in value.marks or "functools.cached_property" in value.marks:
-                return self.follow(bound(value, base), (), {}, node)
-            return value if "staticmethod" in value.marks else bound(value, base)
-        return value
-
-    def cloud_attribute(self, base: Value, name: str) -> Value:
-        if isinstance(base, CloudInstance) and not base.method and name in base.function.methods:
-            return CloudInstance(base.function, name)
-        if isinstance(base, CloudInstance):
-            return Method(f"Function.{name}", name, base)
-        if isinstance(base, ImageValue):
-            return Method(f"Image.{name}", name, base)
-        if isinstance(base, Volume):
-            return Method(f"{base.kind}.{name}", name, base)
-        return Method(f"{type(base).__name__}.{name}", name, base)
 
     # operators
 
@@ -481,131 +368,6 @@ class Expressions(Core):
 
     def call_(self, node: ast.Call) -> Value:
         raise NotImplementedError  # calls.py
-
-
-PLATFORM_VARIABLES = frozenset(
-    [
-        "HOME",
-        "PATH",
-        "LANG",
-        "LC_ALL",
-        "PYTHONPATH",
-        "USER",
-        "HOSTNAME",
-        "TERM",
-        "PWD",
-        "SHELL",
-        "TMPDIR",
-        "TZ",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "CUDA_VISIBLE_DEVICES",
-        "NVIDIA_VISIBLE_DEVICES",
-        "LD_LIBRARY_PATH",
-        "VIRTUAL_ENV",
-        "PYTHONUNBUFFERED",
-        "RANK",
-        "LOCAL_RANK",
-        "WORLD_SIZE",
-        "MASTER_ADDR",
-        "MASTER_PORT",
-    ]
-)
-
-
-class PathParents:
-    """`Path.parents`, which has an index."""
-
-    def __init__(self, path: PurePath) -> None:
-        self.path = path
-
-
-def bound(function: UserFunction, receiver: Value) -> UserFunction:
-    if "staticmethod" in function.marks:
-        return function
-    return UserFunction(
-        function.node,
-        function.state,
-        function.scope,
-        function.enclosing,
-        function.defaults,
-        function.marks,
-        function.is_wrapped,
-        function.owner,
-        receiver,
-    )
-
-
-def path_attribute(path: PurePath, name: str) -> Value:
-    if name == "parents":
-        return PathParents(path)
-    if name in PATHS:
-        return getattr(path, name)
-    return Method(f"pathlib.Path.{name}", name, path)
-
-
-def is_identical(left: Value, right: Value) -> bool | None:
-    if right is None or left is None:
-        other = left if right is None else right
-        if isinstance(other, Unknown | FromShell | Made):
-            return None
-        return other is None
-    if isinstance(left, bool) and isinstance(right, bool):
-        return left is right
-    return None
-
-
-def formatted(item: Value, spec: Value) -> Value:
-    if not isinstance(item, str | int | float) or not isinstance(spec, str) or len(spec) > 8:
-        return MADE
-    try:
-        return format(item, spec)
-    except (ValueError, TypeError):
-        return MADE
-
-
-def one_of(choice: dict[Any, Value]) -> Value:
-    """What an unknown key gives: of texts, what all begin with is known."""
-    values = list(choice.values())
-    if len(values) > 1 and all(isinstance(value, str) for value in values):
-        begins = os.path.commonprefix(values)  # noqa: RUF071 (these are texts, not paths)
-        return Unknown("it depends on what is asked for", None, begins) if begins else MADE
-    return MADE
-
-
-def compute(sign: ast.operator, left: Value, right: Value) -> Value:
-    """An operator on two values. Nothing large is made."""
-    apply = OPERATORS.get(type(sign))
-    if beginnings.beginning(left) and not (is_concrete(left) and is_concrete(right)):
-        if isinstance(sign, ast.Add):
-            return beginnings.of_text((left, right))
-        if isinstance(sign, ast.Div):
-            return beginnings.of_path((left, right))
-    if apply is None or isinstance(left, Unknown) or isinstance(right, Unknown):
-        return next((side for side in (left, right) if isinstance(side, Unknown) and side is not REST), MADE)
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return left + right if isinstance(sign, ast.Add) and len(left) + len(right) < MAX_SIZE else MADE
-    if isinstance(left, dict) and isinstance(right, dict) and isinstance(sign, ast.BitOr):
-        return {**left, **right}
-    if not is_concrete(left) or not is_concrete(right):
-        return MADE
-    if isinstance(sign, ast.Mult):
-        size = max((len(side) for side in (left, right) if isinstance(side, str | tuple | bytes)), default=0)
-        times = max((abs(side) for side in (left, right) if isinstance(side, int)), default=1)
-        if size * times > MAX_SIZE or times > 10**18:
-            return MADE
-    if isinstance(sign, ast.Mod) and isinstance(left, str | bytes) and len(left) > 200:
-        return MADE
-    if isinstance(sign, ast.Mod) and isinstance(left, str) and any(mark.isdigit() for mark in left):
-        return MADE  # "%1000000000d"
-    if isinstance(sign, ast.Add) and any(
-        isinstance(side, str | bytes) and len(side) > MAX_SIZE for side in (left, right)
-    ):
-        return MADE
-    try:
-        return apply(left, right)
-    except Exception:  # as the run will fail, in its own way
-        return MADE
 
 
 VISITORS: dict[type[ast.expr], Callable[[Any, Any], Value]] = {
