@@ -385,6 +385,7 @@ class Launcher:
     client_version: str
     python_version: str
     modules: frozenset[str]  # top-level names that an import here finds, beside the standard library
+    is_elsewhere: bool = False  # on another machine: its shell, packages and other folders are not known
 
 
 @dataclass(frozen=True)

@@ -82,4 +82,6 @@ def _module(
         if place.is_dir() or place.with_name(f"{place.name}.py").is_file():
             return "module"
     top = parts[0]
+    if not importable:  # not known
+        return "module"
     return "module" if top in importable or top in sys.stdlib_module_names else None

@@ -15,6 +15,7 @@ from homeport.plan.suggestions import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from homeport.check.facts import Launcher
     from homeport.check.gathering import Question
     from homeport.check.preflight import Result, Selection
     from homeport.check.rendering.places import Places
@@ -26,7 +27,7 @@ Examples:
   homeport check app.py::train -- --config-path c.yaml    do these arguments fit, and what they name?
   homeport check -m package.app                           as modal run -m takes it
   homeport check .                                        all apps below this folder
-  homeport check --static --format github .               in CI: reads the source, runs nothing of it
+  homeport check --elsewhere --format github .            in CI, where the app is not run from
   homeport check --fix app.py
   homeport check --probe app.py                           build it here, and import for real
   homeport check --explain HP101
@@ -62,6 +63,11 @@ class _WithArguments(click.Command):
     "--python",
     type=click.Path(path_type=Path),
     help="The Python with modal that would run the app.  [default: that of the shell's modal command]",
+)
+@click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="It is run from another machine: this one's packages and variables do not count. Implies --static.",
 )
 @click.option(
     "--target",
@@ -109,6 +115,7 @@ def _check(
     as_module: bool,
     static: bool,
     python: Path | None,
+    elsewhere: bool,
     target: Any,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -125,7 +132,10 @@ def _check(
     folder = Path.cwd()
     chosen = selection(select, ignore)
     found = references(apps or (".",), folder, as_module=as_module, has_arguments=arguments is not None)
-    questions = [_question(reference, arguments, folder, static, python, target) for reference in found]
+    interpreter = _interpreter(python)
+    launcher = _launcher(folder, interpreter, elsewhere=elsewhere)
+    loading = None if static or elsewhere else interpreter
+    questions = [_question(reference, arguments, launcher, loading, target) for reference in found]
     if probe:
         from homeport.cli.check_probe import probe as probe_apps
 
@@ -183,32 +193,47 @@ def _require_apps(result: "Result") -> None:
             raise NotFoundError(f"{typed} has no function {name}. {hint}")
 
 
+def _interpreter(python: Path | None) -> Path:
+    """The Python whose modal would run the app. Raises NotFoundError for one that was named and is none."""
+    from homeport.check.launcher import python_of_modal
+
+    if python is not None and not os.access(python, os.X_OK):
+        raise NotFoundError(f"{python} is no Python that can be run.")
+    return python or python_of_modal(os.environ, Path(sys.executable))
+
+
+def _launcher(folder: Path, interpreter: Path, *, elsewhere: bool) -> "Launcher":
+    from dataclasses import replace
+
+    from homeport.check.launcher import this_launcher
+
+    here = this_launcher(folder, os.environ, interpreter)
+    if not elsewhere:
+        return here
+    return replace(here, variables=frozenset(), modules=frozenset(), is_elsewhere=True)
+
+
 def _question(
     reference: Reference,
     arguments: tuple[str, ...] | None,
-    folder: Path,
-    static: bool,
+    launcher: "Launcher",
     python: Path | None,
     target: Any,
 ) -> "Question":
     from homeport.check.facts import Command
     from homeport.check.gathering import Question
-    from homeport.check.launcher import python_of_modal, this_launcher
     from homeport.cli.check_secrets import secrets_here
 
     typed = None if arguments is None else Command(reference.function, arguments)
-    if python is not None and not os.access(python, os.X_OK):
-        raise NotFoundError(f"{python} is no Python that can be run.")
-    interpreter = python or python_of_modal(os.environ, Path(sys.executable))
     return Question(
         reference.entry,
-        this_launcher(folder, os.environ, interpreter),
+        launcher,
         as_module=reference.as_module,
         function=reference.function,
         command=typed,
-        python=None if static else interpreter,
+        python=python,
         is_sought=reference.is_sought,
-        secrets=secrets_here if target == "homeport" else None,
+        secrets=secrets_here if target == "homeport" and not launcher.is_elsewhere else None,
         target=target,
     )
 

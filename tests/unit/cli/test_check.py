@@ -321,3 +321,21 @@ def test_secrets_are_those_that_the_engine_of_this_home_has(
     assert "has ['wandb']" in check.out
     assert check("--target", "modal", "app.py") == 0
     assert "has ['?']" in check.out
+
+
+def test_elsewhere_nothing_is_known_of_this_machine(
+    check: Check, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real rules
+    monkeypatch.chdir(folder)
+    (folder / "app.py").write_text(
+        "import os\nimport modal\nimport nothing_of_this_name\n"
+        'app = modal.App("x")\nif modal.is_local():\n    print(os.environ["NOT_EXPORTED"])\n'
+        'image = modal.Image.debian_slim().pip_install("nothing_of_this_name")\n'
+        'image = image.add_local_dir("/not/here/at/all", "/data").add_local_python_source("nor_this")\n'
+        "@app.function(image=image)\ndef f(): ...\n"
+    )
+    assert check("--format", "json", "app.py", static=False) == 1
+    assert {"HP106", "HP120", "HP202"} <= set(check.codes)
+    check("--format", "json", "--elsewhere", "app.py", static=False)
+    assert not {"HP002", "HP106", "HP120", "HP202"} & set(check.codes)

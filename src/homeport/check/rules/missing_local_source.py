@@ -88,7 +88,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for owner, step in steps_of(facts):
         for source in facts.sources.get(step.site, ()):
             what = _mistake(step, source)
-            if what:
+            if what and not _may_be_elsewhere(facts, source):
                 yield Finding(
                     CODE,
                     step.site,
@@ -97,6 +97,12 @@ def check(facts: Facts) -> Iterator[Finding]:
                     owner,
                     fix=_fix(facts, source),
                 )
+
+
+def _may_be_elsewhere(facts: Facts, source: LocalSource) -> bool:
+    """Whether another machine, which the command is typed on, may have it: what is outside the project."""
+    outside = source.path is not None and not source.path.is_relative_to(facts.project.root)
+    return facts.launcher.is_elsewhere and outside
 
 
 def _mistake(step: Step, source: LocalSource) -> str:

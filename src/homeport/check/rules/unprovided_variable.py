@@ -186,7 +186,7 @@ def _giver(facts: Facts, name: str) -> str:
 def _at_launch(facts: Facts) -> Iterator[Finding]:
     """What the file requires of the shell that types the command; another shell may have it."""
     said: set[str] = set()
-    for event in facts.launch_events:
+    for event in () if facts.launcher.is_elsewhere else facts.launch_events:
         if (
             not isinstance(event, EnvironmentRead)
             or event.scope
