@@ -820,3 +820,31 @@ def test_images_that_are_one_of_several(tmp_path: Path) -> None:
         assert isinstance(container.find(module, ("/root",)), UnprovenModule), module
     assert isinstance(container.find("torch", ("/root",)), FoundModule)
     assert isinstance(container.find("pandas", ("/root",)), MissingModule)
+
+
+def test_nothing_is_known_that_may_be_otherwise(tmp_path: Path) -> None:
+    found = values(
+        tmp_path,
+        """
+        import random
+        count = 0
+        for _ in range(random.randint(0, 9)): count += 1
+        while random.random(): count = count + 1
+        mode = "a"
+        try:
+            mode = "b"
+            raise ValueError
+        except ValueError: seen = mode
+        late = 1
+        if random.random(): late = 1
+        numbers = [0]
+        while True:
+            numbers.append(1)
+            if len(numbers) > 10 ** 6: break
+        late = 2
+        def after(): ...
+        """,
+    )
+    assert type(found["count"]) is Unknown
+    assert (found["mode"], found["seen"]) == ("b", "b")
+    assert isinstance(found["late"], Unknown) and isinstance(found["after"], Unknown)

@@ -7,7 +7,7 @@ from typing import Any
 from homeport.check.reading.binding import assign
 from homeport.check.reading.evaluate import value_of
 from homeport.check.reading.lifting import items_of, lift
-from homeport.check.reading.merge import Rest, truth, why_of
+from homeport.check.reading.merge import Repeated, Rest, truth, why_of
 from homeport.check.reading.scope import (
     BREAKS,
     CONTINUES,
@@ -108,7 +108,7 @@ def maybe_turn(node: ast.For | ast.AsyncFor, item: Rest, scope: Scope) -> str:
         assign(node.target, Unknown(item.why, scope.site(node.iter)), scope, value_of)
         return run_block(node.body, scope)
 
-    scope.world.either([turn, lambda: FALLS], Unknown(item.why))
+    scope.world.either([turn, lambda: FALLS], Repeated(item.why))
     return FALLS
 
 
@@ -119,7 +119,8 @@ def run_while(node: ast.While, scope: Scope) -> str:
         if known is False:
             return run_block(node.orelse, scope)
         if known is None:
-            scope.world.either([lambda: run_block(node.body, scope), lambda: FALLS], test)
+            why = why_of(test, "is done as often as a test says that cannot be told")
+            scope.world.either([lambda: run_block(node.body, scope), lambda: FALLS], Repeated(why))
             return FALLS
         end = run_block(node.body, scope)
         if end in (RETURNS, RAISES):
@@ -150,13 +151,17 @@ def run_try(node: ast.Try, scope: Scope) -> str:
         ended.append(run_block(node.body, scope))
         return ended[0] or run_block(node.orelse, scope)
 
+    def handled(handler: ast.ExceptHandler) -> str:
+        if ended == [RAISES]:  # the handler begins with what the body did until there
+            run_block(node.body, scope)
+        return run_handler(handler, scope)
+
     def handlers() -> list[Callable[[], str]]:
         """Those that may be reached: a body that raises nothing for certain reaches none."""
-        is_raised = ended == [RAISES]
         return [
-            lambda handler=handler: run_handler(handler, scope)  # type: ignore[misc]
+            lambda handler=handler: handled(handler)  # type: ignore[misc]
             for handler in node.handlers
-            if is_raised
+            if ended == [RAISES]
             or (world.import_risks > imports_before if is_for_imports(handler) else world.risks > before)
         ]
 

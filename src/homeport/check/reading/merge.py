@@ -14,6 +14,11 @@ class Rest(OneOf):
     """In a list or tuple: any number of further elements."""
 
 
+@dataclass(frozen=True, eq=False)
+class Repeated(Unknown):
+    """As a test: how often, if at all, something is done."""
+
+
 class Names(dict[str, Any]):
     """The names of a module, function or class."""
 
@@ -98,6 +103,8 @@ def merged(values: list[Any], test: Value = None) -> Any:
                 test.name, default.default if isinstance(default, FromShell) else default, test.site
             )
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
+    if isinstance(test, Repeated):
+        return unknown or Unknown(why)  # done twice, it is something else again
     return unknown or OneOf(why, values=tuple(freeze(value) for value in values))
 
 

@@ -22,10 +22,11 @@ from homeport.check.reading.scope import (
     LocalModule,
     Scope,
     Side,
+    TooLongError,
     World,
 )
 from homeport.check.source import Sources
-from homeport.check.values import External
+from homeport.check.values import External, Unknown
 
 
 def new_world(entry: Path, sources: Sources, side: Side, search_path: list[Any]) -> World:
@@ -43,7 +44,23 @@ def follow(scope: Scope) -> None:
             if run_block([statement], scope) == RAISES:
                 scope.world.ends.append(scope.site(statement))
         except RecursionError:
-            pass  # the names that it would assign are not known
+            forget([statement], "is nested too deeply to follow", scope)
+        except TooLongError:
+            place = scope.module.tree.body.index(statement)
+            forget(scope.module.tree.body[place:], "takes too long to follow", scope)
+            raise
+
+
+def forget(statements: list[ast.stmt], why: str, scope: Scope) -> None:
+    """Makes unknown what statements that were not followed may assign."""
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                scope.names[node.id] = Unknown(why)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                scope.names[node.name] = Unknown(why)
+            elif isinstance(node, ast.alias):
+                scope.names[node.asname or node.name.partition(".")[0]] = Unknown(why)
 
 
 # ---- simple statements
