@@ -89,7 +89,7 @@ _FOLDERS = frozenset(
     )
 )
 _FOLDER_FLAG = re.compile(
-    r"^--?(output|out|save|checkpoint|checkpoints|ckpt|results?)(?:[-_.]?(?:dir|path|folder|file))?(=|$)"
+    r"^--?((?:output|out|save|results?)(?:[-_.]?(?:dir|path|folder|file))?|(?:checkpoints?|ckpt)[-_.]?(?:dir|folder))(=|$)"
 )
 _OPENS = frozenset(
     (
@@ -105,8 +105,8 @@ _OPENS = frozenset(
     )
 )
 _RESULT_NAME = re.compile(
-    r"checkpoint|ckpt|model|epoch|weight|best|final|result|metric|score|predict|submission|report|history|state_dict|"
-    r"\.(pt|pth|ckpt|safetensors|onnx|pkl|pickle|joblib|gguf)$",
+    r"checkpoint|ckpt|epoch|weight|best|final|result|metric|score|predict|submission|report|history|state_dict|"
+    r"model[^/]*$|\.(pt|pth|ckpt|safetensors|onnx|pkl|pickle|joblib|gguf)$",
     re.IGNORECASE,
 )
 CHILDREN = re.compile(

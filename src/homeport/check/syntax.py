@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from homeport.check.facts import Facts, Module
+from homeport.check.facts import Call, Event, Facts, Function, Module
 from homeport.check.values import Site
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -116,6 +116,20 @@ def own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, ast.AST):
                 yield from ast.walk(part)
+
+
+@lru_cache(maxsize=64)
+def container_events(facts: Facts, function: Function) -> tuple[Event, ...]:
+    """What a function's code does when its container runs: not where the app is launched, not in the build of
+    its image (`run_function`).
+    """
+    events = facts.events.get(function.name, ())
+    builds = {event.site for event in events if isinstance(event, Call) and event.name.startswith("Image.")}
+    return tuple(
+        event
+        for event in events
+        if not event.guards & {"local", "type_checking"} and (not builds or builds.isdisjoint(event.via))
+    )
 
 
 @lru_cache(maxsize=4)

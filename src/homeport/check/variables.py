@@ -16,6 +16,7 @@ from homeport.check.facts import (
     Step,
 )
 from homeport.check.paths import CHILDREN
+from homeport.check.syntax import container_events
 from homeport.check.values import Site
 
 
@@ -41,7 +42,8 @@ _LIBRARIES = tuple(
     f"{name}_"
     for name in _names("""
         WANDB HF HUGGINGFACE HUGGING_FACE AWS GOOGLE GCP AZURE OPENAI MLFLOW COMET NEPTUNE KAGGLE LANGCHAIN
-        TRANSFORMERS TOKENIZERS S3 SENTRY TORCH TORCHINDUCTOR PYTORCH CUDA CUBLAS TF XLA JAX KERAS HYDRA MPL
+        RAY VLLM SGLANG FI UCX GLOO OMP MKL KMP TRANSFORMERS TOKENIZERS S3 SENTRY TORCH TORCHINDUCTOR PYTORCH
+        CUDA CUBLAS TF XLA JAX KERAS HYDRA MPL
     """)
 )
 # Steps whose result has variables that the app's source does not say.
@@ -93,9 +95,7 @@ def reads(facts: Facts, function: Function) -> Iterator[Read]:
     asked: frozenset[str] = frozenset()
     is_anything_set = False
     children: dict[Site, Call] = {}
-    for event in facts.events.get(function.name, ()):
-        if event.guards & {"local", "type_checking"}:
-            continue  # not in the container
+    for event in container_events(facts, function):
         if isinstance(event, EnvironmentWrite):
             if isinstance(event.name, str) and event.value is not None:
                 written |= {event.name}

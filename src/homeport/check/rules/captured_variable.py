@@ -131,8 +131,13 @@ def _of_one(captured: _Captured, name: str, function: Function, facts: Facts) ->
 def _severity(name: str, captured: _Captured, read: EnvironmentRead | None, facts: Facts) -> Severity:
     if names_a_secret(name):
         return "warning" if captured.into == "the image" else "note"
-    is_meant = captured.is_asked or _is_of_the_machine(captured, facts)
-    return "note" if is_meant or (is_setting_of_library(name) and read is None) else "warning"
+    if captured.is_asked or _is_of_the_machine(captured, facts):
+        return "note"
+    is_required = any(
+        isinstance(event, EnvironmentRead) and event.is_required and event.name == name
+        for event in facts.launch_events
+    )
+    return "note" if read is None and (is_required or is_setting_of_library(name)) else "warning"
 
 
 def _known_of(name: str, read: EnvironmentRead | None, facts: Facts) -> str:
@@ -172,7 +177,9 @@ def _read(name: str | None, captured: _Captured, function: Function, facts: Fact
         event = read.event
         if not isinstance(event.name, str) or is_given_by_itself(event.name) or event.name in read.written:
             continue
-        if not event.scope and any(_is_within(event.site, own) for own in (captured.site, captured.around)):
+        if _is_within(event.site, captured.site) or (
+            not event.scope and _is_within(event.site, captured.around)
+        ):
             continue  # the capture itself, which the container's import of the file makes again
         if name is None:
             if names_a_secret(event.name) or (beginnings and not event.name.startswith(beginnings)):

@@ -68,6 +68,7 @@ EXTENSIONS = re.compile(
     parquet|np[yz]|h5|hdf5|pkl|pickle|onnx|gguf|edf|wav|flac|mp[34]|png|jpe?g|webp|tiff?""",
     re.IGNORECASE | re.VERBOSE,
 )
+SCHEMES = ("http", "https", "ftp", "file", "s3", "gs", "hf", "az")
 SEARCHES = frozenset(f"re.{name}" for name in ("search", "match", "fullmatch", "findall")) | {
     "fnmatch.fnmatch",
     "fnmatch",
@@ -166,7 +167,7 @@ def _is_part(node: ast.expr) -> bool:
 def _is_word(text: str) -> bool:
     """Whether it names what is run, and is no extension, place or scheme."""
     text = text.strip()
-    if "://" in text or text.startswith((".", "-", "__")):
+    if text.rstrip(":/").lower() in SCHEMES or "://" in text or text.startswith((".", "-", "__")):
         return False
     stem = PurePath(text).stem if "." in text else text
     if not re.search(r"[A-Za-z]{3}", stem) or EXTENSIONS.fullmatch(stem):

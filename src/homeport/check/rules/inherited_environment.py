@@ -51,7 +51,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from homeport.check.facts import Facts, Module
+from homeport.check.facts import Facts, Module, Secret
 from homeport.check.findings import Finding, Severity
 from homeport.check.syntax import (
     Scope,
@@ -63,6 +63,7 @@ from homeport.check.syntax import (
     site_of,
     text_of,
 )
+from homeport.check.values import parts_from_shell
 from homeport.check.variables import is_given_by_itself, is_setting_of_library
 
 CODE = "HP205"
@@ -304,11 +305,14 @@ def _severity(change: _Change, facts: Facts) -> Severity:
     """
     if change.target == "os.environ":
         return "warning"
-    for container in facts.containers.values():
-        if container.has_unknown_secrets or change.name in container.environment:
-            return "warning"
+    if any(change.name in container.environment for container in facts.containers.values()):
+        return "warning"
     for function in facts.source_app.functions:
-        if any(getattr(secret, "kind", "from_name") != "from_name" for secret in function.secrets):
+        given = [secret.args for secret in function.secrets if isinstance(secret, Secret)]
+        if any(
+            part.name in (None, change.name)
+            for part in parts_from_shell((*given, function.options.get("env")))
+        ):
             return "warning"
     return "note"
 

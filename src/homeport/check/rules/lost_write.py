@@ -37,6 +37,7 @@ from collections.abc import Iterator, Sequence
 from homeport.check.facts import Call, Event, Facts, Function
 from homeport.check.findings import Finding, Severity
 from homeport.check.paths import CHILDREN, Touch, absolute, beginning, is_below, mounts, uses, written_paths
+from homeport.check.syntax import container_events
 
 CODE = "HP301"
 
@@ -44,6 +45,7 @@ SCRATCH = ("/tmp", "/dev", "/proc", "/sys", "/run", "/var/tmp")
 UPLOADS = re.compile(
     r"push_to_hub|upload|log_artifact|log_model|add_file$|add_dir$|wandb\.save|put_object|put_file|put_directory"
 )
+FETCHES = re.compile(r"download|fetch|install|setup|prepare", re.IGNORECASE)
 SYSTEM = ("/etc", "/usr", "/var", "/opt", "/bin", "/lib")
 
 
@@ -52,11 +54,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         places = mounts(function)
         if places is None or function.name not in facts.containers:
             continue
-        events = facts.events.get(function.name, ())
+        events = container_events(facts, function)
         linked = list(_links(events))
         said: set[str] = set()
         for number, event in enumerate(events):
-            if not event.scope or event.guards & {"local", "type_checking"}:
+            if not event.scope:
                 continue
             for touch in written_paths(event):
                 if touch.path in said or any(is_below(touch.path, place) for place in (*places, *linked)):
@@ -72,10 +74,11 @@ def _severity(touch: Touch) -> Severity | None:
     """None for what nobody would want to keep."""
     if any(is_below(touch.path, folder) for folder in SCRATCH):
         return "note" if touch.is_result and touch.path.startswith("/tmp/") else None
-    if touch.is_result:
+    is_fetched = FETCHES.search(touch.call.scope) is not None  # it can be fetched again
+    if touch.is_result and not is_fetched:
         return "warning"
     hidden = any(part.startswith(".") for part in touch.path.split("/"))
-    if hidden or any(is_below(touch.path, folder) for folder in SYSTEM):
+    if hidden or any(is_below(touch.path, folder) for folder in SYSTEM) or not touch.call.is_certain:
         return None
     return "note"
 

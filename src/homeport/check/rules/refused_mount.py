@@ -60,7 +60,9 @@ def _mounts(function: Function, option: str) -> Mapping[str, Any]:
     if option == "volumes":
         return function.volumes
     given = function.options.get(option)
-    return {str(path): mount for path, mount in given.items()} if isinstance(given, dict) else {}
+    if not isinstance(given, dict):
+        return {}
+    return {str(path): mount for path, mount in given.items() if isinstance(path, str | PurePath)}
 
 
 def _refusal(path: str) -> str:

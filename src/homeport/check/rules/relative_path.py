@@ -35,6 +35,7 @@ from pathlib import PurePosixPath
 from homeport.check.facts import Facts, Function, Placed
 from homeport.check.findings import Finding
 from homeport.check.paths import Touch, is_below, mounts, read_paths, written_paths
+from homeport.check.syntax import container_events
 
 CODE = "HP302"
 
@@ -46,9 +47,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not places or container is None:
             continue
         said: set[str] = set()
-        for event in facts.events.get(function.name, ()):
-            if event.guards & {"local", "type_checking"}:
-                continue
+        for event in container_events(facts, function):
             for touch in (*read_paths(event), *written_paths(event)):
                 mount = _meant(touch.given, places)
                 if mount is None or touch.given in said:

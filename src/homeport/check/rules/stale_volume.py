@@ -51,6 +51,7 @@ from collections.abc import Iterator, Sequence
 from homeport.check.facts import Call, Facts, Function, Volume
 from homeport.check.findings import Finding
 from homeport.check.paths import CHILDREN, is_below, mounts, read_paths, same_volume, written_paths
+from homeport.check.syntax import container_events
 
 CODE = "HP304"
 
@@ -67,7 +68,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         places = mounts(function)
         if not places or function.name not in facts.containers:
             continue
-        events = [event for event in facts.events.get(function.name, ()) if isinstance(event, Call)]
+        events = [event for event in container_events(facts, function) if isinstance(event, Call)]
         for place, volume in places.items():
             if not isinstance(volume, Volume) or (volume.read_only and _is_written_by_nobody(volume, facts)):
                 continue
@@ -95,7 +96,7 @@ def _read_below(event: Call, place: str) -> str | None:
 def _writes(function: Function, volume: Volume, facts: Facts, path: str = "") -> bool:
     """Whether a function commits a Volume, or writes below where it has it; `path` where it is known what."""
     places = [place for place, other in (mounts(function) or {}).items() if same_volume(other, volume)]
-    events = facts.events.get(function.name, ())
+    events = container_events(facts, function)
     written = [touch.path for event in events for touch in written_paths(event)]
     inside = [each for each in written if any(is_below(each, place) for place in places)]
     if inside:

@@ -44,6 +44,7 @@ from collections.abc import Iterator, Sequence
 from homeport.check.facts import Call, Event, Facts, Function, Volume
 from homeport.check.findings import Finding
 from homeport.check.paths import CHILDREN, is_below, mounts, read_paths, same_volume, uses, written_paths
+from homeport.check.syntax import container_events
 
 CODE = "HP303"
 
@@ -53,7 +54,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         places = mounts(function)
         if not places or function.kind != "function" or not _takes_long(function):
             continue
-        events = facts.events.get(function.name, ())
+        events = container_events(facts, function)
         for place, volume in places.items():
             if isinstance(volume, Volume):
                 yield from _of_volume(function, place, volume, events)

@@ -110,7 +110,14 @@ def _sounds_alike(secret: str, variable: str) -> bool:
     """`wandb-secret` is expected to hold WANDB_API_KEY, `huggingface` HF_TOKEN."""
     words = {word for word in re.split(r"[^a-z0-9]+", variable.lower()) if len(word) > 2 or word == "hf"}
     words |= {"huggingface", "hugging"} if "hf" in words else set()
-    return any(word in secret.lower() for word in words - {"key", "token", "api", "secret"})
+    if any(word in secret.lower() for word in words - {"key", "token", "api", "secret"}):
+        return True
+    named = {word for word in re.split(r"[^a-z0-9]+", secret.lower()) if len(word) > 3} - {
+        "secret",
+        "secrets",
+        "keys",
+    }
+    return any(word in variable.lower() for word in named)
 
 
 def _unproven(function: Function, event: EnvironmentRead, name: str) -> Iterator[Finding]:

@@ -148,6 +148,11 @@ def test_a_mount_that_the_client_takes_is_not_said(path: str) -> None:
     assert said("HP305", function("pass", f'volumes={{"{path}": data}}')) == []
 
 
+def test_a_mount_whose_place_is_not_known_is_left_alone() -> None:
+    assert said("HP305", function("pass", "network_file_systems={settings.CACHE: data}")) == []
+    assert said("HP305", function("pass", "volumes={place(): data}")) == []
+
+
 def test_the_client_says_the_same_of_each() -> None:
     from modal._utils.mount_utils import validate_mount_points
     from modal.exception import InvalidError

@@ -49,6 +49,7 @@ def test_a_decision_by_a_configurations_name_is_a_warning(body: str) -> None:
         'if config_path.endswith((".yaml", ".yml", "json")): print("yaml")',
         'if not config_path.startswith("configs/"): print("below configs")',
         'if config_path.startswith("/data"): print("absolute")',
+        'if config_path.startswith("https"): print("remote")',
         'if "://" in config_path or config_path.startswith("s3:"): print("remote")',
         'if ".." in config_path: raise ValueError(config_path)',
         'if "smoke" in settings: print("a setting")',

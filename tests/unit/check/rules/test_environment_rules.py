@@ -87,7 +87,7 @@ COPY = 'env = os.environ.copy()\nif run:\n    env["LIMIT"] = "50"\nsubprocess.ru
 def test_a_change_of_a_copy_is_a_warning_where_something_else_may_give_the_variable() -> None:
     assert severities(said("HP205", COPY)) == ["note"]
     assert severities(said("HP205", COPY, options='env={"LIMIT": "3"}')) == ["warning"]
-    assert severities(said("HP205", COPY, options='secrets=[modal.Secret.from_name("s")]')) == ["warning"]
+    assert severities(said("HP205", COPY, options='secrets=[modal.Secret.from_name("s")]')) == ["note"]
 
 
 @pytest.mark.parametrize(

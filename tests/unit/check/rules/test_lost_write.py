@@ -69,6 +69,7 @@ def test_a_result_outside_every_volume_is_a_warning(body: str) -> None:
         "Path('/tmp/list.txt').write_text('')",
         "Path('/etc/hosts').write_text('')",
         "open('/out/best.txt').read()",
+        "subprocess.run(['python', '-m', 'infer', '--checkpoint', '/models/last.pt'])",
         # a link to the Volume
         "os.symlink('/results/out', '/out')\nPath('/out/metrics.json').write_text('{}')",
     ],
@@ -79,6 +80,12 @@ def test_what_is_kept_or_used_is_not_said(body: str) -> None:
 
 def test_a_checkpoint_in_tmp_is_a_note() -> None:
     assert [severity for severity, _ in said("import torch\ntorch.save({}, '/tmp/last.pt')")] == ["note"]
+
+
+def test_what_is_fetched_can_be_fetched_again() -> None:
+    top = HEAD.replace("@app", "def download():\n    open('/models/best.bin', 'wb').write(b'')\n\n@app", 1)
+    text = top + "    download()\n"
+    assert [found.severity for found in findings_of({"app.py": text}, only="HP301")] == ["note"]
 
 
 def test_a_function_with_volumes_that_are_not_known_is_left_alone() -> None:

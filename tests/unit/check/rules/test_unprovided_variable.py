@@ -163,3 +163,13 @@ def main():
     train.with_options(secrets=[modal.Secret.from_dict({"DATA": "1"})]).remote("x")
 """
     assert said(function("", 'os.environ["DATA"]') + more) == ["warning"]
+
+
+def test_what_the_build_of_the_image_requires_is_not_the_containers() -> None:
+    text = """
+def download():
+    print(os.environ["HF_TOKEN"])
+
+image = modal.Image.debian_slim().run_function(download, secrets=[modal.Secret.from_name("hf")])
+"""
+    assert said(text + function("image=image", "pass")) == []
