@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from homeport.check.facts import Container, FoundModule, Placed
+from homeport.check.container.built import definitions
+from homeport.check.container.site_packages import SitePackages
+from homeport.check.facts import App, Container, FoundModule, Function, Module, Placed
 from homeport.check.filesystem import lay_out
 from homeport.check.reading import read_app
 from homeport.check.source import Sources
 from homeport.check.values import Unknown
+from homeport.cli.check_layers import HomeLayers
+from homeport.model.home import Home
 
 APP = """
     import importlib.util
@@ -72,9 +76,25 @@ APP = """
         }
 
 
+    packages = (
+        modal.Image.debian_slim(python_version="3.11")
+        .env({"A": "a b", "B": "$A"})
+        .uv_pip_install("iniconfig==2.1.0", requirements=[f"{HERE}/r.txt"])
+        .run_commands("true", "echo 'x y'")
+        .workdir("/w")
+        .pip_install("six==1.17.0", extra_options="--no-deps")
+        .add_local_file(f"{HERE}/single.py", "/root/single.py")
+    )
+
+
+    @app.function(image=packages)
+    def installed():
+        pass
+
+
     @app.local_entrypoint()
     def main(modules: str):
-        print("LOOKED " + json.dumps(look.remote(modules.split(","))))
+        print("LOOKED " + json.dumps(look.remote(modules.split(","))))  # all images are built for it
     """
 
 FILES = """
@@ -90,16 +110,17 @@ imp distutils tomllib asyncore setuptools pip google google.protobuf attr rich n
 
 @pytest.mark.once_as("user")
 @pytest.mark.parametrize("as_module", [False, True], ids=["file", "module"])
-def test_the_container_is_as_it_was_laid_out(modal, write, folder, as_module):
+def test_the_container_is_as_it_was_laid_out(modal, write, folder, engine, as_module):
     for name in FILES.split():
         write(name, "\n")
+    write("r.txt", "pluggy==1.6.0\n")
     write(".env", 'DOT=1\nexport DOT2="x y"\n# NO=1\nEMPTY=\n')
     write("pkg/app.py", APP)
     (folder / "src/linked").symlink_to("../data/deep")
     (folder / "conf/linked.txt").symlink_to("../data/one.txt")
 
     what = ("-m", "pkg.app") if as_module else ("pkg/app.py",)
-    said = modal("run", *what, "--modules", ",".join(MODULES.split()))
+    said = modal("run", *what, "--modules", ",".join(MODULES.split()), timeout_s=400)
     real = json.loads(next(line for line in said.lines if line.startswith("LOOKED ")).removeprefix("LOOKED "))
     laid = container(folder, as_module)
 
@@ -134,10 +155,23 @@ def test_the_container_is_as_it_was_laid_out(modal, write, folder, as_module):
         assert isinstance(given, Unknown) or given == value, name
     assert set(laid.environment) == set(real["environment"])
 
+    image = function_of(folder, as_module, "installed")[0].image
+    chain = definitions(image, folder, "3.11")
+    assert chain is not None
+    folders = HomeLayers(Home(engine.home)).site_packages(chain, "3.11")
+    for module in ("iniconfig", "pluggy", "six", "pip"):
+        assert SitePackages(folders).find(module), module
+    assert not SitePackages(folders).find("numpy")
+    assert HomeLayers(Home(engine.home)).site_packages(chain[:-1], "3.11") != folders
+
 
 def container(folder: Path, as_module: bool) -> Container:
+    look, app, entry = function_of(folder, as_module, "look")
+    return lay_out(look, app, entry, folder=folder, as_module=as_module, launcher_python="3.11")
+
+
+def function_of(folder: Path, as_module: bool, name: str) -> tuple[Function, App, Module]:
     sources = Sources()
     entry = sources.read(folder / "pkg/app.py", "pkg.app" if as_module else "app")
     app = read_app(entry, sources, folder)
-    look = next(function for function in app.functions if function.name == "look")
-    return lay_out(look, app, entry, folder=folder, as_module=as_module, launcher_python="3.11")
+    return next(function for function in app.functions if function.name == name), app, entry

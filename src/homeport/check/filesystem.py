@@ -8,17 +8,19 @@ import posixpath
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from homeport.check.container import standard_library
+from homeport.check.container.built import Layers, definitions
 from homeport.check.container.distributions import distribution_of
 from homeport.check.container.environment import set_variables
 from homeport.check.container.ground import Ground
 from homeport.check.container.image_steps import apply
 from homeport.check.container.packages import find_in_client
 from homeport.check.container.placing import Piece
+from homeport.check.container.site_packages import SitePackages
 from homeport.check.facts import (
     App,
     FoundModule,
@@ -45,26 +47,36 @@ def lay_out(
     folder: Path,
     as_module: bool = False,
     launcher_python: str = "",
+    layers: Layers | None = None,
 ) -> "Laid":
     """The container of a function. `folder` is where the command is typed, and with `as_module` it is
-    `modal run -m`; `launcher_python` is the series of the Python there, such as "3.11".
+    `modal run -m`; `launcher_python` is the series of the Python there, such as "3.11". `layers` knows the
+    images that are built on this machine.
     """
     series = launcher_python or f"{sys.version_info.major}.{sys.version_info.minor}"
     roots = tuple(map(Path, app.search_path))
     if not roots and not as_module:
         roots = (entry.path.absolute().parent,)
-    ground = _of_image(function.image, Ground(folder.absolute(), series, roots=roots))
+    ground = _of_image(function.image, Ground(folder.absolute(), series, roots=roots), layers)
     set_variables(function, ground)
     _ship_source(function, app, ground)
     _mount_volumes(function, ground)
     return Laid(ground)
 
 
+def _built(
+    image: Image | None, folder: Path, python_version: str, layers: Layers | None
+) -> SitePackages | None:
+    chain = definitions(image, folder, python_version) if layers is not None else None
+    folders = layers.site_packages(chain, python_version) if layers is not None and chain else ()
+    return SitePackages(folders) if folders else None
+
+
 # What an image makes is the same for all functions that have it.
 _images: WeakKeyDictionary[Image, list[Ground]] = WeakKeyDictionary()
 
 
-def _of_image(image: Image | None, ground: Ground) -> Ground:
+def _of_image(image: Image | None, ground: Ground, layers: Layers | None) -> Ground:
     made = [] if image is None else _images.setdefault(image, [])
     for known in made:
         if (known.folder, known.launcher_python, known.roots) == (
@@ -74,7 +86,9 @@ def _of_image(image: Image | None, ground: Ground) -> Ground:
         ):
             return known.copied()
     apply(image, ground)
-    ground.packages.python_version = ground.python_version if isinstance(ground.python_version, str) else ""
+    if isinstance(ground.python_version, str):
+        ground.packages.python_version = ground.python_version
+        ground.packages.look_up = partial(_built, image, ground.folder, ground.python_version, layers)
     made.append(ground)
     return ground.copied()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from homeport.check.arguments import walked_with_arguments
+from homeport.check.container.built import Layers
 from homeport.check.facts import (
     App,
     Command,
@@ -33,7 +34,7 @@ class Question:
     `as_module` is the name that `modal run -m` takes. `function` restricts what is said to it and what it
     calls. `python` is the interpreter that loads the app; without one it is only read. `is_sought`: the file
     was found below a folder, and may have no app. `secrets` tells the names that the server has, None where
-    they are not known.
+    they are not known. `layers` knows the images that are built there.
     """
 
     entry: Path
@@ -45,6 +46,7 @@ class Question:
     load_timeout_s: float = 20.0
     target: Literal["homeport", "modal"] = "homeport"
     secrets: Callable[[], frozenset[str] | None] | None = None
+    layers: Layers | None = None
     is_sought: bool = False
 
 
@@ -67,6 +69,7 @@ def gather(question: Question, sources: Sources) -> Facts:
             folder=launcher.folder,
             as_module=bool(question.as_module),
             launcher_python=launcher.python_version,
+            layers=question.layers,
         )
         containers[function.name] = container
         events[function.name] = walk(function, container, sources, app)

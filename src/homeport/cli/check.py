@@ -222,6 +222,7 @@ def _question(
 ) -> "Question":
     from homeport.check.facts import Command
     from homeport.check.gathering import Question
+    from homeport.cli.check_layers import HomeLayers
     from homeport.cli.check_secrets import secrets_here
 
     typed = None if arguments is None else Command(reference.function, arguments)
@@ -234,6 +235,7 @@ def _question(
         python=python,
         is_sought=reference.is_sought,
         secrets=secrets_here if target == "homeport" and not launcher.is_elsewhere else None,
+        layers=HomeLayers() if target == "homeport" and not launcher.is_elsewhere else None,
         target=target,
     )
 

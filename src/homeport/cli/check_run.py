@@ -78,6 +78,7 @@ def _checked(run: Run) -> "Result | None":
     from homeport.check.gathering import Question
     from homeport.check.launcher import this_launcher
     from homeport.check.preflight import preflight
+    from homeport.cli.check_layers import HomeLayers
     from homeport.cli.check_references import references
     from homeport.cli.check_secrets import secrets_here
     from homeport.model.errors import HomeportError
@@ -92,6 +93,7 @@ def _checked(run: Run) -> "Result | None":
             function=reference.function,
             command=Command(reference.function, run.arguments, run.is_detached),
             secrets=secrets_here,
+            layers=HomeLayers(),
         )
         return preflight([question])
     except (HomeportError, ValueError):

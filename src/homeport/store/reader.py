@@ -24,6 +24,11 @@ def images(database: Path) -> list[sqlite3.Row]:
     return _all(database, "status_images")
 
 
+def built_images(database: Path) -> list[sqlite3.Row]:
+    """Of images that are built, the oldest first: image_id, definition, layers, python_series."""
+    return _all(database, "status_built_images")
+
+
 def image_apps(database: Path) -> list[sqlite3.Row]:
     """Pairs of image_id and the name of an app that asked for it or ran it."""
     return _all(database, "status_image_apps")

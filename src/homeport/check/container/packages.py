@@ -3,7 +3,7 @@
 A module is missing for certain only where everything that was installed is known, with all that it brings.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from homeport.check.container.distributions import (
     requirements_of,
 )
 from homeport.check.container.requirements import Requirement, normalise
+from homeport.check.container.site_packages import SitePackages
 from homeport.check.facts import FoundModule, UnprovenModule
 from homeport.check.values import Unknown
 
@@ -33,6 +34,8 @@ class Packages:
     python_version: str = ""
     requirements: list[Requirement] = field(default_factory=list)
     unknown: list[Unknown] = field(default_factory=list)
+    # what the image really has, where it is built; asked for only what is not plainly there
+    look_up: Callable[[], SitePackages | None] = field(default=lambda: None, repr=False)
 
     def install(self, requirement: Requirement | Unknown | None) -> None:
         if isinstance(requirement, Requirement):
@@ -51,6 +54,24 @@ class Packages:
         """Where site-packages have a module (dotted); None if they surely have not. `is_own`: the user has
         one of that name, so that no library brings it by the way.
         """
+        found = self._resolved(module, is_own=is_own)
+        if isinstance(found, FoundModule) or self._built is None:
+            return found
+        found = self._built.find(module)
+        if found is None and self._built.leads_elsewhere:
+            return UnprovenModule("a .pth file of the image leads to folders of which nothing is known")
+        return found
+
+    def is_installed(self, name: str) -> bool | Unknown:
+        name = normalise(name)
+        resolved = self._is_resolved(name)
+        return resolved if resolved is True or self._built is None else self._built.is_installed(name)
+
+    @cached_property
+    def _built(self) -> SitePackages | None:
+        return self.look_up()
+
+    def _resolved(self, module: str, *, is_own: bool) -> FoundModule | UnprovenModule | None:
         installed = self._installed
         for name in _prefixes(module):
             if name in installed.modules:
@@ -68,8 +89,7 @@ class Packages:
             return UnprovenModule(f"{installed.vague} may bring it, which depends on its version")
         return None
 
-    def is_installed(self, name: str) -> bool | Unknown:
-        name = normalise(name)
+    def _is_resolved(self, name: str) -> bool | Unknown:
         installed = self._installed
         if name in installed.certain:
             return True

@@ -40,5 +40,8 @@ ORDER BY 2;
 -- name: status_image_steps
 SELECT layer, instruction FROM image_steps;
 
+-- name: status_built_images
+SELECT image_id, definition, layers, python_series FROM images WHERE state = 1 ORDER BY rowid;
+
 -- name: status_secrets
 SELECT environment, name FROM secrets WHERE name IS NOT NULL;
