@@ -59,10 +59,17 @@ def _named(
 
 def _source(value: Value, method: str, folder: Path) -> LocalSource:
     given = Path(value)
-    path = folder / (given.expanduser() if method == "add_local_dir" else given)
+    path = folder / (_expanded(given) if method == "add_local_dir" else given)
     return LocalSource(
         str(value), path, _kind_of(path), not given.is_absolute() and not str(given).startswith("~")
     )
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody is called so
+        return path
 
 
 def _kind_of(path: Path) -> Literal["file", "folder"] | None:
@@ -79,7 +86,7 @@ def _module(
     parts = name.split(".")
     for root in (*map(Path, app.search_path), entry.path.parent, folder):
         place = root.joinpath(*parts)
-        if place.is_dir() or place.with_name(f"{place.name}.py").is_file():
+        if _kind_of(place) == "folder" or _kind_of(Path(f"{place}.py")) == "file":
             return "module"
     top = parts[0]
     if not importable:  # not known

@@ -33,6 +33,7 @@ Good:
         print("training")
 """
 
+import math
 from collections.abc import Iterator
 
 from homeport.check.facts import Facts
@@ -73,11 +74,8 @@ def _mistake(option: str, value: Value) -> tuple[Severity, str, str] | None:
     if count is None and not isinstance(value, bool):
         return "error", "is no number of seconds, so the client cannot send it", _at_most(option)
     if isinstance(value, float):
-        return (
-            "error",
-            "is no whole number of seconds, so the client cannot send it",
-            (f"Give {option}={max(1, round(value))}."),
-        )
+        nearest = f"Give {option}={max(1, round(value))}." if math.isfinite(value) else _at_most(option)
+        return "error", "is no whole number of seconds, so the client cannot send it", nearest
     if count is not None and count < 0:
         return "error", "is negative, so the client cannot send it", _at_most(option)
     if count is not None and count > LONGEST_S:
