@@ -21,6 +21,7 @@ from homeport.check.source import Sources
 from homeport.check.values import Site
 
 OWN_MISTAKE = "HP000"
+MISSING_HERE = "HP106"
 
 
 @dataclass(frozen=True)
@@ -115,15 +116,18 @@ def _where_it_fares_best(
     question: Question, selection: Selection, known: Sources, here: tuple[Facts, list[Finding]]
 ) -> tuple[Question, Facts, list[Finding]]:
     """Of an app below a folder nobody knows how its command is typed: there, or in a folder on the way, and
-    as a file or a module (`modal run -m`). It counts where it has the fewest errors.
+    as a file or a module (`modal run -m`). It counts where it has the fewest errors, and among these the
+    fewest of packages that are not installed here, which may be so wherever it is typed.
     """
 
-    def errors(asked: tuple[Facts, list[Finding]]) -> int:
-        return sum(finding.severity == "error" for finding in asked[1])
+    def errors(asked: tuple[Facts, list[Finding]]) -> tuple[int, int]:
+        codes = [finding.code for finding in asked[1] if finding.severity == "error"]
+        missing_here = codes.count(MISSING_HERE)
+        return len(codes) - missing_here, missing_here
 
     best = here
     for folder, as_module in _ways(question.entry, question.launcher.folder):
-        if not errors(best):
+        if errors(best) == (0, 0):
             break
         launcher = replace(question.launcher, folder=folder)
         other = replace(question, launcher=launcher, as_module=as_module)
