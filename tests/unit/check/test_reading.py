@@ -848,3 +848,24 @@ def test_nothing_is_known_that_may_be_otherwise(tmp_path: Path) -> None:
     assert type(found["count"]) is Unknown
     assert (found["mode"], found["seen"]) == ("b", "b")
     assert isinstance(found["late"], Unknown) and isinstance(found["after"], Unknown)
+
+
+def test_a_function_that_is_defined_in_two_branches(tmp_path: Path) -> None:
+    app = read(
+        tmp_path,
+        """
+        import os
+        import modal
+        app = modal.App("a")
+        volume = modal.Volume.from_name("v")
+        if os.environ.get("BIG"):
+            @app.function(gpu="H100", timeout=60, volumes={"/v": volume})
+            def train(steps: int): ...
+        else:
+            @app.function(gpu="T4", timeout=60)
+            def train(steps: int): ...
+        """,
+    )
+    (train,) = app.functions
+    assert isinstance(train.options["gpu"], OneOf) and train.options["gpu"].values == ("H100", "T4")
+    assert train.options["timeout"] == 60 and isinstance(train.volumes["/v"], Unknown)

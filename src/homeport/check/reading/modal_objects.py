@@ -4,11 +4,12 @@ decorators register.
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from homeport.check.facts import Function, Image, Kind, Parameter, Secret, Step, Volume
-from homeport.check.reading.merge import Rest, freeze, why_of
+from homeport.check.reading.merge import Rest, freeze, merged, why_of
 from homeport.check.reading.scope import AppBuilder, AppDecorator, Method, Scope, UserClass, UserFunction
 from homeport.check.values import FromShell, Made, Site, Unknown, Value
 
@@ -176,9 +177,26 @@ def apply(decorator: AppDecorator, target: Any, scope: Scope) -> Any:
         return Unknown("is a function that is made elsewhere", decorator.site)
     function = registered(decorator, target)
     builder = decorator.app
+    before = next((one for one in builder.functions if one.name == function.name), None)
+    if before is not None and scope.world.is_in_doubt:
+        function = either_of(before, function)
     builder.functions[:] = [one for one in builder.functions if one.name != function.name]
     builder.functions.append(function)
     return function
+
+
+def either_of(one: Function, other: Function) -> Function:
+    """Of two definitions in branches, of which it cannot be told which is followed."""
+    test = Unknown("is one of several, which are defined in branches")
+    image = merged([one.image, other.image], test)
+    return replace(
+        other,
+        options=merged([dict(one.options), dict(other.options)], test),
+        option_sites={**one.option_sites, **other.option_sites},
+        image=image_of(image, None, other.site),
+        volumes=merged([dict(one.volumes), dict(other.volumes)], test),
+        secrets=merged([one.secrets, other.secrets], test),
+    )
 
 
 def registered(decorator: AppDecorator, target: UserFunction | UserClass) -> Function:

@@ -107,6 +107,11 @@ class World:
             self.spend(len(contents) >> 2)
             self._journal[-1][id(contents)] = (contents, contents.copy())
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether what is followed now may not be done at all."""
+        return bool(self._journal)
+
     def deeper(self, run: Callable[[], Any]) -> Any:
         """What a call in a call comes to."""
         if self.depth >= DEEPEST_CALLS:
