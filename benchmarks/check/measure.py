@@ -10,10 +10,11 @@ from pathlib import Path
 
 from benchmarks.check.apps import App
 from benchmarks.check.plant.project import Place, Plant
-from homeport.check.facts import Command, Launcher
+from homeport.check.facts import Command, Facts, Launcher
 from homeport.check.findings import Finding
-from homeport.check.gathering import Question
+from homeport.check.gathering import Question, gather
 from homeport.check.preflight import preflight
+from homeport.check.source import Sources
 from homeport.check.values import Site
 
 MODULES = frozenset({"modal", "modal_proto", "google", "grpclib", "click", "rich", "typer", "toml"})
@@ -61,18 +62,35 @@ def said_of(
     is_detached: bool = False,
 ) -> list[Said]:
     """What the static check says of an app that lies in `folder`, from where the user stands in it."""
+    question = _question(app, folder, function, arguments, variables, server_secrets, is_detached)
+    (report,) = preflight([question]).reports
+    return [_said(reported.finding, folder) for reported in report.findings]
+
+
+def facts_of(app: App, folder: Path) -> Facts:
+    """What the rules see of an app that lies in `folder`."""
+    return gather(_question(app, folder), Sources())
+
+
+def _question(
+    app: App,
+    folder: Path,
+    function: str = "",
+    arguments: tuple[str, ...] | None = None,
+    variables: frozenset[str] = frozenset(),
+    server_secrets: frozenset[str] | None = None,
+    is_detached: bool = False,
+) -> Question:
     command = None
     if arguments is not None or is_detached:
         command = Command(function, arguments or (), is_detached)
-    question = Question(
+    return Question(
         entry=folder / app.entry,
         launcher=Launcher(folder, variables or frozenset({"HOME", "PATH"}), "1.6.4", "3.11", MODULES),
         function=function,
         command=command,
         secrets=None if server_secrets is None else lambda: server_secrets,
     )
-    (report,) = preflight([question]).reports
-    return [_said(reported.finding, folder) for reported in report.findings]
 
 
 class Measurement:
@@ -99,7 +117,7 @@ class Measurement:
                 app, dict.fromkeys(asked) | {"function": plant.function, "variables": frozenset()}
             )
         started = time.perf_counter()
-        with self._changed(app, plant.changes) as folder:
+        with self.changed(app, plant.changes) as folder:
             said = said_of(app, folder, **asked)  # type: ignore[arg-type]
         new = [one for one in said if one.key not in before]
         return Outcome(plant, any(_is_of(one, plant) for one in new), new, time.perf_counter() - started)
@@ -108,7 +126,7 @@ class Measurement:
         """What is said of the unharmed app when the same is asked."""
         key = (app.name, *asked.values())
         if key not in self._before:
-            with self._changed(app, {}) as folder:
+            with self.changed(app, {}) as folder:
                 found = said_of(
                     app, folder, **{name: value for name, value in asked.items() if value is not None}
                 )  # type: ignore[arg-type]
@@ -116,7 +134,7 @@ class Measurement:
         return self._before[key]
 
     @contextlib.contextmanager
-    def _changed(self, app: App, changes: Mapping[str, str | None]) -> Iterator[Path]:
+    def changed(self, app: App, changes: Mapping[str, str | None]) -> Iterator[Path]:
         """A copy of the app with the changes; always in the same place, so that messages compare."""
         folder = self._scratch / "app"
         shutil.copytree(app.root, folder, ignore=shutil.ignore_patterns("__pycache__"))

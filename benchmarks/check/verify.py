@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("apps", nargs="*", metavar="APPS", help="of benchmarks/check/apps.py; default: all")
     parser.add_argument("--timeout", type=int, default=900, metavar="SECONDS", help="for a command (900)")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, stack: sys.exit(128 + number))  # the engine has to end, too
     failed = []
     scratch = Path(tempfile.mkdtemp(prefix="hpc-", dir="/tmp"))
     try:
@@ -52,7 +54,7 @@ def run(app: App, engine: Server, folder: Path, timeout_s: float) -> str:
     printed = ""
     env = {**os.environ, **engine.client_env, "NO_COLOR": "1"}
     for alias in app.aliases:
-        _homeport(engine, "image", "alias", alias, "debian")
+        homeport(engine, "image", "alias", alias, "debian")
     for command in app.commands:
         words = command.split()
         argv = words[1:] if words[0] == "python" else ["-m", "modal", *words]
@@ -65,7 +67,7 @@ def run(app: App, engine: Server, folder: Path, timeout_s: float) -> str:
     return "" if app.prints in printed else f"FAILED: {app.prints!r} is not in\n{printed[-3000:]}"
 
 
-def _homeport(engine: Server, *command: str) -> None:
+def homeport(engine: Server, *command: str) -> None:
     assert engine.home is not None
     environment = {**os.environ, "HOMEPORT_HOME": str(engine.home)}
     subprocess.run(
