@@ -75,9 +75,16 @@ _BOTH: Final[Mapping[str, Version]] = {
     "single_use_containers": (1, 3),
     "routing_region": (1, 4),
 }
+_OF_A_SERVER = """
+image env secrets gpu serialized volumes cpu memory ephemeral_disk target_concurrency max_concurrency
+min_containers max_containers buffer_containers scaleup_window scaledown_window startup_timeout name port
+unauthenticated h2_enabled exit_grace_period routing_region compute_region cloud nonpreemptible proxy i6pn
+enable_memory_snapshot include_source experimental_options
+"""
 OPTIONS: Final[Mapping[str, Mapping[str, Version]]] = {
     "function": {**_BOTH, "schedule": _EVER, "name": _EVER, "is_generator": _EVER},
     "class": _BOTH,
+    "server": dict.fromkeys(_OF_A_SERVER.split(), (1, 5)),
 }
 GONE_OPTIONS: Final[Mapping[str, Gone]] = {
     "keep_warm": Gone((1, 4), rename="min_containers"),

@@ -411,6 +411,7 @@ class LocalSource:
     path: Path | None
     kind: Literal["file", "folder", "module"] | None
     is_relative: bool = False
+    beside: Path | None = None  # where it lies by the entry file's own folder, if it does only there
 
 
 @dataclass(frozen=True, eq=False)

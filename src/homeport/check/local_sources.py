@@ -54,15 +54,16 @@ def _named(
             value = step.args[place]
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, str | Path):
-                yield _source(one, step.method, folder)
+                yield _source(one, step.method, folder, entry.path.parent)
 
 
-def _source(value: Value, method: str, folder: Path) -> LocalSource:
+def _source(value: Value, method: str, folder: Path, own: Path) -> LocalSource:
     given = Path(value)
     path = folder / (_expanded(given) if method == "add_local_dir" else given)
-    return LocalSource(
-        str(value), path, _kind_of(path), not given.is_absolute() and not str(given).startswith("~")
-    )
+    kind = _kind_of(path)
+    is_relative = not given.is_absolute() and not str(given).startswith("~")
+    is_beside = is_relative and kind is None and _kind_of(own / given) is not None
+    return LocalSource(str(value), path, kind, is_relative, own / given if is_beside else None)
 
 
 def _expanded(path: Path) -> Path:

@@ -18,7 +18,9 @@ def parameters(method: object) -> set[str]:
     return {name for name in inspect.signature(function).parameters if name != "self"}
 
 
-@pytest.mark.parametrize(("kind", "method"), [("function", _App.function), ("class", _App.cls)])
+@pytest.mark.parametrize(
+    ("kind", "method"), [("function", _App.function), ("class", _App.cls), ("server", _App.server)]
+)
 def test_options_of_a_decorator_are_those_of_the_table(kind: str, method: object) -> None:
     known = {name for name, since in client_api.OPTIONS[kind].items() if since <= INSTALLED}
     assert {name for name in parameters(method) if not name.startswith("_")} == known

@@ -7,7 +7,7 @@ from homeport.check.facts import Facts, Function, Made, Module
 from homeport.check.findings import Edit
 from homeport.check.values import Site, Unknown, Value
 
-_DECORATORS = ("function", "cls")
+_DECORATORS = ("function", "cls", "server")
 
 
 def remote_functions(facts: Facts) -> Iterator[Function]:
@@ -71,7 +71,7 @@ def site_of(path: Function | Module, node: ast.expr | ast.keyword | ast.stmt) ->
 
 
 def decorator(function: Function) -> ast.Call | None:
-    """The call of `@app.function(…)` or `@app.cls(…)`."""
+    """The call of `@app.function(…)`, `@app.cls(…)` or `@app.server(…)`."""
     for node in function.node.decorator_list:
         if (
             isinstance(node, ast.Call)

@@ -5,7 +5,7 @@ like read files of the machine where the command is typed. The client looks for 
 before anything is built, and refuses the image where one is missing, or is a folder where a file was meant.
 
 Relative paths are meant from the folder that one stands in, so the same app may start in one folder and
-fail in another.
+fail in another: where the file lies beside the app's own file, it is a warning.
 
 Bad:
     import modal
@@ -93,7 +93,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                     CODE,
                     step.site,
                     f"{step.method}() takes {source.given!r}, and {what}",
-                    _certainty(facts),
+                    "warning" if source.beside else _certainty(facts),
                     owner,
                     fix=_fix(facts, source),
                 )
@@ -109,7 +109,8 @@ def _mistake(step: Step, source: LocalSource) -> str:
     if source.path is None:  # a module
         return ""
     if source.kind is None:
-        return f"{source.path} does not exist"
+        there = f", while {source.beside} does" if source.beside else ""
+        return f"{source.path} does not exist{there}"
     if source.kind == "file" and step.method == "add_local_dir":
         return f"{source.path} is a file: add_local_file() takes files"
     if source.kind == "folder" and step.method in _FILES:
@@ -122,6 +123,8 @@ def _fix(facts: Facts, source: LocalSource) -> str:
     assert source.path is not None
     if source.kind is not None:
         return "Name the right one, or take the other step."
+    if source.beside is not None:
+        return f"Run it from {source.beside.parent}, or name it by Path(__file__).parent."
     near = [str(path) for path in _known_paths(facts) if path != str(source.path)]
     names = suggestions.nearest(str(source.path), near, 1)
     meant = f" {names[0]} does." if names else ""

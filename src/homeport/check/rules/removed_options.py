@@ -69,8 +69,6 @@ CODE = "HP410"
 def check(facts: Facts) -> Iterator[Finding]:
     client = version_of(facts.launcher.client_version)
     for function in remote_functions(facts):
-        if "app.server" in function.decorators:
-            continue  # it has options of its own, and is no more than an experiment of the client's
         for option in function.options:
             if not option.startswith("*"):
                 yield from _option(function, option, client)
@@ -79,8 +77,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _option(function: Function, option: str, client: Version) -> Iterator[Finding]:
-    what = "@app.cls" if function.kind == "class" else "@app.function"
-    known = client_api.OPTIONS[function.kind]
+    kind = _kind_of(function)
+    what = {"class": "@app.cls", "server": "@app.server"}.get(kind, "@app.function")
+    known = client_api.OPTIONS[kind]
     gone = client_api.GONE_OPTIONS.get(option)
     word = keyword(decorator(function), option)
     if gone is not None and client >= gone.since:
@@ -104,11 +103,15 @@ def _option(function: Function, option: str, client: Version) -> Iterator[Findin
             CODE,
             option_site(function, option),
             f"{what} has no option {option}=" + (f"; there is {near}=" if near else ""),
-            _certainty(client),
+            "warning" if kind == "server" else _certainty(client),
             function.name,
             fix=f"Write {near}=." if near else f"Leave {option}= out.",
             edits=(rename(function, word, near),) if word is not None and near else (),
         )
+
+
+def _kind_of(function: Function) -> str:
+    return "server" if "app.server" in function.decorators else function.kind
 
 
 def _step(facts: Facts, owner: str, step: Step, client: Version) -> Iterator[Finding]:

@@ -71,6 +71,12 @@ def test_code_may_make_the_folder_first() -> None:
     assert severities(image, "HP120", top='Path("made").mkdir(exist_ok=True)') == ["warning"]
 
 
+def test_an_app_may_be_meant_to_be_run_from_its_own_folder() -> None:
+    files = {"jobs/app.py": app(f'{SLIM}.add_local_dir("data", "/x")'), "jobs/data/a.txt": ""}
+    (found,) = findings_of(files, only="HP120")
+    assert found.severity == "warning" and "jobs/data does" in found.message
+
+
 def test_a_module_of_the_container_alone_does_not_look_for_files() -> None:
     image = f'{SLIM}.add_local_file(Path("/root/x") if not modal.is_local() else "model.py", "/x")'
     assert not severities(image, "HP120")

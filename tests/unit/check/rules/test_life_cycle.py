@@ -337,6 +337,21 @@ def test_an_older_client_takes_what_a_newer_one_refuses() -> None:
     assert codes(app("env={'A': '1'}"), "HP410", client_version="1.1.0") == ["HP410 error"]
 
 
+def test_a_server_has_options_of_its_own() -> None:
+    text = """
+import modal
+
+app = modal.App("any")
+
+
+@app.server(port=8000, target_concurrency=4, {more})
+class Server:
+    pass
+"""
+    assert not codes(text.replace("{more}", "scaledown_window=60"), "HP410")
+    assert codes(text.replace("{more}", "timeout=60"), "HP410") == ["HP410 warning"]
+
+
 def test_a_newer_client_than_the_table_may_have_more() -> None:
     assert codes(app("teleport=True"), "HP410", client_version="9.0.0") == ["HP410 warning"]
     assert codes(app("teleport=True"), "HP410") == ["HP410 error"]
