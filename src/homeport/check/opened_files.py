@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Literal
 
-from homeport.check.execution.processes import scripts_of
+from homeport.check.execution.commands import may_fetch, scripts_of
 from homeport.check.facts import Call, Container, Facts, Function, Placed
 from homeport.check.findings import Severity
 from homeport.check.values import Unknown, Value
@@ -29,6 +29,7 @@ READERS = {
     **dict.fromkeys(("os.stat", "os.remove", "os.unlink", "os.rename", "os.path.getsize"), 0),
     **dict.fromkeys(("yaml.safe_load", "json.load"), -1),
 }
+WITH_MODE = frozenset({"h5py.File", "zipfile.ZipFile"})
 FOLDERS = frozenset({"os.chdir", "os.listdir", "os.scandir", "contextlib.chdir"})
 PATH_READERS = frozenset({"read_text", "read_bytes", "open", "stat", "iterdir", "unlink", "rename"})
 PROCESSES = ("subprocess.", "os.system", "os.exec", "os.popen", "os.spawn", "pexpect.", "sh.", "plumbum.")
@@ -82,15 +83,19 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
     seen: set[str] = set()
     for events in (facts.events.get(function.name, ()), facts.with_arguments.get(function.name, ())):
         made: set[str] = set()
-        is_open = False  # a child process may make any file
+        is_open = may_be_fetched = False  # a child process may make any file, or bring whole folders
         followed = {
             site for event in events for site in event.via[-1:]
         }  # what these do is in their own events
         for event in events:
             if not isinstance(event, Call):
                 continue
+            is_process = event.name.startswith(PROCESSES)
+            may_be_fetched = may_be_fetched or (is_process and _fetches(event))
             for path, what in wanted(event):
                 if path in seen or is_made(path, made):
+                    continue
+                if may_be_fetched and container.nearest_file(path) is None:
                     continue
                 is_certain = event.is_certain and not is_open
                 missing = _missing(function, container, event, path, what, is_certain=is_certain)
@@ -99,7 +104,7 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
                     yield missing
             if event.site not in followed:
                 made |= made_by(event)
-            is_open = is_open or event.name.startswith(PROCESSES)
+            is_open = is_open or is_process
 
 
 def _missing(
@@ -127,6 +132,11 @@ def _missing(
     return MissingFile(function, container, event, path, kind, severity, source)
 
 
+def _fetches(event: Call) -> bool:
+    words = event.options.get("args", event.args[0] if event.args else None)
+    return may_fetch(words, event.options, event.name)
+
+
 def wanted(event: Call) -> Iterator[tuple[str, What]]:
     """Absolute paths that a call needs to be there."""
     options = event.options
@@ -136,11 +146,14 @@ def wanted(event: Call) -> Iterator[tuple[str, What]]:
         yield from _absolute(event, _first(event), "folder")
     elif event.name in READERS and READERS[event.name] == 0:
         mode = event.args[1] if len(event.args) > 1 else options.get("mode", "r")
-        if not event.name.endswith("open") or (isinstance(mode, str) and not set(mode) & set("wax")):
+        has_mode = event.name.endswith("open") or event.name in WITH_MODE
+        if not has_mode or (isinstance(mode, str) and not set(mode) & set("wax")):
             yield from _absolute(event, _first(event), "file")
     elif event.name.startswith("pathlib.Path.") and isinstance(event.receiver, PurePath):
         method = event.name.rpartition(".")[2]
         mode = event.args[0] if event.args else options.get("mode", "r")
+        if options.get("missing_ok") is True:
+            return
         if method in PATH_READERS and not (
             method == "open" and (not isinstance(mode, str) or set(mode) & set("wax"))
         ):

@@ -1,6 +1,7 @@
 """What assignments bind: names, attributes, items, variables of the environment, sys.path."""
 
 import ast
+from dataclasses import replace
 
 from homeport.check.execution.core import Core, End
 from homeport.check.execution.environment import set_variable, update_environment
@@ -120,10 +121,20 @@ class Assignments(Core):
         index = self.evaluate(target.slice)
         if base == ENVIRON:
             set_variable(self, index, value, target)
+        elif base == External("sys.modules"):
+            self.stand_in(index)
         elif isinstance(base, dict) and isinstance(index, str | int) and len(base) < 1000:
             self.assign_back(target.value, {**base, index: value})
         elif isinstance(base, dict | tuple):
             self.assign_back(target.value, MADE)
+
+    def stand_in(self, name: Value) -> None:
+        """`sys.modules["flash_attn"] = ...`: an import finds what is put there, with names nobody sees."""
+        if isinstance(name, str):
+            state = self.process.modules.setdefault(name, ModuleState(name, None, "sys.modules", True))
+            state.is_open = True
+        else:
+            self.place = replace(self.place, is_path_open=True)
 
     def assign_back(self, holder: ast.expr, value: Value) -> None:
         """A dict or list that changed is a new value of the variable that holds it."""

@@ -32,6 +32,33 @@ from homeport.check.values import Value
 
 ENVIRON = External("os.environ")
 SYS_PATH = External("sys.path")
+# what is given to these is looked at, or said, and not made
+LOOKING = (
+    "print",
+    "os.listdir",
+    "os.walk",
+    "os.scandir",
+    "os.stat",
+    "os.access",
+    "glob.",
+    "logging.",
+    "warnings.",
+)
+SAYING = frozenset(
+    [
+        "info",
+        "debug",
+        "warning",
+        "error",
+        "exception",
+        "log",
+        "print",
+        "add_argument",
+        "glob",
+        "rglob",
+        "startswith",
+    ]
+)
 # of no interest to any rule, and very many
 SILENT = frozenset(
     [
@@ -129,9 +156,11 @@ class Calls(Methods):
             case Function():
                 self.note("Function", args, options, target, node)
                 return CloudInstance(target) if target.kind == "class" else MADE
-        self.note(written(node.func), args, options, None, node)
+        called = written(node.func)
+        self.note(called, args, options, None, node)
         self.give_away(args, options, node)
-        self.touch(args, options)
+        if called.rpartition(".")[2] not in SAYING:
+            self.touch(args, options)
         return MADE
 
     # libraries
@@ -155,11 +184,14 @@ class Calls(Methods):
             return MADE
         if name.startswith("subprocess."):
             self.run_command(args[0] if args else options.get("args", MADE), options, node, name)
-            self.place = replace(self.place, is_disk_open=True)
             return Made(name)
+        if name.startswith(("pip.", "git.")):
+            self.place = replace(self.place, may_find_more=True)
         self.give_away(args, options, node)
-        if name not in SILENT:
-            self.touch(args, options)
+        if name not in SILENT and not name.startswith(LOOKING):
+            mode = args[1] if len(args) > 1 else options.get("mode", "r")
+            if name != "open" or not isinstance(mode, str) or set(mode) & set("wax"):
+                self.touch(args, options)
         return Made(name)
 
     def call_modal(

@@ -61,6 +61,7 @@ class Place:
     is_environment_open: bool = False
     made: frozenset[str] = frozenset()  # files and folders that it may have made
     is_disk_open: bool = False  # a child process may have made any
+    may_find_more: bool = False  # and modules
 
 
 @dataclass(slots=True)
@@ -341,7 +342,21 @@ class Core:
             return found
         if self.place.maybe and isinstance(self.find(name, self.search_path(maybe=True)), FoundModule):
             return UnprovenModule("it is found only where a branch that edits sys.path is taken")
+        if self.place.may_find_more:
+            return UnprovenModule("a command that is run before may bring it")
+        if any(self.may_be_made(entry, top) for entry in self.search_path()):
+            return UnprovenModule("what is run before may make it")
         return UNPROVEN if self.place.is_path_open or self.is_path_relative_to_unknown() else found
+
+    def may_be_made(self, folder: str, name: str) -> bool:
+        """Whether the code itself may have put a module into a folder: it has made that, or a file there."""
+        start = f"{folder.rstrip('/')}/{name}"
+        return any(
+            path in (start, f"{start}.py")
+            or path.startswith(f"{start}/")
+            or (path != "/root" and f"{folder}/".startswith(f"{path}/"))
+            for path in self.place.made
+        )
 
     def is_path_relative_to_unknown(self) -> bool:
         return not isinstance(self.place.folder, str) and any(
@@ -401,4 +416,5 @@ def merged(one: Place, other: Place) -> Place:
         is_environment_open=one.is_environment_open or other.is_environment_open,
         made=one.made | other.made,
         is_disk_open=one.is_disk_open or other.is_disk_open,
+        may_find_more=one.may_find_more or other.may_find_more,
     )

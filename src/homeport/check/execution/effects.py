@@ -79,6 +79,11 @@ def dunder_import(self: Any, args: tuple[Value, ...], options: Mapping[str, Valu
     return value
 
 
+def stand_in(self: Any, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call) -> Value:
+    self.stand_in(args[0] if args else MADE)
+    return MADE
+
+
 def find_spec(self: Any, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call) -> Value:
     return self.find_spec(args[0] if args else MADE)
 
@@ -98,7 +103,6 @@ def run_now(self: Core, args: tuple[Value, ...], options: Mapping[str, Value], n
 
 def system(self: Core, args: tuple[Value, ...], options: Mapping[str, Value], node: ast.Call) -> Value:
     self.run_command(args[0] if args else MADE, {"shell": True}, node, "os.system")
-    self.place = replace(self.place, is_disk_open=True)
     return MADE
 
 
@@ -189,6 +193,8 @@ SPECIAL: dict[str, Special] = {
     "sys.path.clear": take_off,
     "sys.path.copy": copy_path,
     "site.addsitedir": append,
+    "sys.modules.setdefault": stand_in,
+    "sys.modules.update": stand_in,
     "importlib.import_module": import_module,
     "importlib.util.find_spec": find_spec,
     "__import__": dunder_import,

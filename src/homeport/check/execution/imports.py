@@ -97,6 +97,9 @@ class Imports(Core):
         for count in range(1, len(parts) + 1):
             part = ".".join(parts[:count])
             known = self.process.modules.get(part)
+            if known is not None and known.file == "sys.modules":
+                stand_in = FoundModule(known.file, kind="distribution")
+                return stand_in, [*chain, (part, stand_in)]
             if known is None or known.module is None:
                 resolution = self.resolve(part)
             else:

@@ -270,3 +270,39 @@ def test_a_file_named_as_a_library_whose_modules_are_not_known_shadows_nothing_f
     ):
         text = app(f".pip_install('{package}')", "pass")
         assert [finding.code for finding in found({file: text}, "HP107")] == codes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import subprocess\n    try:\n        import lib\n    except ImportError:\n"
+        "        subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'lib'])\n        import lib",
+        "import subprocess\n    subprocess.run('git clone https://x/y /root/y', shell=True)\n"
+        "    sys.path.insert(0, '/root/y')\n    import lib",
+        "os.system('pip install lib')\n    import lib",
+        "import subprocess\n    subprocess.run(command())\n    import lib",
+        "import pip\n    pip.main(['install', 'lib'])\n    import lib",
+        "open('/root/lib.py', 'w').write('')\n    import lib",
+        "from pathlib import Path\n    Path('lib.py').write_text('')\n    import lib",
+        "import shutil\n    shutil.copytree('/data/x', '/root/lib')\n    import lib",
+        "import zipfile\n    zipfile.ZipFile('/data/x.zip').extractall('/srv/x')\n"
+        "    sys.path.append('/srv/x')\n    import lib",
+        "from unittest.mock import MagicMock\n    sys.modules['lib'] = MagicMock()\n    import lib.part\n"
+        "    from lib import anything",
+        "sys.path.insert(0, sys.argv[1])\n    import lib",
+        "sys.path.insert(0, os.environ['WHERE'])\n    import lib",
+        "sys.modules.setdefault('lib', object())\n    import lib",
+    ],
+)
+def test_a_module_that_the_run_itself_may_bring_is_not_missed(body: str) -> None:
+    assert found({"app.py": app("", body)}) == []
+
+
+def test_looking_around_brings_no_module() -> None:
+    body = "import subprocess, glob\n    subprocess.run(['nvidia-smi'])\n"
+    body += "    print(os.listdir('/root'), '/root/lib')\n"
+    body += (
+        "    glob.glob('/root/*.py')\n    subprocess.run('ls -l && python -V', shell=True)\n    import lib"
+    )
+    (finding,) = found({"app.py": app("", body)})
+    assert (finding.code, finding.severity) == ("HP103", "error")
