@@ -188,6 +188,8 @@ def test_folders_that_distributions_share() -> None:
     assert isinstance(shared, FoundModule)
     assert shared.is_namespace
     assert packages.find("google.cloud.bigquery") is None
+    assert isinstance(installed("torch").find("cuda"), UnprovenModule)  # cuda.pathfinder may come with it
+    assert installed("torch").find("cuda.other") is None
 
 
 def test_small_libraries_may_come_with_large_ones_but_no_large_ones() -> None:

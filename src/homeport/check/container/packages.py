@@ -79,7 +79,7 @@ class Packages:
                 return FoundModule(brings, kind="distribution", is_guessed=known(brings) is None)
         if owner := installed.shared.get(module):
             return FoundModule(owner, kind="distribution", is_namespace=True)
-        for name in (*_prefixes(module), module):
+        for name in (*_prefixes(module), f"{module}."):
             if name in installed.perhaps:
                 return UnprovenModule(f"{installed.perhaps[name]} may bring it, which depends on its version")
         if installed.unknown:
@@ -115,6 +115,8 @@ class Packages:
         for name, by in installed.uncertain.items():
             for module in _modules(name):
                 installed.perhaps.setdefault(module, by)
+                for shared in _folders(module):  # found by its whole name alone
+                    installed.perhaps.setdefault(f"{shared}.", by)
         return installed
 
     def _closure(self, installed: "_Installed") -> Iterator[tuple[Requirement, str]]:
