@@ -61,7 +61,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _takes_long(function: Function) -> bool:
-    """A training, by its machine or its timeout: a short function is simply called again."""
+    """A training, by its machine or its timeout: a short function, or a download, is simply called again."""
+    if "download" in function.name.lower():
+        return False
     timeout = function.options.get("timeout")
     return bool(function.options.get("gpu")) or (isinstance(timeout, int | float) and timeout > 600)
 

@@ -98,6 +98,10 @@ def test_commits_on_every_way_out_are_not_said(body: str, options: str) -> None:
     assert said("HP303", function(body, options)) == []
 
 
+def test_a_download_is_simply_called_again() -> None:
+    assert said("HP303", function(f"{CHILD}\ndata.commit()", LONG, name="download_model")) == []
+
+
 # HP304: what another container commits
 
 
