@@ -68,6 +68,9 @@ def _of_module(word: str, folder: Path) -> Iterator[Reference]:
 
 
 def _nearest_file(path: Path) -> str:
+    file, colon, function = path.name.partition(":")
+    if colon and path.with_name(file).is_file():
+        return f" Did you mean {file}::{function}?"
     names = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
     near = nearest(path.name, names, 1)
     return f" Did you mean {near[0]}?" if near else ""

@@ -111,6 +111,7 @@ def test_warnings_are_exit_status_0_unless_strict(check: Check, folder: Path) ->
     [
         (["ap.py"], "There is no file ap.py. Did you mean app.py?"),
         (["nothing.txt"], "There is no file nothing.txt."),
+        (["app.py:train"], "There is no file app.py:train. Did you mean app.py::train?"),
         (["app.py::trian"], "app.py has no function trian. Did you mean train?"),
         (["app.py::zzz"], "app.py has no function zzz. It has train, helper, other."),
         (["-m", "ap"], "There is no module ap below"),
