@@ -253,7 +253,7 @@ class Container(Protocol):
         ...
 
     def below(self, folder: str) -> Iterable[Placed]:
-        """The user's files below a folder of the container."""
+        """The user's files below a folder of the container, the nearest first; of very many, some."""
         ...
 
     def find(self, module: str, search_path: tuple[str, ...]) -> Resolution:

@@ -250,3 +250,14 @@ def test_a_library_goes_before_a_folder_of_its_name_without_init(world: World) -
     assert isinstance(resolve(perhaps, "dbt.cli"), UnprovenModule)
     for module in ("dbt.models", "src.model"):
         assert isinstance(resolve(perhaps, module), FoundModule), module
+
+
+def test_a_data_set_is_not_listed_whole(world: World) -> None:
+    for number in range(1200):
+        world.write(f"data/many/{number}.txt")
+    world.write("data/then/last.txt")
+    container = world.container(step("add_local_dir", "data", "/data"))
+    listed = [str(placed.path) for placed in container.below("/data")]
+    assert len(listed) == 1001
+    assert "/data/then/last.txt" in listed
+    assert all(container.at(f"/data/many/{number}.txt") for number in (0, 777, 1199))

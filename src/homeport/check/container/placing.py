@@ -6,8 +6,10 @@ a folder of 100,000 files costs nothing. As the client ships files only, a folde
 
 import os
 import posixpath
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -36,6 +38,9 @@ _SYSTEM = (
 )
 _EMPTY = ("home", "media", "mnt", "opt", "root", "srv", "tmp")
 _PLATFORM = ("__modal", "pkg")
+# what is listed of a data set at most; what lies at a path is told all the same
+_MOST_FILES = 5000
+_MOST_IN_FOLDER = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +131,7 @@ class Piece:
                     rest = posixpath.join(folder, entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         deeper.append(rest)
-                    elif (ignores is None or not ignores(rest)) and entry.is_file():
+                    elif (ignores is None or not ignores(rest)) and _is_file(entry):
                         return True
         except OSError:
             return False
@@ -135,18 +140,36 @@ class Piece:
         )
 
     def _walk(self, folder: str) -> Iterator[str]:
-        """The files that are kept, by paths relative to `source`. Where that is not known, all of them."""
+        """The files that are kept, by paths relative to `source`, the nearest first. Where that is not known,
+        all of them; of very many, some.
+        """
         ignores = self.ignores if callable(self.ignores) else None
         prunes = isinstance(ignores, Ignore) and ignores.can_prune
-        for place, folders, names in os.walk(self.source / folder):
-            rest = os.path.relpath(place, self.source)
-            above = "" if rest == "." else f"{Path(rest).as_posix()}/"
-            if prunes and ignores is not None:
-                folders[:] = [name for name in folders if not ignores(above + name)]
-            folders.sort()
-            for name in sorted(names):
-                if (ignores is None or not ignores(above + name)) and (Path(place) / name).is_file():
-                    yield above + name
+        waiting, count = deque([folder]), 0
+        while waiting and count < _MOST_FILES:
+            above = waiting.popleft()
+            for entry in self._entries(above):
+                rest = posixpath.join(above, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    if not (prunes and ignores is not None and ignores(rest)):
+                        waiting.append(rest)
+                elif (ignores is None or not ignores(rest)) and _is_file(entry):
+                    count += 1
+                    yield rest
+
+    def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
+        try:
+            with os.scandir(self.source / folder) as entries:
+                return sorted(islice(entries, _MOST_IN_FOLDER), key=lambda entry: entry.name)
+        except OSError:
+            return []
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _is_below(path: str, folder: str) -> bool:
