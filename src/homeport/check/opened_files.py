@@ -91,7 +91,7 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
             if not isinstance(event, Call):
                 continue
             is_process = event.name.startswith(PROCESSES)
-            may_be_fetched = may_be_fetched or (is_process and _fetches(event))
+            may_be_fetched = may_be_fetched or (is_process and _fetches(event, before_last=True))
             for path, what in wanted(event):
                 if path in seen or is_made(path, made):
                     continue
@@ -105,6 +105,7 @@ def _of_function(facts: Facts, function: Function, container: Container) -> Iter
             if event.site not in followed:
                 made |= made_by(event)
             is_open = is_open or is_process
+            may_be_fetched = may_be_fetched or (is_process and _fetches(event))
 
 
 def _missing(
@@ -132,9 +133,9 @@ def _missing(
     return MissingFile(function, container, event, path, kind, severity, source)
 
 
-def _fetches(event: Call) -> bool:
+def _fetches(event: Call, *, before_last: bool = False) -> bool:
     words = event.options.get("args", event.args[0] if event.args else None)
-    return may_fetch(words, event.options, event.name)
+    return may_fetch(words, event.options, event.name, before_last=before_last)
 
 
 def wanted(event: Call) -> Iterator[tuple[str, What]]:

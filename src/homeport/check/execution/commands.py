@@ -101,11 +101,14 @@ def scripts_of(words: Value, options: Mapping[str, Value], folder: str | Unknown
     return list(_scripts(words, options, folder, name))
 
 
-def may_fetch(words: Value, options: Mapping[str, Value], name: str) -> bool:
+def may_fetch(words: Value, options: Mapping[str, Value], name: str, *, before_last: bool = False) -> bool:
     """Whether a command may bring files or modules of any name: a download, a copy, an installation, or a
-    program that is not known. What a Python script does is followed where it is one's own.
+    program that is not known. What a Python script does is followed where it is one's own. `before_last`
+    asks it of what a shell's line does before its last command.
     """
     found = list(_commands(words, options, "/", name))
+    if before_last:
+        return any(map(_fetches, found[:-1]))
     return not found or any(map(_fetches, found))
 
 

@@ -265,3 +265,16 @@ def test_a_package_of_which_a_part_is_imported_by_a_name_that_is_not_known() -> 
     text += "    importlib.import_module(f'tasks.{task}')\n"
     (finding,) = findings_of({"app.py": text, "tasks/__init__.py": "", "tasks/a.py": ""}, only="HP10")
     assert (finding.code, finding.severity) == ("HP101", "error") and "'tasks'" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("bash /root/setup.sh", ["HP151"]),
+        ("git clone https://x/y /root/y && python /root/y/train.py", []),
+        ("nvidia-smi; python /root/train.py", ["HP151"]),
+        ("wget -q https://x/train.py; python train.py", []),
+    ],
+)
+def test_a_shells_line_may_bring_what_it_runs_last(line: str, codes: list[str]) -> None:
+    assert [finding.code for finding in found(f'subprocess.run("{line}", shell=True)')] == codes
