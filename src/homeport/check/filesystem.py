@@ -121,19 +121,18 @@ def _is_no_source(path: str) -> bool:
 
 
 def _mount_volumes(function: Function, ground: Ground) -> None:
-    for mount, volume in function.volumes.items():
-        if not mount:
-            why = Unknown("a Volume is mounted at a place that is not known", volume.site)
-            ground.files.leave_open("/", why)
-            continue
-        path = ground.path(str(mount))
-        if path is None:
-            continue
-        site = volume.site
+    shared = function.options.get("network_file_systems")
+    mounts = {**(shared if isinstance(shared, Mapping) else {}), **function.volumes}
+    for mount, volume in mounts.items():
+        site = getattr(volume, "site", None)
         name = volume.name if isinstance(volume, Volume) and isinstance(volume.name, str) else ""
         kind = volume.kind if isinstance(volume, Volume) else "Volume"
-        why = Unknown(f"what the {kind} {name} holds is not known".replace("  ", " "), site)
-        ground.files.mount(path, site, why)
+        path = ground.path(str(mount)) if mount != "" else None
+        if path is None:  # the key "" stands for mount points that are not known
+            ground.files.leave_open("/", Unknown(f"a {kind} may be there", site))
+        else:
+            why = f"what the {kind} {name} holds is not known".replace("  ", " ")
+            ground.files.mount(path, site, Unknown(why, site))
 
 
 @dataclass

@@ -261,3 +261,11 @@ def test_a_data_set_is_not_listed_whole(world: World) -> None:
     assert len(listed) == 1001
     assert "/data/then/last.txt" in listed
     assert all(container.at(f"/data/many/{number}.txt") for number in (0, 777, 1199))
+
+
+def test_a_mount_point_that_is_not_known_hides_nothing_that_is_shipped(world: World) -> None:
+    container = world.container(volumes={"": Volume("Volume", "x", {}, SITE)})
+    assert isinstance(container.at("/root/app.py"), Placed)
+    assert isinstance(container.at("/anything"), Unknown)
+    shared = world.container(network_file_systems={"/nfs": Unknown("it is made up")})
+    assert isinstance(shared.at("/nfs/x"), Unknown)
