@@ -1,24 +1,30 @@
 """What a function's code does in its container, in order: imports, search path, certainty."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from homeport.check.execution.core import MAX_EVENTS
 from homeport.check.facts import (
+    App,
     Call,
     Condition,
     EnvironmentRead,
     EnvironmentWrite,
     Event,
     FoundModule,
+    Function,
     Import,
     MissingModule,
     PathEdit,
     Raise,
     UnprovenModule,
 )
-from homeport.check.values import Unknown
-from tests.support.walked import walked
+from homeport.check.source import Sources
+from homeport.check.values import Site, Unknown
+from homeport.check.walk import walk
+from tests.support.walked import ByHand, walked
 
 F = "@app.function()\ndef f():\n"
 
@@ -597,3 +603,34 @@ def test_a_command_that_is_made_longer_in_some_runs_begins_the_same(tmp_path: Pa
     found = states(events)
     assert found["trainer.main"] == "ok"
     assert found["nowhere"] == "missing"
+
+
+def test_the_walk_ends_on_any_file_whose_definitions_are_taken_for_functions(tmp_path: Path) -> None:
+    folder = Path(ast.__file__).parent
+    files = sorted([*folder.glob("*.py"), *folder.glob("asyncio/*.py"), *folder.glob("email/*.py")])
+    assert len(files) > 150
+    for path in files[::12]:
+        sources = Sources()
+        module = sources.read(path)
+        functions = tuple(
+            Function(
+                node.name,
+                "class" if isinstance(node, ast.ClassDef) else "function",
+                module,
+                node,
+                Site(path, node.lineno),
+                (),
+                {},
+                {},
+                None,
+                {},
+                (),
+            )
+            for node in module.tree.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        )
+        app = App("x", Site(path, 1), {}, functions, "static")
+        container = ByHand({f"/root/{each.name}": each for each in files if each.parent == folder})
+        for function in functions[:3]:
+            events = walk(function, container, sources, app)  # type: ignore[arg-type]
+            assert len(events) <= MAX_EVENTS
