@@ -114,15 +114,15 @@ def _links(events: Sequence[Event]) -> Iterator[str]:
 def _finding(touch: Touch, severity: Severity, function: Function, places: list[str]) -> Finding:
     where = touch.path if touch.is_whole else f"{touch.path}/…"
     if places:
-        volumes = f"its Volume{'s are' if len(places) > 1 else ' is'} at {' and '.join(sorted(places))}"
+        volumes = f"the Volume{'s are' if len(places) > 1 else ' is'} at {' and '.join(sorted(places))}"
         fix = f"write below {sorted(places)[0]}"
     else:
-        volumes = f"{function.name} has no Volume"
+        volumes = "there is none"
         fix = f'give {function.name} a Volume: volumes={{"{_folder(touch.path)}": volume}}'
     return Finding(
         CODE,
         touch.call.site,
-        f"{function.name} writes {where}, which is in no Volume and is lost when the container ends: "
+        f"{where}, written in the container of {function.name}, is in no Volume and lost when that ends: "
         f"{volumes}",
         severity,
         function.name,

@@ -73,12 +73,11 @@ def _meant(given: str, places: dict[str, object]) -> str | None:
 
 
 def _finding(touch: Touch, mount: str, function: Function) -> Finding:
-    does = "writes" if touch.is_written else "looks for"
     return Finding(
         CODE,
         touch.call.site,
-        f"{function.name} {does} '{touch.given}', which is {touch.path} in its container, while the Volume "
-        f"is at {mount}",
+        f"'{touch.given}' is {touch.path} in the container of {function.name}, while the Volume is at "
+        f"{mount}",
         "warning",
         function.name,
         f"write {_absolute(touch.given, mount)}",

@@ -92,15 +92,16 @@ def _in_container(facts: Facts, function: Function) -> Iterator[Finding]:
 def _message(event: EnvironmentRead, name: str, function: Function, facts: Facts) -> str:
     if event.scope or event.module is not facts.entry:
         return (
-            f"this shell exports {name}, and {function.name} reads it, but nothing takes it to the container"
+            f"this shell exports {name}, which is read in the container of {function.name}, but nothing "
+            "takes it there"
         )
     used = _used_as(event, function, facts)
     if not used:
         return ""  # read for what `modal run` is told, which is done with the shell's value
     return (
-        f"this shell exports {name}, and {function.name} goes by {used}, which is made of it: its "
-        "container reads "
-        f"the file anew, has no {name}, and finds another value than `modal run` does"
+        f"this shell exports {name}, and {used}, which is made of it, is used in the container of "
+        f"{function.name}: "
+        f"that reads the file anew, has no {name}, and finds another value than `modal run` does"
     )
 
 

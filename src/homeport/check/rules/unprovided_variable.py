@@ -162,9 +162,9 @@ def _finding(facts: Facts, function: Function, read: Read, name: str) -> Finding
     return Finding(
         CODE,
         event.site,
-        f"{function.name} requires the variable {name}, which nothing gives its container: no Secret, no "
-        "env, no "
-        f"image{shell}; it ends with KeyError {when}",
+        f"the variable {name} is required in the container of {function.name}, and nothing gives it: no "
+        "Secret, "
+        f"no env, no image{shell}; it ends with KeyError {when}",
         severity,
         function.name,
         fix,

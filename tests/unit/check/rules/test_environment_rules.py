@@ -61,7 +61,7 @@ def test_what_every_shell_has_is_not_said() -> None:
 def test_a_global_of_the_file_is_said_where_the_function_goes_by_it() -> None:
     top = 'COUNT = int(os.environ.get("COUNT", "1"))'
     used = said("HP203", "print(COUNT)", top=top, options='gpu=f"T4:{COUNT}"', variables=("COUNT",))
-    assert severities(used) == ["warning"] and "goes by COUNT" in used[0].message
+    assert severities(used) == ["warning"] and "COUNT, which is made of it" in used[0].message
     assert said("HP203", "pass", top=top, options='gpu=f"T4:{COUNT}"', variables=("COUNT",)) == []
 
 

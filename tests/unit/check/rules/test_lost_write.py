@@ -97,5 +97,5 @@ def test_without_a_volume_the_fix_names_one() -> None:
     head = HEAD.replace(', volumes={"/results": results}', "")
     text = head + "    import torch\n    torch.save({}, '/checkpoints/last.pt')\n"
     (finding,) = findings_of({"app.py": text}, only="HP301")
-    assert "train has no Volume" in finding.message
+    assert "there is none" in finding.message
     assert finding.fix == 'Give train a Volume: volumes={"/checkpoints": volume}'

@@ -173,3 +173,13 @@ def download():
 image = modal.Image.debian_slim().run_function(download, secrets=[modal.Secret.from_name("hf")])
 """
     assert said(text + function("image=image", "pass")) == []
+
+
+def test_what_several_functions_require_is_said_once_of_all() -> None:
+    text = (
+        'DATA = os.environ["DATA"]\n'
+        + function("", "pass")
+        + function("", "pass").replace("train", "evaluate")
+    )
+    (finding,) = findings_of({"app.py": HEAD + text}, only="HP202", variables=("DATA",))
+    assert "is required in the container of train and evaluate, and nothing gives it" in finding.message
