@@ -69,6 +69,9 @@ CODE = "HP506"
 _ROOTS = re.compile(r"(?:\w+_)?(?:config|cfg|conf|settings|params|hparams)", re.IGNORECASE)
 _READ = re.compile(r"[gfsGFS]\s*\[\s*[\"']")  # quick, and in every text that has a root with a key
 _ROOT_READ = re.compile(r"(?:config|cfg|conf|settings|params|hparams)\[[\"']", re.IGNORECASE)
+_READ = re.compile(
+    r"""\b((?:\w+_)?(?:config|cfg|conf|settings|params|hparams))((?:\[["'][\w-]+["']\])+)""", re.IGNORECASE
+)
 _HANDED_ON = re.compile(r"(?<!def )\b(\w+)\((?:[^()]*,)?\s*\*\*\s*[A-Za-z_]")
 _IS_MERGED = re.compile(r"merge|\.update\(|setdefault|defaults?\b|OmegaConf|hydra|ChainMap|\|=|argparse")
 _BASE = re.compile(r"_?(?:base|bases|defaults?|extends|inherits?|include|parent)_?")
@@ -100,16 +103,55 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _of(facts: Facts, function: Function, path: Path, text: str) -> Iterator[Finding]:
     """The file is taken apart only where something may be wrong: that takes longer than all else here."""
-    texts = _texts(facts)
-    words = _words(tuple(texts.values()))
-    looks_like = set(_KEY.findall(text)) if path.suffix != ".toml" else set(_WORD.findall(text))
-    reads = [read for module in facts.modules.values() for read in _reads(module)]
-    is_unread = any(name.replace("-", "_") not in words for name in looks_like)
-    is_lacking = any(key not in text for read in reads for key in read.keys)
-    root = parsed(path, text) if is_unread or is_lacking else None
-    if root is not None:
-        yield from _unread(function, path, root, texts, words)
-        yield from _lacking(facts, function, path, root, reads)
+    texts = tuple(_texts(facts).values())
+    words = _words(texts)
+    if _may_be_unread(path, text, texts, words) or _may_lack(facts, text):
+        root = parsed(path, text)
+        if root is not None:
+            reads = [read for module in facts.modules.values() for read in _reads(module)]
+            yield from _unread(function, path, root, texts, words)
+            yield from _lacking(facts, function, path, root, reads)
+
+
+def _may_be_unread(path: Path, text: str, texts: tuple[str, ...], words: frozenset[str]) -> bool:
+    names = {name.replace("-", "_") for name in (_WORD if path.suffix == ".toml" else _KEY).findall(text)}
+    left = [name for name in names - words if _WORD.fullmatch(name)]
+    if not left or any(_is_slip(word, name) for name in left for word in _alike(words, name)):
+        return bool(left)
+    return not _is_handed_on(texts) and _is_read_by_key(names, words)
+
+
+def _may_lack(facts: Facts, text: str) -> bool:
+    for module in facts.modules.values():
+        asked: dict[str, list[list[str]]] = {}
+        for root, chain in _chains(module.text):
+            asked.setdefault(root, []).append(_WORD.findall(chain))
+        for chains in asked.values():
+            first = {keys[0] for keys in chains if keys}
+            if sum(key in text for key in first) * 2 >= len(first) and any(
+                key not in text for keys in chains for key in keys
+            ):
+                return True
+    return False
+
+
+@lru_cache(maxsize=128)
+def _chains(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_READ.findall(text))
+
+
+@lru_cache(maxsize=4)
+def _by_first_letter(words: frozenset[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in sorted(words):
+        found.setdefault(word[0].lower(), []).append(word)
+    return found
+
+
+def _alike(words: frozenset[str], name: str) -> list[str]:
+    """Those that begin as a name does, and are as long, more or less."""
+    likely = _by_first_letter(words).get(name[0].lower(), [])
+    return [word for word in likely if abs(len(word) - len(name)) <= 2]
 
 
 def _texts(facts: Facts) -> Mapping[Path, str]:
@@ -118,11 +160,14 @@ def _texts(facts: Facts) -> Mapping[Path, str]:
 
 @lru_cache(maxsize=4)
 def _words(texts: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(word for text in texts for word in _WORD.findall(text))
+    found: set[str] = set()
+    for text in texts:
+        found.update(_WORD.findall(text))
+    return frozenset(found)
 
 
 def _unread(
-    function: Function, path: Path, root: Node, texts: Mapping[Path, str], words: frozenset[str]
+    function: Function, path: Path, root: Node, texts: tuple[str, ...], words: frozenset[str]
 ) -> Iterator[Finding]:
     have = {name for name, _ in _keys(root)}
     is_handed_on: bool | None = None
@@ -130,7 +175,7 @@ def _unread(
         plain = name.replace("-", "_")
         if not name or plain in words or name in words or not _WORD.fullmatch(name):
             continue
-        near = next((word for word in sorted(words) if _is_slip(word, plain)), "")
+        near = next((word for word in _alike(words, plain) if _is_slip(word, plain)), "")
         if not near:
             is_handed_on = _is_handed_on(texts) if is_handed_on is None else is_handed_on
             if is_handed_on or not _is_read_by_key(have, words):
@@ -145,10 +190,11 @@ def _unread(
         )
 
 
-def _is_handed_on(texts: Mapping[Path, str]) -> bool:
+@lru_cache(maxsize=4)
+def _is_handed_on(texts: tuple[str, ...]) -> bool:
     """Whether keys are passed on by `**` to something that is not the app's own class."""
-    callees = {callee for text in texts.values() for callee in _HANDED_ON.findall(text)}
-    own = {name for text in texts.values() for name in _CLASS.findall(text)}
+    callees = {callee for text in texts for callee in _HANDED_ON.findall(text)}
+    own = {name for text in texts for name in _CLASS.findall(text)}
     return bool(callees - own)
 
 
