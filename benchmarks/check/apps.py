@@ -13,7 +13,7 @@ class App:
     """An app's entry file, and the commands that run all of it ("run …" is `modal run …`).
 
     `checked` is what is asked of the preflight: a function, where there are several. `prints` has to be
-    in what the commands print.
+    in what the commands print. `launcher` are libraries that the launcher needs beside modal.
     """
 
     name: str
@@ -23,6 +23,7 @@ class App:
     function: str = ""
     arguments: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()
     folder: Path = Path()
 
     @property
@@ -116,15 +117,17 @@ OTHERS = (
     App("examples/option2", "examples/adr030/option2.py", (), "", folder=REPOSITORY),
     App("examples/option3", "examples/adr030/option3.py", (), "", folder=REPOSITORY),
     *(
-        App(f"tests/{name}", f"{entry}", (), "", folder=REPOSITORY / "tests" / "apps" / name)
-        for name, entry in (
+        App(
+            f"tests/{name}", entry, (), "", launcher=(*launcher,), folder=REPOSITORY / "tests" / "apps" / name
+        )
+        for name, entry, *launcher in (
             ("classify", "modal_app.py"),
             ("detector", "finetune.py"),
             ("diffusion", "modal_train.py"),
-            ("eeg", "app.py"),
+            ("eeg", "app.py", "numpy"),
             ("notebook", "launch.py"),
             ("speech", "modal_finetune.py"),
-            ("sweep", "sweep.py"),
+            ("sweep", "sweep.py", "yaml"),
             ("tinygpt", "modal_train.py"),
         )
     ),

@@ -86,7 +86,9 @@ def _question(
         command = Command(function, arguments or (), is_detached)
     return Question(
         entry=folder / app.entry,
-        launcher=Launcher(folder, variables or frozenset({"HOME", "PATH"}), "1.6.4", "3.11", MODULES),
+        launcher=Launcher(
+            folder, variables or frozenset({"HOME", "PATH"}), "1.6.4", "3.11", MODULES | {*app.launcher}
+        ),
         function=function,
         command=command,
         secrets=None if server_secrets is None else lambda: server_secrets,

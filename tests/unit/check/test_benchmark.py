@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from benchmarks.check.apps import OWN, App
+from benchmarks.check.apps import OTHERS, OWN, App
 from benchmarks.check.measure import measurement, said_of
 from benchmarks.check.plant import plants
 from benchmarks.check.verify import VERIFIED
@@ -17,7 +17,7 @@ PLANTED_INTO = ("module_child", "path_edits", "yaml_configs")
 MISSED_AT_MOST = 0.05
 
 
-@pytest.mark.parametrize("app", OWN, ids=lambda app: app.name)
+@pytest.mark.parametrize("app", (*OWN, *OTHERS), ids=lambda app: app.name)
 def test_an_app_that_runs_gets_no_error(app: App) -> None:
     said = said_of(app, app.root, function=app.function, arguments=app.arguments or None)
     assert not [str(one) for one in said if one.severity == "error"]
