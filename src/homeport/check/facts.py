@@ -199,6 +199,8 @@ class MissingModule:
 
 @dataclass(frozen=True)
 class UnprovenModule:
+    """Nobody can tell whether it is there; `why` says what is not known."""
+
     why: str
 
 

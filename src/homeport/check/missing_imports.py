@@ -46,6 +46,8 @@ class Failing:
 
 @dataclass
 class _Group:
+    """Places that import the same missing module, and the worst of them."""
+
     best: Failing
     sites: list[Site] = field(default_factory=list)
 

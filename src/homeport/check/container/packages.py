@@ -151,6 +151,8 @@ class Packages:
 
 @dataclass
 class _Installed:
+    """What an image installs: distributions and modules, those surely there and those that may be."""
+
     certain: dict[str, str] = field(default_factory=dict)
     uncertain: dict[str, str] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)

@@ -75,6 +75,8 @@ class Process:
 
 @dataclass(slots=True)
 class Frame:
+    """A function, or a module's top level, that is being followed."""
+
     state: ModuleState
     scope: str
     variables: Variables

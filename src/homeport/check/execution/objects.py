@@ -64,6 +64,8 @@ class UserFunction:
 
 @dataclass(eq=False, slots=True)
 class UserClass:
+    """A class of the user's own."""
+
     node: ast.ClassDef
     state: ModuleState
     scope: str
@@ -90,12 +92,16 @@ class UserClass:
 
 @dataclass(eq=False, slots=True)
 class Instance:
+    """An object of a class of the user's own, with what is known of its attributes."""
+
     owner: UserClass
     attributes: Variables = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Super:
+    """What super() gives in a method."""
+
     owner: UserClass
     receiver: Value
 

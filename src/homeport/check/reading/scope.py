@@ -238,6 +238,8 @@ class UserFunction:
 
 @dataclass(eq=False, repr=False)
 class UserClass:
+    """A class of the app's own."""
+
     node: ast.ClassDef
     scope: Scope  # its own, with its attributes as names
     bases: list[Any]
@@ -253,12 +255,16 @@ class UserClass:
 
 @dataclass(eq=False, repr=False)
 class Instance:
+    """An object of a class of the app's own."""
+
     of: UserClass
     names: Names = field(default_factory=Names)
 
 
 @dataclass(eq=False, repr=False)
 class LocalModule:
+    """A module of the app's own."""
+
     name: str
     scope: Scope
 

@@ -43,6 +43,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Documentation:
+    """What a rule's docstring says."""
+
     title: str
     text: str
     bad: tuple[Example, ...]

@@ -78,6 +78,8 @@ STARTS = re.compile(
 
 @dataclass(frozen=True)
 class _Change:
+    """A change of a variable."""
+
     name: str  # of the variable
     target: str  # "os.environ", or the copy that is changed
     node: ast.stmt
@@ -86,6 +88,8 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Start:
+    """The start of a child process."""
+
     node: ast.Call
     environment: str  # what the child gets: "os.environ", or the name of a copy
     is_given: bool  # by `env=`

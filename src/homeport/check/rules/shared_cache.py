@@ -74,6 +74,8 @@ TRAINING = re.compile(
 
 @dataclass(frozen=True)
 class _Config:
+    """A configuration file: its settings, and their lines."""
+
     path: Path
     settings: dict[str, str]
     lines: dict[str, int]
