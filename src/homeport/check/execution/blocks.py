@@ -231,8 +231,11 @@ class Blocks(Assignments):
             self.call(External(name), args, {}, node, name)
 
     def try_(self, node: ast.Try) -> End:
-        caught = frozenset(name for handler in node.handlers for name in handled(handler))
-        soft = any(handled(handler) & IMPORT_ERRORS and not fails(handler) for handler in node.handlers)
+        providing = [handler for handler in node.handlers if not fails(handler)]
+        caught = frozenset(name for handler in providing for name in handled(handler))
+        soft = bool(caught & IMPORT_ERRORS)
+        if soft and is_of_imports(node):
+            caught = caught | {"ImportError"}  # `except Exception` around imports alone is meant for these
         start = self.save()
         at = len(self.events)
         guards = ["try", "try_import"] if soft else ["try"] if node.handlers else []
@@ -271,7 +274,7 @@ class Blocks(Assignments):
         for handler in node.handlers:
             if failed is True and handled(handler) & IMPORT_ERRORS:
                 return handler_way(handler, is_sure=True)()
-        only_imports = all(isinstance(part, ast.Import | ast.ImportFrom | ast.Assign) for part in node.body)
+        only_imports = is_of_imports(node)
         ways: list[Callable[[], End]] = [body_way]
         for handler in node.handlers:
             if (
@@ -284,6 +287,11 @@ class Blocks(Assignments):
         if len(ways) == 1:
             return body_way()
         return self.branches(ways)
+
+
+def is_of_imports(node: ast.Try) -> bool:
+    """Whether a try's body has nothing but imports, and names for what they bind."""
+    return all(isinstance(part, ast.Import | ast.ImportFrom | ast.Assign) for part in node.body)
 
 
 def handled(handler: ast.ExceptHandler) -> frozenset[str]:

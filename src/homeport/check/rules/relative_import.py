@@ -46,6 +46,12 @@ from homeport.check.missing_imports import severity_of
 CODE = "HP109"
 
 
+def _why(event: Event) -> str:
+    if "." in event.module.name or event.module.path.name == "__init__.py":
+        return "has no package that far above it"
+    return "is no part of a package"
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     said: set[object] = set()
     everywhere: list[tuple[str, tuple[Event, ...]]] = [("", facts.launch_events)]
@@ -66,7 +72,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 CODE,
                 event.site,
-                f"{file} is no part of a package {where}, and imports '{event.name}' relative to one",
+                f"{file} {_why(event)} {where}, and imports '{event.name}' relative to one",
                 severity,
                 function=function,
                 fix=f"Run it as a part of its package, from the folder above: modal run -m {module}."

@@ -80,9 +80,10 @@ def test_a_missing_library_is_named_as_it_is_installed() -> None:
         ("try:\n        import wandb\n    except ImportError:\n        wandb = None", None),
         (
             "try:\n        import wandb\n    except ImportError:\n        raise SystemExit('install wandb')",
-            None,
+            "error",
         ),
-        ("try:\n        import wandb\n    except Exception as error:\n        print(error)", "warning"),
+        ("try:\n        import wandb\n    except Exception:\n        wandb = None", None),
+        ("try:\n        import wandb\n        wandb.init()\n    except Exception:\n        pass", "warning"),
         ("if os.environ.get('USE'):\n        import wandb", None),
         ("if sys.argv[1:]:\n        import wandb", "warning"),
         ("for _ in open('/dev/stdin'):\n        import wandb", "warning"),
