@@ -108,8 +108,7 @@ def _in(scope: Scope, module: Module, facts: Facts) -> Iterator[Finding]:
                 CODE,
                 site_of(module, made),
                 f"the folder {name} is made before it is filled, and line {statement.lineno} takes it for "
-                "full "
-                "when it exists: what an interrupted run leaves is used as if it were all",
+                "full when it exists: what an interrupted run leaves is used as if it were all",
                 "warning",
                 function_around(facts, module, statement.lineno),
                 f"fill a folder beside {name} and rename it when it is full",

@@ -266,8 +266,7 @@ def _of_every_case(change: _Change, start: _Start, module: Module, function: str
         CODE,
         site_of(module, change.node),
         f"{change.name} is changed in an environment that a child process gets whole: what it goes by is "
-        "this and "
-        "whatever else the container has, from Secrets, the image or an earlier call",
+        "this and whatever else the container has, from Secrets, the image or an earlier call",
         "note",
         function,
         "give the child a dictionary of the variables that it is meant to have",
@@ -333,8 +332,7 @@ def _finding(change: _Change, start: _Start, module: Module, function: str, seve
         CODE,
         site_of(module, change.node),
         f"{change.name} is {does} only where `{condition}`, in an environment that a child process gets "
-        "whole: "
-        f"{otherwise}",
+        f"whole: {otherwise}",
         severity,
         function,
         f"say what it is in the other case, too: {other}",

@@ -134,8 +134,7 @@ def _compare(one: _Config, key: str, other: _Config, other_key: str, folder: str
         CODE,
         Site(one.path, one.lines[key]),
         f"{one.path.name} and {other.path.name} share the cache folder {folder}, {why}: the second to run "
-        "takes what "
-        "the first has prepared",
+        "takes what the first has prepared",
         severity,
         "",
         "give each configuration a cache folder of its own, or name the folder by a hash of what decides "

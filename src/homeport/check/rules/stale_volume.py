@@ -129,9 +129,9 @@ def _after_a_call(
             return Finding(
                 CODE,
                 event.site,
-                f"{function.name} reads {path} after it called {writer.receiver.name}, which writes to the "
-                "same Volume in a "
-                f"container of its own: without reload() it sees {place} as it was before",
+                f"{function.name} reads {path} after it called {writer.receiver.name}, which writes to "
+                f"the same Volume in a container of its own: without reload() it sees {place} as it was "
+                "before",
                 "warning",
                 function.name,
                 f"call .reload() on the Volume at {place} before this line",
@@ -158,8 +158,7 @@ def _waiting(function: Function, place: str, volume: Volume, events: Sequence[Ca
                     CODE,
                     asked.site,
                     f"{function.name} waits for {path}, and without reload() never sees what another "
-                    "container commits to "
-                    f"the Volume at {place}",
+                    f"container commits to the Volume at {place}",
                     "warning",
                     function.name,
                     f"call .reload() on the Volume at {place} each time before it looks",
@@ -191,8 +190,7 @@ def _living_long(
         CODE,
         read[0].site,
         f"{function.name} {why} and reads {read[1]} as it was when its container started: one that is "
-        "still warm "
-        f"does not see what {writers[0]} commits to the same Volume",
+        f"still warm does not see what {writers[0]} commits to the same Volume",
         "note",
         function.name,
         f"call .reload() on the Volume at {place} before it is read, where newer files are wanted",

@@ -86,8 +86,7 @@ def _of_volume(function: Function, place: str, volume: Volume, events: Sequence[
         CODE,
         commit.site,
         f"{function.name} commits what it writes to {place} only where all goes well: after an error or a "
-        "kill, what "
-        "was written last depends on the commit that Modal makes every few seconds",
+        "kill, what was written last depends on the commit that Modal makes every few seconds",
         "note",
         function.name,
         "commit in a `finally:` around it, or after each checkpoint",

@@ -100,8 +100,8 @@ def _message(event: EnvironmentRead, name: str, function: Function, facts: Facts
         return ""  # read for what `modal run` is told, which is done with the shell's value
     return (
         f"this shell exports {name}, and {used}, which is made of it, is used in the container of "
-        f"{function.name}: "
-        f"that reads the file anew, has no {name}, and finds another value than `modal run` does"
+        f"{function.name}: that reads the file anew, has no {name}, and finds another value than `modal "
+        "run` does"
     )
 
 

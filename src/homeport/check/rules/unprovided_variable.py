@@ -163,8 +163,7 @@ def _finding(facts: Facts, function: Function, read: Read, name: str) -> Finding
         CODE,
         event.site,
         f"the variable {name} is required in the container of {function.name}, and nothing gives it: no "
-        "Secret, "
-        f"no env, no image{shell}; it ends with KeyError {when}",
+        f"Secret, no env, no image{shell}; it ends with KeyError {when}",
         severity,
         function.name,
         fix,
@@ -209,8 +208,7 @@ def _at_launch(facts: Facts) -> Iterator[Finding]:
             CODE,
             event.site,
             f"the app needs the variable {name} of the shell that types the command, and this shell has "
-            "none: it "
-            "ends with KeyError before anything starts",
+            "none: it ends with KeyError before anything starts",
             "warning",
             "",
             f"export {name}, or read it with os.environ.get",
