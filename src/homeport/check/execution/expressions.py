@@ -18,7 +18,7 @@ from homeport.check.execution.objects import (
     truth,
 )
 from homeport.check.execution.operators import COMPARISONS, MAX_SIZE, compute, formatted, is_identical, one_of
-from homeport.check.facts import Condition, EnvironmentRead
+from homeport.check.facts import Condition, EnvironmentRead, Raise
 from homeport.check.values import FromShell, Unknown, Value
 
 BUILTINS = frozenset(dir(builtins))
@@ -249,6 +249,8 @@ class Expressions(Attributes):
             if isinstance(base, tuple | str) and isinstance(index, int | slice):
                 return base[index]
             if isinstance(base, PathParents) and isinstance(index, int):
+                if base.path.is_absolute() and index >= len(base.path.parents):
+                    self.emit(Raise, node, name="IndexError")
                 return base.path.parents[index]
         except (IndexError, TypeError, ValueError):
             return MADE

@@ -307,3 +307,19 @@ def test_looking_around_brings_no_module() -> None:
     )
     (finding,) = found({"app.py": app("", body)})
     assert (finding.code, finding.severity) == ("HP103", "error")
+
+
+@pytest.mark.parametrize(
+    ("top", "severity"),
+    [
+        ("ROOT = Path(__file__).parents[2]", "error"),
+        ("ROOT = Path(__file__).resolve().parents[1]", None),
+        ("ROOT = Path(__file__).parents[3] if modal.is_local() else Path('/root')", None),
+        ("try:\n    ROOT = Path(__file__).parents[3]\nexcept IndexError:\n    ROOT = Path('/root')", None),
+        ("if sys.argv[1:]:\n    ROOT = Path(__file__).parents[3]", "warning"),
+        ("def root():\n    return Path(__file__).parents[3]", None),
+    ],
+)
+def test_a_folder_that_is_not_above_the_file_there(top: str, severity: str | None) -> None:
+    files = {"app.py": app("", "pass", f"from pathlib import Path\n{top}")}
+    assert [each.severity for each in found(files, "HP111")] == ([severity] if severity else [])
