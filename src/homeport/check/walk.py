@@ -8,11 +8,12 @@ scripts where a child process runs them. What that does is execution/.
 
 import ast
 import posixpath
+import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from homeport.check.execution.calls import Calls
-from homeport.check.execution.core import Core, Reader, SpentError
+from homeport.check.execution.core import Reader, SpentError
 from homeport.check.execution.expressions import Expressions
 from homeport.check.execution.imports import Imports
 from homeport.check.execution.objects import MADE, Instance, UserClass, UserFunction
@@ -36,7 +37,6 @@ from homeport.check.values import Site, Unknown, Value
 
 ENTERS = frozenset({"modal.enter", "modal.build", "modal.method.enter"})
 EXITS = frozenset({"modal.exit"})
-WITHOUT_BODY = frozenset({"modal.parameter"})
 
 
 class Machine(Statements, Calls, Imports, Processes, Expressions):
@@ -222,8 +222,6 @@ class Here:
         return MADE
 
     def find(self, module: str, search_path: tuple[str, ...]) -> Resolution:
-        import sys
-
         relative = module.replace(".", "/")
         top = module.partition(".")[0]
         if top in sys.builtin_module_names:
@@ -244,6 +242,3 @@ class Here:
         if not self.launcher.modules:
             return UnprovenModule("what the Python there can import is not known")
         return MissingModule()
-
-
-__all__ = ["Core", "walk", "walk_launch"]
