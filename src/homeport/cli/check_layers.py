@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from homeport.check.container.built import Definition
 
 _COMMAND = b"\x32"  # dockerfile_commands in a serialised api_pb2.Image: field 6, a text
+_DATA = b"\x12"  # data of an ImageContextFile: field 2; with its length, or a file's beginning would do
 
 
 class HomeLayers:
@@ -74,7 +75,7 @@ def _follows(stored: bytes, bases: set[bytes], definition: "Definition") -> bool
         bool(found)
         and not after.startswith(_COMMAND)
         and any(base in before for base in bases)
-        and all(content in after for content in definition.files)
+        and all(content and _DATA + _length(content) + content in after for content in definition.files)
     )
 
 
