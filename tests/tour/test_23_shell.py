@@ -78,13 +78,14 @@ def test_a_terminal_in_a_running_container(terminal, training, account):
     shell.wait_for(prompt(account))
     shell.type("tty; stty size; echo $TERM\n")
     shell.wait_for(r"/dev/pts/\d+\s+31 97\s+xterm-256color")
-    # The key goes to a program that has the terminal: a shell between two commands would not hear it.
+    # The keys go to a program that has the terminal and starts none: between two commands a shell would
+    # not hear them, and one that is starting a program by vfork cannot stop.
     shell.type("sh -c 'echo as\"\"leep; read line'\n")
     shell.wait_for("asleep")
     shell.type("\x03")
     shell.wait_for(r"\^C")
     shell.wait_for(prompt(account))
-    shell.type("sh -c 'echo as\"\"leep; sleep 60'\n")
+    shell.type("sh -c 'echo as\"\"leep; read line'\n")
     shell.wait_for("asleep")
     shell.type("\x1a")
     shell.wait_for("Stopped")
