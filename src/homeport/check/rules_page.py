@@ -38,20 +38,18 @@ def page() -> str:
         members = [rule for rule in rules() if rule.CODE.startswith(prefix)]
         if members:
             lines += [f"| {title} | |", "|---|---|"]
-            lines += [f"| [{rule.CODE}](#{rule.CODE.lower()}) | {_title(rule)} |" for rule in members]
+            lines += [
+                f"| [{rule.CODE}](#{rule.CODE.lower()}) | {documentation(rule).title} |" for rule in members
+            ]
             lines.append("")
     for rule in rules():
         lines += _section(rule)
     return "\n".join(lines)
 
 
-def _title(rule: Rule) -> str:
-    return documentation(rule).title.rstrip(".")
-
-
 def _section(rule: Rule) -> Iterator[str]:
     said = documentation(rule)
-    yield from (f"## {rule.CODE}", "", f"**{_title(rule)}.**", "", said.text, "")
+    yield from (f"## {rule.CODE}", "", f"**{documentation(rule).title}.**", "", said.text, "")
     for word, examples in (("Bad", said.bad), ("Good", said.good)):
         for example in examples:
             yield from (f"{word}:", "", *_fenced(example), "")

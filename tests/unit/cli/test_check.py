@@ -249,7 +249,7 @@ def test_forms_for_machines_are_json_alone(check: Check, form: str) -> None:
 
 def test_explain(check: Check) -> None:
     assert check("--explain") == 0
-    assert "HP901  A rule.\n" in check.out
+    assert "HP901  A rule\n" in check.out
     assert check("--explain", "hp004") == 0
     assert "Bad:" in check.out and "Good:" in check.out
 

@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Documentation:
-    """What a rule's docstring says."""
+    """What a rule's docstring says, the title without its full stop."""
 
     title: str
     text: str
@@ -82,7 +82,10 @@ def documentation(rule: Rule) -> Documentation:
             place += 1
         examples[kind].append(_example(block, rule.CODE))
     return Documentation(
-        lines[0].strip(), "\n".join(text).strip(), tuple(examples["Bad:"]), tuple(examples["Good:"])
+        lines[0].strip().rstrip("."),
+        "\n".join(text).strip(),
+        tuple(examples["Bad:"]),
+        tuple(examples["Good:"]),
     )
 
 
