@@ -69,43 +69,35 @@ def run(bench: Bench) -> list[Figure]:
             added.append(_process_s(bench, project, "-c", _WITH) - without)
             client.append(_process_s(bench, project, "-c", "import modal"))
     return [
-        Figure(
-            f"check of {FILES} files, inside",
-            f"{INSIDE_BAR_S * 1000:g} ms",
-            median(inside) * 1000,
-            "ms",
-            len(inside),
-            passed=median(inside) <= INSIDE_BAR_S,
-            reference="ast.parse of the same files",
-            reference_value=median(parsing) * 1000,
-            ratio=median(inside) / median(parsing),
-            spread=tuple(value * 1000 for value in quartiles(inside)),
+        _figure(
+            f"check of {FILES} files, inside", INSIDE_BAR_S, inside, "ast.parse of the same files", parsing
         ),
-        Figure(
+        _figure(
             f"homeport check --static, {FILES} files",
-            f"{COMMAND_BAR_S * 1000:g} ms",
-            median(command) * 1000,
-            "ms",
-            len(command),
-            passed=median(command) <= COMMAND_BAR_S,
-            reference="python that does nothing",
-            reference_value=median(bare) * 1000,
-            ratio=median(command) / median(bare),
-            spread=tuple(value * 1000 for value in quartiles(command)),
+            COMMAND_BAR_S,
+            command,
+            "python that does nothing",
+            bare,
         ),
-        Figure(
-            "what the check adds to homeport run",
-            f"{RUN_BAR_S * 1000:g} ms",
-            median(added) * 1000,
-            "ms",
-            len(added),
-            passed=median(added) <= RUN_BAR_S,
-            reference="importing the client",
-            reference_value=median(client) * 1000,
-            ratio=median(added) / median(client),
-            spread=tuple(value * 1000 for value in quartiles(added)),
-        ),
+        _figure("what the check adds to homeport run", RUN_BAR_S, added, "importing the client", client),
     ]
+
+
+def _figure(
+    name: str, bar_s: float, measured_s: list[float], reference: str, reference_s: list[float]
+) -> Figure:
+    return Figure(
+        name,
+        f"{bar_s * 1000:g} ms",
+        median(measured_s) * 1000,
+        "ms",
+        len(measured_s),
+        passed=median(measured_s) <= bar_s,
+        reference=reference,
+        reference_value=median(reference_s) * 1000,
+        ratio=median(measured_s) / median(reference_s),
+        spread=tuple(value * 1000 for value in quartiles(measured_s)),
+    )
 
 
 def made_project(root: Path) -> Path:
