@@ -185,3 +185,14 @@ class Command:
 def interrupt(running: Running) -> None:
     """Ctrl-C, as a terminal sends it: to the whole foreground group."""
     os.killpg(running.process.pid, signal.SIGINT)
+
+
+def stop_app(command: Command, *words: str, run: Running) -> None:
+    """`app stop` of a detached run's app, which may have ended by itself: nothing else that fails passes."""
+    app_id = re.search(r"ap-\w+", run.text)
+    assert app_id, run.text
+    try:
+        command(*words, "app", "stop", "--yes", app_id[0])
+    except AssertionError as error:
+        if "already stopped" not in str(error):
+            raise

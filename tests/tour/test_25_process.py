@@ -2,16 +2,14 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Command
+from tests.support.commands import Command, stop_app
 from tests.support.waiting import wait_until
 
 # paths of the apps that this machine lacks and every user may make
@@ -158,8 +156,7 @@ def test_two_apps_have_their_own_volume_at_one_path_and_outlive_a_killed_engine(
         assert plain("modal", "volume", "get", name, "done", "-").content == f"by {name}"
         plain("modal", "volume", "delete", "--yes", name)
     for run in runs:
-        with suppress(AssertionError):  # stopped already: the launcher ends its app where it came through
-            plain("modal", "app", "stop", "--yes", re.search(r"ap-\w+", run.text)[0])
+        stop_app(plain, "modal", run=run)
     wait_until(lambda: not os.path.lexists(f"{AT}-both"), what="the link is gone")
 
 

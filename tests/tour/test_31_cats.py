@@ -7,12 +7,12 @@ import json
 import os
 import re
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.account import REPOSITORY
+from tests.support.commands import stop_app
 from tests.support.leaks import descendants
 from tests.support.waiting import wait_until
 
@@ -87,5 +87,4 @@ def test_tinydit_s_smoke_run_outlives_its_container_and_the_machine_it_was_typed
     assert re.search(r"^\[TRAIN\] resuming after step (4|8|12|16)$", log, re.MULTILINE), log
     steps = [json.loads(line)["step"] for line in get(modal, run, "metrics.jsonl").splitlines()]
     assert steps == list(range(1, len(steps) + 1)), "no step is lost, and none is done twice"
-    with suppress(AssertionError):  # stopped already, where nothing was left to do in it
-        modal("app", "stop", "--yes", re.search(r"ap-\w+", running.text)[0])
+    stop_app(modal, run=running)
