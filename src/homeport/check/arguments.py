@@ -7,10 +7,10 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from homeport.check.command_line import Runnable, meant, options, take_apart
 from homeport.check.execution.core import Reader
 from homeport.check.facts import Call, Event, Facts, Function, Import, Parameter
 from homeport.check.opened_files import FOLDERS, PROCESSES, READERS
-from homeport.check.rules._command_line import Runnable, meant, options, take_apart
 from homeport.check.values import Unknown, Value
 from homeport.check.walk import walk, walk_launch
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
 
+from homeport.check.command_line import meant, options, take_apart
 from homeport.check.facts import Call, Facts, Function
-from homeport.check.rules._command_line import meant, options, take_apart
 from homeport.check.rules._yaml import Node, parse, parse_json
 
 _OPENS = ("open", "read_text", "read_bytes", "load")

@@ -39,9 +39,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from homeport.check.command_line import meant, options, take_apart
 from homeport.check.facts import Facts, Function
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._command_line import meant, options, take_apart
 from homeport.check.rules._configs import named, started
 
 CODE = "HP505"

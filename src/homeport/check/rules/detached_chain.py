@@ -50,9 +50,9 @@ Good:
 import ast
 from collections.abc import Iterator
 
+from homeport.check.command_line import chosen
 from homeport.check.facts import Facts, Function
 from homeport.check.findings import Finding
-from homeport.check.rules._command_line import chosen
 from homeport.check.rules._given import site_of, timeout_of
 
 CODE = "HP406"

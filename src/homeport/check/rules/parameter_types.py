@@ -34,9 +34,9 @@ Good:
 
 from collections.abc import Iterator
 
+from homeport.check.command_line import Runnable, meant, options, parameters, runnables
 from homeport.check.facts import Facts
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._command_line import Runnable, meant, options, parameters, runnables
 
 CODE = "HP504"
 

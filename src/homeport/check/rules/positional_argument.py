@@ -27,9 +27,9 @@ Good:
 
 from collections.abc import Iterator
 
+from homeport.check.command_line import Given, Option, meant, options, take_apart, takes_anything
 from homeport.check.facts import Facts
 from homeport.check.findings import Finding
-from homeport.check.rules._command_line import Given, Option, meant, options, take_apart, takes_anything
 
 CODE = "HP503"
 
