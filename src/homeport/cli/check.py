@@ -10,7 +10,7 @@ import click
 
 from homeport.cli.check_references import Reference, references
 from homeport.model.errors import HomeportError, NotFoundError
-from homeport.plan.suggestions import nearest
+from homeport.plan.suggestions import closest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,8 +188,8 @@ def _require_apps(result: "Result") -> None:
             raise NotFoundError(f"There is no Modal app in {typed}.")
         if name and chosen_function(facts, name) is None:
             names = [function.name for function in facts.app.functions]
-            near = nearest(name, names, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names) or 'none'}."
+            near = closest(name, names)
+            hint = f"Did you mean {near}?" if near else f"It has {', '.join(names) or 'none'}."
             raise NotFoundError(f"{typed} has no function {name}. {hint}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.model.errors import InvalidError, NotFoundError
-from homeport.plan.suggestions import nearest
+from homeport.plan.suggestions import closest
 
 _APP = re.compile(rb"\b(?:App|Stub)\s*\(")
 _LARGEST_BYTES = 1_000_000
@@ -72,8 +72,8 @@ def _nearest_file(path: Path) -> str:
     if colon and path.with_name(file).is_file():
         return f" Did you mean {file}::{function}?"
     names = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-    near = nearest(path.name, names, 1)
-    return f" Did you mean {near[0]}?" if near else ""
+    near = closest(path.name, names)
+    return f" Did you mean {near}?" if near else ""
 
 
 def _apps_below(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from homeport.model.errors import InvalidError
-from homeport.plan.suggestions import nearest
+from homeport.plan.suggestions import closest
 
 if TYPE_CHECKING:
     from homeport.check.preflight import Selection
@@ -56,5 +56,5 @@ def _shown(word: str, example: "Example") -> str:
 
 
 def _nearest(code: str, known: list[str]) -> str:
-    near = nearest(code, known, 1)
-    return f" Did you mean {near[0]}?" if near else " All of them: homeport check --explain"
+    near = closest(code, known)
+    return f" Did you mean {near}?" if near else " All of them: homeport check --explain"

@@ -20,5 +20,10 @@ def nearest(typed: str, names: Iterable[str], limit: int) -> list[str]:
     return [known[name] for name in (found + sorted(begun))[:limit]]
 
 
+def closest(typed: str, names: Iterable[str]) -> str:
+    """The one of `names` that is most similar; empty if none is."""
+    return next(iter(nearest(typed, names, 1)), "")
+
+
 def _plain(name: str) -> str:
     return name.lower().replace("_", "-")

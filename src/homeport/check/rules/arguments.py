@@ -39,9 +39,7 @@ Good:
 from collections.abc import Iterator
 from datetime import datetime
 
-from homeport.check.facts import Facts
-from homeport.check.findings import Finding
-from homeport.check.rules._command_line import (
+from homeport.check.command_line import (
     Given,
     Option,
     has_own_constructor,
@@ -51,6 +49,8 @@ from homeport.check.rules._command_line import (
     take_apart,
     takes_anything,
 )
+from homeport.check.facts import Facts
+from homeport.check.findings import Finding
 from homeport.plan import suggestions
 
 CODE = "HP502"
@@ -84,7 +84,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _mistakes(known: tuple[Option, ...], given: Given) -> Iterator[tuple[str, str]]:
     flags = [f"--{option.flag}" for option in known]
     for flag in given.unknown:
-        near = next(iter(suggestions.nearest(flag, flags, 1)), "")
+        near = suggestions.closest(flag, flags)
         there = f"; it has {', '.join(flags)}" if flags else " nor any other"
         fix = f"Write {near}." if near else f"Leave {flag} out, or give the function such a parameter."
         yield f"has no option {flag}" + ("" if near else there), fix

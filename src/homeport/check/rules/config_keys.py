@@ -231,7 +231,7 @@ def _lacking(
         missing = _missing(root, read.keys) if (read.module.path, read.root) in of_this_file else None
         if missing is None or f'"{missing[1]}" in ' in read.module.text:
             continue
-        near = next(iter(suggestions.nearest(missing[1], [name for name, _ in items(missing[0])], 1)), "")
+        near = suggestions.closest(missing[1], [name for name, _ in items(missing[0])])
         if not near and (_IS_MERGED.search(read.module.text) or not _is_plain(facts, root)):
             continue
         yield Finding(

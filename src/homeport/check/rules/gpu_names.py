@@ -121,7 +121,7 @@ def _mistake(text: str, target: str) -> tuple[Severity, str, str] | None:
                 f"{name}:{most}",
             )
         return None
-    near = next(iter(suggestions.nearest(name, gpus.NAMES, 1)), "")
+    near = suggestions.closest(name, gpus.NAMES)
     what = f"is no GPU that Modal knows; it knows {', '.join(gpus.NAMES)}"
     may_be_here = target == "homeport" and _OTHER_CARDS.match(name) and not _is_slip(name, known)
     return ("warning" if may_be_here else "error"), what, f"{near}{colon}{number}" if near else ""

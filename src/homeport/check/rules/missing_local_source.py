@@ -126,8 +126,8 @@ def _fix(facts: Facts, source: LocalSource) -> str:
     if source.beside is not None:
         return f"Run it from {source.beside.parent}, or name it by Path(__file__).parent."
     near = [str(path) for path in _known_paths(facts) if path != str(source.path)]
-    names = suggestions.nearest(str(source.path), near, 1)
-    meant = f" {names[0]} does." if names else ""
+    like = suggestions.closest(str(source.path), near)
+    meant = f" {like} does." if like else ""
     if source.is_relative:
         return f"Name it from the file's own folder, Path(__file__).parent / …, or correct it.{meant}"
     return f"Correct the path.{meant}"

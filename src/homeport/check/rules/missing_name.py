@@ -38,13 +38,13 @@ Good:
 """
 
 import ast
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
 from homeport.check.facts import Facts, FoundModule, Import, MissingModule
 from homeport.check.findings import Finding
 from homeport.check.missing_imports import severity_of
+from homeport.plan import suggestions
 
 CODE = "HP108"
 
@@ -64,7 +64,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if isinstance(inner, MissingModule) and inner.nearest_launcher:
                 continue  # a part of a package that is not shipped
             said.add(site)
-            near = difflib.get_close_matches(event.member, _names(facts, found.source), 1, 0.6)
+            near = suggestions.closest(event.member, _names(facts, found.source))
             library = container.find(str(event.name), ())
             shadows = isinstance(library, FoundModule) and library.kind != "shipped"
             yield Finding(
@@ -81,7 +81,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 function=function.name,
                 fix="Call your file otherwise."
                 if shadows
-                else f"Import '{near[0]}', which it has."
+                else f"Import '{near}', which it has."
                 if near
                 else f"Define '{event.member}' there, or import what it has.",
             )

@@ -29,11 +29,11 @@ Good:
         print("hello")
 """
 
-import difflib
 from collections.abc import Iterator
 
 from homeport.check.facts import Facts, Function, Image, Secret, Step
 from homeport.check.findings import Finding
+from homeport.plan import suggestions
 
 CODE = "HP206"
 
@@ -79,7 +79,7 @@ def _name(secret: Secret) -> str | None:
 
 def _finding(secret: Secret, name: str, known: frozenset[str], function: str, target: str) -> Finding:
     command = "homeport modal secret create" if target == "homeport" else "modal secret create"
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    near = suggestions.closest(name, sorted(known))
     required = secret.options.get("required_keys")
     keys = [key for key in required if isinstance(key, str)] if isinstance(required, tuple) else []
     return Finding(
@@ -89,5 +89,5 @@ def _finding(secret: Secret, name: str, known: frozenset[str], function: str, ta
         "error",
         function,
         f"make it: {command} {name} {' '.join(f'{key}=…' for key in keys) or 'KEY=VALUE'}",
-        (f"use '{near[0]}', which there is",) if near else (),
+        (f"use '{near}', which there is",) if near else (),
     )

@@ -143,7 +143,7 @@ def _mistake(name: str, client: Version) -> tuple[Gone | None, str] | None:
     module, _, last = name.rpartition(".")
     if module != "modal" or last in NAMES or last.startswith("_"):
         return None
-    return None, next(iter(suggestions.nearest(last, NAMES, 1)), "")
+    return None, suggestions.closest(last, NAMES)
 
 
 def _finding(

@@ -98,7 +98,7 @@ def _option(function: Function, option: str, client: Version) -> Iterator[Findin
             fix=f"Install modal {since} or newer where it is run from.",
         )
     elif gone is None and option not in known and not option.startswith("_"):
-        near = next(iter(suggestions.nearest(option, known, 1)), "")
+        near = suggestions.closest(option, known)
         yield Finding(
             CODE,
             option_site(function, option),
@@ -124,7 +124,7 @@ def _step(facts: Facts, owner: str, step: Step, client: Version) -> Iterator[Fin
             )
         return
     if takes is None:
-        near = next(iter(suggestions.nearest(step.method, client_api.IMAGE, 1)), "")
+        near = suggestions.closest(step.method, client_api.IMAGE)
         yield Finding(
             CODE,
             step.site,
@@ -143,7 +143,7 @@ def _step(facts: Facts, owner: str, step: Step, client: Version) -> Iterator[Fin
         if lost is not None:
             yield _removed(step.site, what, lost, client, owner, ())
             continue
-        near = next(iter(suggestions.nearest(option, names, 1)), "")
+        near = suggestions.closest(option, names)
         yield Finding(
             CODE,
             step.site,

@@ -46,9 +46,9 @@ Good:
 import ast
 from collections.abc import Iterator
 
+from homeport.check.command_line import Runnable, matching, meant, runnables
 from homeport.check.facts import Facts
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._command_line import Runnable, matching, meant, runnables
 from homeport.check.values import Site
 from homeport.plan import suggestions
 
@@ -76,7 +76,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     names = [each.name for each in everything]
     if not found:
-        near = next(iter(suggestions.nearest(asked, names, 1)), "")
+        near = suggestions.closest(asked, names)
         what = f"{file} has no {asked}; there are {', '.join(names)}"
         yield _finding(facts, what, f"Write {file}::{near or names[0]}.")
     elif not asked:
