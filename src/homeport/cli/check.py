@@ -98,6 +98,8 @@ def command(arguments: tuple[str, ...] | None, /, explain: str | None, **given: 
     """
     try:
         if explain is not None:
+            if given["apps"]:
+                raise click.UsageError("--explain takes a code, and no FILE beside it.")
             from homeport.cli.check_rules import explanation
 
             click.echo(explanation(explain), nl=False)
@@ -139,11 +141,14 @@ def _check(
     if probe:
         from homeport.cli.check_probe import probe as probe_apps
 
-        if fix or diff or strict or select or ignore or arguments is not None:
+        is_other_target = target != "homeport"
+        if fix or diff or strict or select or ignore or is_other_target or arguments is not None:
             raise click.UsageError(
                 "--probe takes FILE[::FUNCTION], -m, --python and --format text or json alone."
             )
         return probe_apps(questions, form)
+    if fix and diff:
+        raise click.UsageError("--fix changes files, and --diff nothing: take one of them.")
     with _progress(len(questions)) as begin:
         result = preflight(questions, chosen, begin)
     _require_apps(result)

@@ -254,6 +254,23 @@ def test_explain(check: Check) -> None:
     assert "Bad:" in check.out and "Good:" in check.out
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--fix", "--diff", "app.py"), "--fix changes files, and --diff nothing"),
+        (("--explain", "HP901", "app.py"), "--explain takes a code, and no FILE"),
+        (("--probe", "--target", "modal", "app.py"), "--probe takes FILE[::FUNCTION]"),
+    ],
+)
+def test_options_that_would_be_without_effect_are_refused(
+    check: Check, folder: Path, typed: tuple[str, ...], said: str
+) -> None:
+    before = (folder / "app.py").read_text()
+    assert check(*typed, static="--probe" not in typed) == 2
+    assert said in check.err and not check.out
+    assert (folder / "app.py").read_text() == before
+
+
 def test_a_rule_that_raises_hides_nothing_of_the_others(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
