@@ -1,0 +1,66 @@
+"""Records as JSON: one object a run, read back by any later version."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from homeport.model.errors import HomeportError
+from homeport.record.run import VERSION, Note, Run
+
+
+class DamagedRecordError(HomeportError):
+    """A run's record cannot be read."""
+
+
+class Head(msgspec.Struct):
+    """What is looked at first."""
+
+    version: int = 0
+    run_id: str = ""
+
+
+_runs = msgspec.json.Decoder(Run)
+_heads = msgspec.json.Decoder(Head)
+_notes = msgspec.json.Decoder(Note)
+
+
+def encode(run: Run) -> bytes:
+    """Indented, since people read it too."""
+    return json.dumps(_compact(run), indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def decode(data: bytes, name: str) -> Run:
+    """Raises DamagedRecordError, whose sentence begins with `name`."""
+    try:
+        head = _heads.decode(data)
+        if head.version > VERSION:
+            raise DamagedRecordError(
+                f"{name}: this record was written by a newer Homeport (version {head.version} of the format, "
+                f"this one knows {VERSION}): upgrade Homeport to read it."
+            )
+        return _runs.decode(data)
+    except msgspec.MsgspecError as error:
+        raise DamagedRecordError(f"{name}: this record is damaged: {error}.") from None
+
+
+def decode_note(line: bytes) -> Note | None:
+    """A line of notes; None for a damaged one."""
+    try:
+        return _notes.decode(line)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _compact(value: Any) -> Any:
+    """As plain values, without fields that are empty: their defaults bring them back."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {name: _compact(part) for name, part in fields.items() if part not in ("", None, (), {})}
+    if isinstance(value, Mapping):
+        return {key: _compact(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_compact(part) for part in value]
+    return value

@@ -1,0 +1,42 @@
+"""Records are read back as they were written, by later versions too, and damage is named."""
+
+import pytest
+
+from homeport.record import codec
+from homeport.record.codec import DamagedRecordError
+from homeport.record.run import Argument, Call, Note, Place, Run
+
+RUN = Run(
+    "ap-1",
+    started_at=1.5,
+    calls=(Call("fc-1", "train", (Argument("config_path", '"a.yaml"', "default"),), inputs=1),),
+    notes=(Note(2.0, 7, "child", argv=("python",), changes={"A": "", "B": "12"}, stack=(Place("a.py", 3),)),),
+)
+
+
+def test_a_record_is_read_back_as_it_was_written():
+    assert codec.decode(codec.encode(RUN), "x") == RUN
+
+
+def test_a_record_of_an_older_version_opens_with_defaults_for_what_it_lacks():
+    assert codec.decode(b'{"run_id": "ap-1", "version": 1, "gone": 3}', "x") == Run("ap-1")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"run_id": "ap-1", "vers', "runs/ap-1.json: this record is damaged: "),
+        (b'{"run_id": 3}', "damaged: Expected `str`, got `int` - at `$.run_id`"),
+        (b'{"run_id": "ap-1", "version": 99, "calls": 3}', "written by a newer Homeport"),
+    ],
+)
+def test_a_damaged_record_is_named(data, says):
+    with pytest.raises(DamagedRecordError) as caught:
+        codec.decode(data, "runs/ap-1.json")
+    assert says in str(caught.value)
+
+
+def test_a_damaged_line_of_notes_is_none():
+    assert codec.decode_note(b'{"at": 1, "pid": 2, "kind": "read", "name": "A"}') == Note(1, 2, "read", "A")
+    assert codec.decode_note(b'{"at": 1, "pid"') is None
+    assert codec.decode_note(b'{"at": 1, "pid": 2, "kind": "unheard of"}') is None
