@@ -15,20 +15,22 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.check.apps import App, by_name
 from benchmarks.check.measure import Measurement, Outcome, measurement
-from benchmarks.check.plant import Plant, plants
+from benchmarks.check.plant import MOST, Plant, plants
 from benchmarks.check.verify import homeport
 from benchmarks.support.bench import Bench, Server
 from benchmarks.support.processes import User
 
 LAUNCHER = "modal==1.6.4"
 NOT_RUN = frozenset({"deployed", "ddp_torchrun", "env_toplevel"})  # leave a function out, or take long
-PLACEMENT = ("module", "sys.path", "third-party", "submodule", "hand-kept", "script", "data file", "opened")
+PLACEMENT = ("module", "sys.path", "third-party", "hand-kept", "script", "data file", "opened", "shadows")
+"""What the classes are called whose apps still get as far as into a container."""
 
 
 def main() -> int:
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=2, help="runs of each class, in different apps (2)")
     parser.add_argument("--only", default="", metavar="WORDS", help="classes whose names hold this")
     parser.add_argument("--probe", action="store_true", help="probe the modules instead of running the apps")
+    parser.add_argument("--every", action="store_true", help="with --probe: every fault, found or not")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what came of it as JSON")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, stack: sys.exit(128 + number))  # the engine has to end, too
@@ -48,7 +51,9 @@ def main() -> int:
             python = _launcher(scratch)
             engine = bench.engine()
             if arguments.probe:
-                rows = probed(apps, engine, python, each, scratch, arguments.only, arguments.most)
+                every = partial(every_of_placement, arguments.only)
+                found = partial(found_of_placement, each, arguments.only, arguments.most)
+                rows = probed(apps, engine, python, scratch, every if arguments.every else found)
             else:
                 rows = ran(apps, engine, python, each, scratch, arguments.only, arguments.most)
     finally:
@@ -141,34 +146,41 @@ def probed(
     apps: tuple[App, ...],
     engine: Server,
     python: Path,
-    each: Measurement,
     scratch: Path,
-    only: str,
-    most: int,
+    chosen: Callable[[App], Iterable[Plant]],
 ) -> list[dict[str, Any]]:
-    """Probes each app as it is, and `most` of its plants of placement."""
+    """Probes each app as it is, and with the chosen faults."""
     rows = []
     for app in apps:
-        chosen: list[Plant | None] = [None]
-        count: Counter[str] = Counter()
-        for _, plant in plants([app], most=1):
-            if (
-                any(word in plant.fault for word in PLACEMENT)
-                and only in plant.fault
-                and plant.arguments is None
-            ):
-                outcome = each.outcome(app, plant)
-                is_said = any(one.code in ("HP101", "HP103", "HP104", "HP105") for one in outcome.new)
-                if is_said and sum(count.values()) < most:
-                    count[plant.fault] += 1
-                    chosen.append(plant)
-        for plant in chosen:
+        for plant in (None, *chosen(app)):
             with _planted(app, plant, scratch) as folder:
                 rows.append(_probe(app, plant, engine, python, folder))
             print(_shown(rows[-1]), flush=True)
-    total: Counter[str] = sum((Counter(row["counts"]) for row in rows), Counter())
-    print(f"in all: {dict(total)}")
+    by_class: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        by_class[row["class"]] += Counter({"probed": 1} | row["counts"])
+    for fault, count in by_class.items():
+        print(f"{fault}: {dict(sorted(count.items()))}")
+    print(f"in all: {dict(sorted(sum(by_class.values(), Counter()).items()))}")
     return rows
+
+
+def every_of_placement(only: str, app: App) -> Iterator[Plant]:
+    """Each fault of placement that `benchmarks.check` plants and counts."""
+    for _, plant in plants([app], most=MOST):
+        if any(word in plant.fault for word in PLACEMENT) and only in plant.fault and plant.arguments is None:
+            yield plant
+
+
+def found_of_placement(each: Measurement, only: str, most: int, app: App) -> Iterator[Plant]:
+    """`most` of the faults of placement that something is found of, one of a class."""
+    classes: set[str] = set()
+    for plant in every_of_placement(only, app):
+        if len(classes) < most and plant.fault not in classes:
+            said = {one.code for one in each.outcome(app, plant).new}
+            if said & {"HP101", "HP103", "HP104", "HP105"}:
+                classes.add(plant.fault)
+                yield plant
 
 
 def _probe(app: App, plant: Plant | None, engine: Server, python: Path, folder: Path) -> dict[str, Any]:
@@ -192,35 +204,27 @@ def _probe(app: App, plant: Plant | None, engine: Server, python: Path, folder: 
         text=True,
         timeout=900,
     )
+    row = {"app": app.name, "class": plant.fault if plant else "as they are", "what": what}
     try:
         (report,) = json.loads(done.stdout)
     except ValueError:
         return {
-            "app": app.name,
-            "what": what,
+            **row,
             "counts": {"not probed": 1},
             "differs": [],
             "why": (done.stdout + done.stderr)[-400:],
         }
-    counts: dict[str, int] = defaultdict(int)
+    counts: Counter[str] = Counter()
     differs = []
     for function in report["functions"]:
-        if function["error"]:
-            counts["not probed"] += 1
+        counts["not probed"] += bool(function["error"])
         for item in function["items"]:
-            if item["kind"] == "import":
-                counts[f"said {item['said']}, is {item['is']}"] += 1
+            counts[f"{item['kind']} said {item['said']}, is {item['is']}"] += 1
             if item["verdict"] == "differs":
                 found = f"is {item['is']} {item['where']} {item['error']}"
                 differs.append(f"{function['name']}: {item['what']} said {item['said']}, {found}")
     errors = [function["error"] for function in report["functions"] if function["error"]]
-    return {
-        "app": app.name,
-        "what": what,
-        "counts": dict(counts),
-        "differs": differs,
-        "why": "\n".join(errors)[-400:],
-    }
+    return {**row, "counts": dict(+counts), "differs": differs, "why": "\n".join(errors)[-400:]}
 
 
 def _shown(row: dict[str, Any]) -> str:
@@ -253,8 +257,10 @@ def _planted(app: App, plant: Plant | None, scratch: Path) -> Iterator[Path]:
         for file, text in (plant.changes if plant else {}).items():
             path = folder / file.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            assert text is not None
-            path.write_text(text)
+            if text is None:
+                path.unlink()
+            else:
+                path.write_text(text)
         yield folder
     finally:
         shutil.rmtree(folder)

@@ -4,6 +4,7 @@ Which facts there are is gathering's, what is shown, and how, rendering's.
 """
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from homeport.check import ignores, rules
 from homeport.check.called import relevant
-from homeport.check.facts import Facts
+from homeport.check.facts import Facts, Import, MissingModule
 from homeport.check.findings import Finding
 from homeport.check.gathering import Question, gather, has_objects
 from homeport.check.merging import Reported, merged
+from homeport.check.missing_imports import severity_of
 from homeport.check.redaction import redacted
 from homeport.check.source import Sources
 from homeport.check.values import Site
@@ -116,18 +118,20 @@ def _where_it_fares_best(
     question: Question, selection: Selection, known: Sources, here: tuple[Facts, list[Finding]]
 ) -> tuple[Question, Facts, list[Finding]]:
     """Of an app below a folder nobody knows how its command is typed: there, or in a folder on the way, and
-    as a file or a module (`modal run -m`). It counts where it has the fewest errors, and among these the
-    fewest of packages that are not installed here, which may be so wherever it is typed.
+    as a file or a module (`modal run -m`). It counts where it finds what is its own, then where it has the
+    fewest errors, and among these the fewest of packages that are not installed here, which may be so
+    wherever it is typed.
     """
+    top = question.launcher.folder
 
-    def errors(asked: tuple[Facts, list[Finding]]) -> tuple[int, int]:
+    def errors(asked: tuple[Facts, list[Finding]]) -> tuple[int, int, int]:
         codes = [finding.code for finding in asked[1] if finding.severity == "error"]
         missing_here = codes.count(MISSING_HERE)
-        return len(codes) - missing_here, missing_here
+        return len(_left_behind(asked[0], top)), len(codes) - missing_here, missing_here
 
     best = here
-    for folder, as_module in _ways(question.entry, question.launcher.folder):
-        if errors(best) == (0, 0):
+    for folder, as_module in _ways(question.entry, top, question.launcher.modules):
+        if errors(best) == (0, 0, 0):
             break
         launcher = replace(question.launcher, folder=folder)
         other = replace(question, launcher=launcher, as_module=as_module)
@@ -137,7 +141,7 @@ def _where_it_fares_best(
     return question, *best
 
 
-def _ways(entry: Path, top: Path) -> Iterator[tuple[Path, str]]:
+def _ways(entry: Path, top: Path, libraries: frozenset[str]) -> Iterator[tuple[Path, str]]:
     """Folders and modules' names that an entry file below `top` may be run by, but for the file in `top`."""
     for place in entry.parents:
         if not place.is_relative_to(top):
@@ -145,8 +149,24 @@ def _ways(entry: Path, top: Path) -> Iterator[tuple[Path, str]]:
         if place != top:
             yield place, ""
         parts = entry.relative_to(place).with_suffix("").parts
-        if len(parts) > 1 and all(part.isidentifier() for part in parts):
+        is_taken = parts[0] in libraries or parts[0] in sys.stdlib_module_names
+        if len(parts) > 1 and all(part.isidentifier() for part in parts) and not is_taken:
             yield place, ".".join(parts)
+
+
+def _left_behind(facts: Facts, top: Path) -> set[str]:
+    """Modules that the launcher cannot import, and that lie in a folder between the entry file and `top`."""
+    missing = {
+        str(event.name).partition(".")[0]
+        for event in facts.launch_events
+        if isinstance(event, Import) and isinstance(event.resolution, MissingModule) and severity_of(event)
+    }
+    places = [place for place in facts.entry.path.parents if place.is_relative_to(top)]
+    return {name for name in missing if any(_has_module(place, name) for place in places)}
+
+
+def _has_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").is_file() or next((folder / name).glob("*.py"), None) is not None
 
 
 def _apply(facts: Facts, selection: Selection) -> Iterator[Finding]:

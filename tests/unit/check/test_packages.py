@@ -1,5 +1,6 @@
 """What is asked of installers, what that brings, and how far a module can be said to be missing."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,24 @@ def test_uvs_lock_tells_all_that_comes(tmp_path: Path) -> None:
     assert _names(found) == {"fastapi", "starlette", "httpx", "pytest"}
     assert all(isinstance(item, Requirement) and item.is_locked for item in found)
     assert "torch" in _names(read_uv_project(tmp_path, ("gpu",), (), "3.11"))
+
+
+def test_a_lock_in_another_form_than_uvs_own(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    lock = re.sub(r",?\n\]", "]", re.sub(r"(\[|,)\n    ", r"\1", LOCK))
+    assert "dependencies = [{ name" in lock
+    (tmp_path / "uv.lock").write_text(lock)
+    assert _names(read_uv_project(tmp_path, (), (), "3.11")) == {"fastapi", "starlette", "httpx", "pytest"}
+    assert "torch" in _names(read_uv_project(tmp_path, ("gpu",), (), "3.11"))
+    (tmp_path / "uv.lock").write_text("package = [{ odd = 1 }]")
+    assert _names(read_uv_project(tmp_path, (), (), "3.11")) == {"numpy", "pytest", "ruff"}
+
+
+def test_the_member_of_a_workspace_that_is_locked_is_the_one_at_its_root(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    member = '[[package]]\nname = "a"\nsource = { editable = "packages/a" }\ndependencies = [\n]\n'
+    (tmp_path / "uv.lock").write_text(member + LOCK)
+    assert "fastapi" in _names(read_uv_project(tmp_path, (), (), "3.11"))
 
 
 def test_poetrys_lock(tmp_path: Path) -> None:

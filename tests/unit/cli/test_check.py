@@ -307,6 +307,25 @@ def test_an_app_below_the_folder_is_checked_from_where_it_fares_best(
     assert "── train (more/src/second.py, by -m src.second, from more)" in check.out
 
 
+def test_an_app_below_the_folder_is_not_checked_from_where_it_lacks_its_own_modules(
+    check: Check, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_libraries(facts: Facts) -> Iterator[Finding]:
+        """An error that only shows where the app's own modules are found."""
+        if any(module.name == "backend.images" for module in facts.modules.values()):
+            yield Finding("HP903", facts.app.site, "lacks a library", "error", "train")
+
+    monkeypatch.setattr(rules, "rules", lambda: (SimpleNamespace(CODE="HP903", check=of_libraries),))
+    (folder / "app.py").unlink()
+    (folder / "more" / "backend" / "modal").mkdir(parents=True)
+    (folder / "more" / "backend" / "images.py").write_text("image = None\n")
+    (folder / "more" / "backend" / "job.py").write_text("from backend.images import image\n" + APP)
+    (folder / "more" / "backend" / "modal" / "run.py").write_text("import backend.images\n" + APP)
+    assert check(".", "--static") == 1
+    assert "── train (more/backend/job.py, from more)" in check.out
+    assert "── train (more/backend/modal/run.py, from more)" in check.out  # no `-m modal.run`, which is the client
+
+
 def test_a_module_has_its_own_name_in_each_app(check: Check, folder: Path) -> None:
     (folder / "src").mkdir()
     (folder / "src" / "__init__.py").write_text("")

@@ -19,6 +19,7 @@ apt-mark apt-key add-apt-repository find du df free sync exit useradd groupadd c
 _PYTHON = re.compile(r"(?:/\S*/)?python(?:3(?:\.\d+)?)?")
 _PIP = re.compile(r"(?:/\S*/)?pip3?(?:\.\d+)?")
 _UV = re.compile(r"(?:/\S*/)?uv")
+_GIT_LOOKS = frozenset({"init", "remote", "config", "fetch", "status", "log", "rev-parse", "--version"})
 _WRITES_TO = {
     "wget": ("-O", "--output-document", "-P", "--directory-prefix"),
     "tar": ("-C", "--directory"),
@@ -101,8 +102,8 @@ def _effects_of(words: list[str]) -> Iterator[Effect]:
             yield from (Effect("apt", package) for package in plain[1:])
     elif name == "mkdir":
         yield from (Effect("folder", folder) for word in plain for folder in _braced(word))
-    elif name == "git" and "clone" in words:
-        yield _cloned(words)
+    elif name == "git":
+        yield from _of_git(words)
     elif name == "touch":
         yield from (Effect("files", word) for word in plain)
     elif name in ("cp", "mv", "ln", "rsync"):
@@ -194,6 +195,13 @@ def _installed(words: list[str]) -> Iterator[Effect]:
             yield Effect("packages", f"pip install {word}")
         elif not word.startswith("-"):
             yield Effect("require", word)
+
+
+def _of_git(words: list[str]) -> Iterator[Effect]:
+    if "clone" in words:
+        yield _cloned(words)
+    elif not _GIT_LOOKS.intersection(words[1:4]):
+        yield Effect("files", _option(words, ("-C",)) or ".")
 
 
 def _cloned(words: list[str]) -> Effect:

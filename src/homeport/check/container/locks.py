@@ -14,6 +14,8 @@ _NEEDED = re.compile(
     r'(?:, extra = \[([^\]]*)\])?(?:, marker = "([^"]*)")? \}'
 )
 
+_OTHER_FORM = re.compile(r"^[\w-]+ *= *\[ *[{\"]", re.MULTILINE)  # uv gives each item a line
+
 
 def read_pyproject(
     path: Path, extras: tuple[str, ...], python_version: str
@@ -63,11 +65,41 @@ class _Locked:
 
 
 def _read_lock(path: Path) -> dict[str, _Locked]:
-    """uv.lock line by line, which is many times faster than TOML's parser on its thousands of hashes."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return {}
+    return _lock_of_toml(text) if _OTHER_FORM.search(text) else _lock_of_lines(text.splitlines())
+
+
+def _lock_of_toml(text: str) -> dict[str, _Locked]:
+    """A lock that something else than uv has written, or written again."""
+    import tomllib
+
+    try:
+        return {package["name"]: _locked_of_toml(package) for package in tomllib.loads(text)["package"]}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _locked_of_toml(package: dict[str, Any]) -> _Locked:
+    lists = {"": package.get("dependencies", [])}
+    lists |= package.get("optional-dependencies", {}) | package.get("dev-dependencies", {})
+    source = package.get("source", {})
+    return _Locked(
+        package.get("version", ""),
+        "." in (source.get("virtual"), source.get("editable")),
+        {name: list(map(_needed_of_toml, items)) for name, items in lists.items()},
+    )
+
+
+def _needed_of_toml(item: dict[str, Any]) -> str:
+    extras = ",".join(f'"{extra}"' for extra in item.get("extra", []))
+    return _as_text(item["name"], extras, item.get("marker"))
+
+
+def _lock_of_lines(lines: list[str]) -> dict[str, _Locked]:
+    """uv.lock line by line, which is many times faster than TOML's parser on its thousands of hashes."""
     packages: dict[str, _Locked] = {}
     current, table, key = _Locked(), "", ""
     for line in lines:
@@ -79,7 +111,7 @@ def _read_lock(path: Path) -> dict[str, _Locked]:
         elif line.startswith("version = "):
             current.version = line[11:-1]
         elif line.startswith("source = "):
-            current.is_project = bool(re.search(r"\{ (virtual|editable) = ", line))
+            current.is_project = bool(re.search(r"\{ (virtual|editable) = \"\.\"", line))
         elif opened := re.match(r"([\w-]+) = \[", line):
             key = opened[1]
         elif line == "]":

@@ -40,6 +40,7 @@ from homeport.check.client_api import GONE_NAMES, NAMES, NEWEST, Gone, Version, 
 from homeport.check.facts import Facts, Module
 from homeport.check.findings import Edit, Finding, Severity
 from homeport.check.rules._given import site_of
+from homeport.check.rules._modal_names import aliases, dotted, is_modal
 from homeport.check.values import Site
 from homeport.plan import suggestions
 
@@ -56,7 +57,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     client = version_of(facts.launcher.client_version)
     for module in facts.modules.values():
         if "modal" in module.text and _may_have(module.text):
-            yield from _of_module(facts, module, _aliases(module), client)
+            yield from _of_module(facts, module, aliases(module), client)
 
 
 def _may_have(text: str) -> bool:
@@ -70,28 +71,10 @@ def _may_have(text: str) -> bool:
     )
 
 
-def _aliases(module: Module) -> dict[str, str]:
-    """What names of the module stand for, as far as they are modal's."""
-    found = {}
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                if name.name.partition(".")[0] == "modal":
-                    found[name.asname or "modal"] = name.name if name.asname else "modal"
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module and _is_modal(node.module):
-            for name in node.names:
-                found[name.asname or name.name] = f"{node.module}.{name.name}"
-    return found
-
-
-def _is_modal(name: str) -> bool:
-    return name == "modal" or name.startswith("modal.")
-
-
-def _of_module(facts: Facts, module: Module, aliases: dict[str, str], client: Version) -> Iterator[Finding]:
+def _of_module(facts: Facts, module: Module, known: dict[str, str], client: Version) -> Iterator[Finding]:
     said = set[tuple[int, int]]()
     for node, is_at_top in _walk(module.tree):
-        for name, place in _names(node, aliases):
+        for name, place in _names(node, known):
             mistake = _mistake(name, client)
             if mistake is None or (place.lineno, place.col_offset) in said:
                 continue
@@ -114,25 +97,16 @@ def _walk(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
             waiting += [(child, inside) for child in children if isinstance(child, ast.AST)]
 
 
-def _names(node: ast.AST, aliases: dict[str, str]) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
+def _names(node: ast.AST, known: dict[str, str]) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
     """The dotted names of modal's that a node uses."""
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module and _is_modal(node.module):
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module and is_modal(node.module):
         for name in node.names:
             if name.name != "*":
                 yield f"{node.module}.{name.name}", node
     elif isinstance(node, ast.Attribute):
-        owner = _owner(node.value, aliases)
+        owner = dotted(node.value, known)
         if owner:
             yield f"{owner}.{node.attr}", node
-
-
-def _owner(node: ast.expr, aliases: dict[str, str]) -> str:
-    if isinstance(node, ast.Name):
-        return aliases.get(node.id, "")
-    if isinstance(node, ast.Attribute):
-        owner = _owner(node.value, aliases)
-        return f"{owner}.{node.attr}" if owner else ""
-    return ""
 
 
 def _mistake(name: str, client: Version) -> tuple[Gone | None, str] | None:

@@ -82,6 +82,10 @@ def _limits(function: Function) -> Iterator[tuple[str, str, str]]:
     for option in ("cpu", "memory"):
         value = function.options.get(option)
         both = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        if any(isinstance(each, str) for each in both):
+            what = f"{option}={value!r} of {function.name} is no number, so the client cannot send it"
+            yield option, what, "Give MiB, such as 16384." if option == "memory" else "Give cores, such as 2.0."
+            continue
         asked, limit = number(both[0]), number(both[1])
         if asked is None or limit is None:
             continue

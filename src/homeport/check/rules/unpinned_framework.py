@@ -68,8 +68,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 step.site,
                 f"{step.method}() installs {', '.join(open_ones)} in whatever "
-                f"version{'s' if many else ''} there "
-                "is when the image is built",
+                f"version{'s there are' if many else ' there is'} when the image is built",
                 "note",
                 owner,
                 fix=f'Write down the version{"s" if many else ""}, as "{open_ones[0]}==…".',
