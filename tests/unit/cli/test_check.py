@@ -323,7 +323,9 @@ def test_an_app_below_the_folder_is_not_checked_from_where_it_lacks_its_own_modu
     (folder / "more" / "backend" / "modal" / "run.py").write_text("import backend.images\n" + APP)
     assert check(".", "--static") == 1
     assert "── train (more/backend/job.py, from more)" in check.out
-    assert "── train (more/backend/modal/run.py, from more)" in check.out  # no `-m modal.run`, which is the client
+    assert (
+        "── train (more/backend/modal/run.py, from more)" in check.out
+    )  # no `-m modal.run`, which is the client
 
 
 def test_a_module_has_its_own_name_in_each_app(check: Check, folder: Path) -> None:

@@ -1,8 +1,9 @@
-"""A number of containers, a window or a size that is refused
+"""A number of containers, a window or a size that is refused, or passed over
 
 `scaledown_window=` is from 2 to 3,600 seconds; `min_containers=` may not be greater than `max_containers=`;
 counts are whole numbers and not negative; a limit (the second number in `cpu=(2, 4)`, `memory=(1024,
-2048)`) is not smaller than the request. The client refuses all of these before anything runs.
+2048)`) is not smaller than the request. The client refuses all of these before anything runs. A size
+that is no number, such as memory="16GB", it passes over without a word.
 
 Bad:
     import modal
@@ -50,6 +51,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         for option, what, fix in (*_counts(function), *_order(function), *_limits(function)):
             site = option_site(function, option)
             yield Finding(CODE, site, what, "error", function.name, fix=fix)
+        for option, what, fix in _passed_over(function):
+            yield Finding(CODE, option_site(function, option), what, "warning", function.name, fix=fix)
 
 
 def _counts(function: Function) -> Iterator[tuple[str, str, str]]:
@@ -82,10 +85,6 @@ def _limits(function: Function) -> Iterator[tuple[str, str, str]]:
     for option in ("cpu", "memory"):
         value = function.options.get(option)
         both = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
-        if any(isinstance(each, str) for each in both):
-            what = f"{option}={value!r} of {function.name} is no number, so the client cannot send it"
-            yield option, what, "Give MiB, such as 16384." if option == "memory" else "Give cores, such as 2.0."
-            continue
         asked, limit = number(both[0]), number(both[1])
         if asked is None or limit is None:
             continue
@@ -94,3 +93,16 @@ def _limits(function: Function) -> Iterator[tuple[str, str, str]]:
         elif limit < asked:
             what = f"{option}={value!r} of {function.name} has a limit that is lower than its request"
             yield option, what, f"Write {option}=(request, limit), the larger number second."
+
+
+def _passed_over(function: Function) -> Iterator[tuple[str, str, str]]:
+    """The client takes no notice of a size that is of another type than it wants."""
+    for option, fix in (
+        ("cpu", "Give a number of cores, such as 2.0."),
+        ("memory", "Give MiB, such as 16384."),
+    ):
+        value = function.options.get(option)
+        if isinstance(value, str | dict) or (option == "memory" and isinstance(value, float)):
+            wanted = "whole number" if option == "memory" else "number"
+            what = f"{option}={value!r} of {function.name} is no {wanted}, and the client passes over it"
+            yield option, f"{what}: it gets Modal's default", fix

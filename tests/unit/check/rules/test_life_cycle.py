@@ -184,8 +184,9 @@ def test_options_that_are_not_known_may_have_a_timeout() -> None:
         ("cpu=(0.5, 2.0), memory=(512, 1024)", []),
         ("memory=(2048, 1024)", ["HP404 error"]),
         ("cpu=-1", ["HP404 error"]),
-        ('cpu="2"', ["HP404 error"]),
-        ('memory=(1024, "16GB")', ["HP404 error"]),
+        ('cpu="2"', ["HP404 warning"]),
+        ('memory="16GB"', ["HP404 warning"]),
+        ("memory=512.0", ["HP404 warning"]),
     ],
 )
 def test_a_limit(decorator: str, expected: list[str]) -> None:
