@@ -1,0 +1,38 @@
+"""What lines of output show: values by a contract's patterns, and by lines `::homeport name=value`."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_COMMAND: Final = "::homeport "
+_LONGEST: Final = 4096  # of a line: a pattern may take long over more
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def observed(line: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, str]]:
+    """Names and values that a line shows."""
+    text = plain(line)
+    if _COMMAND in text:
+        yield from _reported(text.partition(_COMMAND)[2])
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            yield from ((name, value) for name, value in match.groupdict().items() if value is not None)
+
+
+def plain(line: str) -> str:
+    """A line without colours, and of a progress bar's line what stands last."""
+    return _COLOURS.sub("", line).rstrip("\r\n").rpartition("\r")[2][:_LONGEST]
+
+
+def _reported(text: str) -> Iterator[tuple[str, str]]:
+    """`train=3734 cache="/a folder"`: several in a line, quoted as in a shell."""
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quote that is not closed
+        words = text.split()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and NAME.fullmatch(name):
+            yield name, value

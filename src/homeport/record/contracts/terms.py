@@ -1,0 +1,154 @@
+"""What one contract of homeport.toml asks of a run, as values."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from posixpath import normpath
+from typing import Literal
+
+Scalar = str | int | float | bool
+OnViolation = Literal["stop", "warn"]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A value, a range, or one of several values."""
+
+    one_of: tuple[Scalar, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def holds(self, seen: str) -> bool:
+        if self.one_of:
+            return any(equals(value, seen) for value in self.one_of)
+        number = as_number(seen)
+        if number is None or math.isnan(number):
+            return False
+        return not (
+            (self.minimum is not None and number < self.minimum)
+            or (self.maximum is not None and number > self.maximum)
+        )
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one exact number."""
+        return len(self.one_of) == 1 and is_number(self.one_of[0])
+
+    def __str__(self) -> str:
+        if self.one_of:
+            return " or ".join(map(shown, self.one_of))
+        if self.minimum is None:
+            return f"at most {self.maximum:g}"
+        if self.maximum is None:
+            return f"at least {self.minimum:g}"
+        return f"between {self.minimum:g} and {self.maximum:g}"
+
+
+@dataclass(frozen=True)
+class When:
+    """Which runs a contract is for; what is empty is not looked at. A condition holds where one of its
+    values is the run's; texts may have * and ? in them."""
+
+    function: tuple[str, ...] = ()
+    app: tuple[str, ...] = ()
+    arguments: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    config: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)  # dotted keys
+
+    def of_call(self, app: str, function: str, arguments: Mapping[str, str]) -> bool:
+        """All conditions but those on configuration, which is not opened yet when a function is called."""
+        return (
+            (not self.app or any(matches(wanted, app) for wanted in self.app))
+            and (not self.function or any(is_function(wanted, function) for wanted in self.function))
+            and all(
+                name in arguments and any(matches(wanted, arguments[name]) for wanted in values)
+                for name, values in self.arguments.items()
+            )
+        )
+
+    def of_config(self, config: Mapping[str, str]) -> bool:
+        return all(
+            name in config and any(matches(wanted, config[name]) for wanted in values)
+            for name, values in self.config.items()
+        )
+
+    def __str__(self) -> str:
+        parts = [*(("function", self.function), ("app", self.app)), *self.arguments.items()]
+        said = [f"{name} = {' or '.join(map(shown, values))}" for name, values in parts if values]
+        said += [f"config {name} = {' or '.join(map(shown, v))}" for name, v in self.config.items()]
+        return ", ".join(said) or "any call"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One contract. Names of variables, files and folders may have * and ? in them."""
+
+    name: str
+    line: int = 0
+    when: When = field(default_factory=When)
+    forbid_env: tuple[str, ...] = ()
+    require_env: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    observe: tuple[re.Pattern[str], ...] = ()
+    expect: Mapping[str, Expectation] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    not_reads: tuple[str, ...] = ()
+    not_writes: tuple[str, ...] = ()
+    min_minutes: float | None = None
+    max_minutes: float | None = None
+    max_memory_gib: float | None = None
+    apart_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    on_violation: OnViolation = "stop"
+
+
+@dataclass(frozen=True)
+class ContractFile:
+    path: str = ""
+    contracts: tuple[Terms, ...] = ()
+
+    def of_call(self, app: str, function: str, arguments: Mapping[str, str]) -> list[Terms]:
+        """Those whose conditions hold, but for what they ask of configuration."""
+        return [terms for terms in self.contracts if terms.when.of_call(app, function, arguments)]
+
+
+def matches(wanted: Scalar, seen: str) -> bool:
+    """Whether a condition's value is what a run has. `./configs/full.yaml` is `configs/full.yaml`."""
+    if not isinstance(wanted, str):
+        return equals(wanted, seen)
+    return equals(wanted, seen) or fnmatchcase(_plain(seen), _plain(wanted))
+
+
+def is_function(wanted: str, tag: str) -> bool:
+    """`train`, `Trainer` and `Trainer.fit` are names of functions; a class's containers serve `Trainer.*`."""
+    return fnmatchcase(tag, wanted) or (tag.endswith(".*") and wanted.partition(".")[0] == tag[:-2])
+
+
+def equals(value: Scalar, seen: str) -> bool:
+    if isinstance(value, bool):
+        return seen.strip().lower() == str(value).lower()
+    if isinstance(value, str):
+        return seen.strip() == value.strip()
+    number = as_number(seen)
+    return number is not None and math.isclose(number, value, rel_tol=1e-12)
+
+
+def as_number(text: str) -> float | None:
+    """Of `3734`, `3,734` and `0.97`."""
+    try:
+        return float(text.strip().replace(",", ""))
+    except ValueError:
+        return None
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def shown(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(path: str) -> str:
+    return normpath(path) if "/" in path else path
