@@ -72,13 +72,15 @@ on_violation = "explode"
         "app/homeport.toml:3:1: unknown key `forbidenv`; did you mean `forbid_env`?",
         "app/homeport.toml:4:12: this pattern does not compile at its character 1: missing ), unterminated "
         "subpattern.",
-        r"app/homeport.toml:4:29: this pattern has no named group, so it shows nothing; name one: (?P<train>\d+)",
+        "app/homeport.toml:4:29: this pattern has no named group, so it shows nothing; name one: "
+        r"(?P<train>\d+)",
         "app/homeport.toml:5:20: `train` is an array; an expectation is a string, number or boolean, "
         "{ min = 1, max = 2 } or { one_of = [1, 2] }.",
         "app/homeport.toml:5:36: unknown key `mn`; did you mean `min`?",
         "app/homeport.toml:6:15: `max_minutes` is a number, not a string.",
-        "app/homeport.toml:8:11: a run can match both [contract.full] (function = train) and [contract.other] "
-        "(function = tr*n); give one of them a condition in `when` that the other contradicts.",
+        "app/homeport.toml:8:11: a run can match both [contract.full] (function = train) and "
+        "[contract.other] (function = tr*n); give one of them a condition in `when` that the other "
+        "contradicts.",
         'app/homeport.toml:10:16: `on_violation` is "stop" or "warn".',
         "app/homeport.toml:12:2: unknown key `contrakt`; did you mean `contract`?",
     ]
