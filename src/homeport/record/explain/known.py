@@ -1,0 +1,77 @@
+"""What is known about a run when somebody asks where something came from: its record, or as much of one as
+there is while it goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from homeport.record.explain.sources import Reader, Sources, no_reader
+from homeport.record.run import Call, Function, Launcher, Note, Place, Run, ShellVariable, Variable
+
+
+@dataclass(frozen=True)
+class Known:
+    """`run` may be a part of a record: launcher, source, functions, calls and notes are looked at. `earlier`
+    are
+    calls of other runs that the same containers served before, `read` gives sources' texts."""
+
+    run: Run
+    read: Reader = no_reader
+    earlier: Sequence[Call] = field(default=())
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.run.source.files, self.read)
+
+    @property
+    def launcher(self) -> Launcher:
+        return self.run.launcher or Launcher()
+
+    @property
+    def entry(self) -> str:
+        return self.run.source.entry
+
+    def shell(self, name: str) -> ShellVariable | None:
+        return next((each for each in self.launcher.shell if each.name == name), None)
+
+    def function_of(self, task_id: str) -> Function | None:
+        """The function that a container runs; the only one where its container is not known."""
+        tag = next((each.function for each in self.run.attempts if each.task_id == task_id), "")
+        named = [each for each in self.run.functions if each.tag == tag or not tag]
+        return named[0] if named else None
+
+    def variable(self, name: str, task_id: str = "") -> Variable | None:
+        """The variable as a container began with it; of any container where none is named."""
+        functions = [self.function_of(task_id)] if task_id else list(self.run.functions)
+        given = (each for function in functions if function for each in function.environment)
+        return next((each for each in given if each.name == name), None)
+
+    def notes_of(self, task_id: str) -> list[Note]:
+        """A container's notes in time; those of all where none is named."""
+        of = (each for each in self.run.notes if not task_id or each.task_id == task_id)
+        return sorted(of, key=lambda note: note.at)
+
+    def call_at(self, at: float, task_id: str) -> Call | None:
+        """The call of this run that a container was busy with at a time."""
+        function = self.function_of(task_id) if task_id else None
+        calls = [each for each in self.run.calls if function is None or each.function == function.tag]
+        begun = [each for each in calls if 0 < each.started_at <= at]
+        return max(begun, key=lambda call: call.started_at, default=None)
+
+    def shown(self, place: Place, *, on_launcher: bool = False) -> str:
+        """A place as people look for it: below the launcher's folder without it, the app's file by its own
+        name wherever it ran."""
+        return f"{self.shown_path(place.file, on_launcher=on_launcher)}:{place.line}"
+
+    def shown_path(self, path: str, *, on_launcher: bool = False) -> str:
+        if not on_launcher:
+            end = path.removeprefix("/root/")
+            if end == path or not self.entry.endswith(f"/{end}"):
+                return path
+            path = self.entry
+        folder = self.launcher.cwd.rstrip("/")
+        if folder and path.startswith(folder + "/"):
+            return path[len(folder) + 1 :]
+        parts = path.split("/")
+        is_dot_file = parts[-1].startswith(".") and parts[1:2] in (["home"], ["root"])
+        return f"~/{parts[-1]}" if is_dot_file else path

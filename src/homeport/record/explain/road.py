@@ -1,0 +1,93 @@
+"""By which road a variable came to where it is: one clause, with file and line.
+
+BGB_LIMIT_FILES came from Secret.from_dict in app.py:22, which took it from the shell (~/.bashrc:7)
+BGB_LIMIT_FILES was set for the child `python train.py` in app.py:44, because "smoke" is in config_path
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from homeport.record.explain import clauses
+from homeport.record.explain.known import Known
+from homeport.record.explain.processes import Cause, cause
+from homeport.record.run import Note, Place
+
+Kind = Literal[
+    "shell", "launcher", "secret", "env", "image", "platform", "set", "earlier", "child", "removed", "unknown"
+]
+
+
+@dataclass(frozen=True)
+class Road:
+    """`sentence` is a clause without a full stop. `place`: the line that it names first, as its process names
+    the
+    file."""
+
+    kind: Kind
+    sentence: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float = 0.0) -> Road | None:
+    """The road of a variable, or None where nobody set it.
+
+    Of the process `pid` at a time where they are given (what the reader of a note saw); else of the first
+    that read it, that got it from its parent, or that changed it; else of the container as it began.
+    """
+    notes = known.notes_of(task_id)
+    if not pid and (note := _telling(notes, name)) is not None:
+        if note.kind == "child":
+            return _of_cause(known, name, Cause("child", note), note.at)
+        pid, at = note.pid, note.at
+        task_id = task_id or note.task_id
+    found = cause(known.notes_of(task_id), name, pid, at or float("inf")) if pid else Cause("began")
+    return _of_cause(known, name, found, at, task_id)
+
+
+def _telling(notes: list[Note], name: str) -> Note | None:
+    """The note that says most: the first read in the youngest process, else a child's other value, else a
+    change."""
+    reads = [note for note in notes if note.kind == "read" and note.name == name and note.how != "copy"]
+    if reads:
+        starts = {note.pid: note.at for note in notes if note.kind == "process"}
+        youngest = max(reads, key=lambda note: starts.get(note.pid, 0.0)).pid
+        return next(note for note in reads if note.pid == youngest)
+    children = [note for note in notes if note.kind == "child" and note.changes.get(name)]
+    changes = [note for note in notes if note.kind in ("set", "unset") and note.name == name]
+    return next(iter([*reversed(children), *reversed(changes)]), None)
+
+
+def _of_cause(known: Known, name: str, found: Cause, at: float, task_id: str = "") -> Road | None:
+    note = found.note
+    if note is None:
+        return _of_beginning(known, name, task_id)
+    place = note.stack[0] if note.stack else None
+    if found.kind == "child":
+        sentence, place = clauses.given_to_child(known, name, note)
+        return Road("child" if note.changes.get(name) else "removed", sentence, place)
+    if found.kind == "argv":
+        return Road("child", clauses.in_command(known, name, note), place)
+    if found.kind == "unset":
+        return Road("removed", clauses.removed(known, name, note), place)
+    if earlier := clauses.left_by_earlier_call(known, name, note, at):
+        return Road("earlier", earlier, place)
+    return Road("set", clauses.set_in_code(known, name, note), place)
+
+
+def _of_beginning(known: Known, name: str, task_id: str) -> Road | None:
+    variable = known.variable(name, task_id)
+    if variable is None:
+        return None
+    if variable.origin.startswith("image"):
+        sentence, place = clauses.from_image(known, variable)
+        return Road("image", sentence, place)
+    if variable.origin.startswith('Secret "'):
+        sentence, place = clauses.from_named_secret(known, variable)
+        return Road("secret", sentence, place)
+    if variable.origin.startswith("Secret.from_dict"):
+        found = clauses.from_dictionary(known, variable)
+        return Road(found.kind, found.sentence, found.place)
+    return Road("platform", f"{name} came from the platform")
