@@ -4,12 +4,12 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from homeport.record.explain import launching
+from homeport.record.explain import definitions, launching
 from homeport.record.explain.known import Known
 from homeport.record.explain.launching import Kind
 from homeport.record.explain.mentions import Decision, Mention, mentions
 from homeport.record.explain.processes import started_by
-from homeport.record.run import Argument, Note, Place, ShellVariable, Variable
+from homeport.record.run import Note, Place, ShellVariable, Variable
 
 _LONGEST_COMMAND = 60
 
@@ -107,16 +107,24 @@ def removed(known: Known, name: str, note: Note) -> str:
 
 def left_by_earlier_call(known: Known, name: str, note: Note, at: float) -> str:
     """The clause for a change that an earlier call made in a container that was kept warm, else empty."""
+    by = earlier_call(known, note, at or float("inf"))
+    if not by:
+        return ""
+    place = note.stack[0] if note.stack else None
+    return f"{name}{_literal(known, name, note)} was set by {by} in the same container{_in(known, place)}"
+
+
+def earlier_call(known: Known, note: Note, at: float) -> str:
+    """`the earlier call fc-…` for what a container did before the call that it is asked about, of time `at`;
+    else empty."""
     if note.stack and note.stack[-1].function == "<module>":
         return ""  # imports belong to every call of the container
-    call = known.call_at(at or float("inf"), note.task_id)
+    call = known.call_at(at, note.task_id)
     if call is None or note.at >= call.started_at:
         return ""
     before = [each for each in (*known.earlier, *known.run.calls) if 0 < each.started_at <= note.at]
     earlier = max(before, key=lambda each: each.started_at, default=None)
-    by = f"the earlier call {earlier.call_id}" if earlier else "an earlier call"
-    place = note.stack[0] if note.stack else None
-    return f"{name}{_literal(known, name, note)} was set by {by} in the same container{_in(known, place)}"
+    return f"the earlier call {earlier.call_id}" if earlier else "an earlier call"
 
 
 def given_to_child(known: Known, name: str, note: Note) -> tuple[str, Place | None]:
@@ -130,11 +138,11 @@ def given_to_child(known: Known, name: str, note: Note) -> tuple[str, Place | No
         return f"{name} was set by its parent for {child}, started{_in(known, place)}", place
     place, mention = line
     value = f"={mention.value}" if mention.value else ""
-    because = _because(known, place, mention)
-    return f"{name}{value} was set by its parent for {child} in {_container(known, place)}{because}", place
+    why = because(known, place, mention)
+    return f"{name}{value} was set by its parent for {child} in {_container(known, place)}{why}", place
 
 
-def in_command(known: Known, name: str, note: Note) -> str:
+def on_command_line(known: Known, name: str, note: Note) -> str:
     place = note.stack[0] if note.stack else None
     return f"{name} was set on the command line of the child `{command(note.argv)}`{_in(known, place)}"
 
@@ -180,16 +188,20 @@ def _is_possible(known: Known, mention: Mention) -> bool:
 
 def decides(known: Known, decision: Decision) -> bool | None:
     """Whether the text is in the argument of that name; None where there is no such argument."""
-    given = argument(known, decision.name)
+    given = argument_value(known, decision.name)
     if given is None:
         return None
-    value = json.loads(given.value) if given.value.startswith('"') else given.value
+    value = json.loads(given) if given.startswith('"') else given
     return decision.needle in (value.lower() if decision.ignores_case else value)
 
 
-def argument(known: Known, name: str) -> Argument | None:
-    given = (each for call in known.run.calls for each in call.arguments)
-    return next((each for each in given if each.name == name), None)
+def argument_value(known: Known, name: str) -> str | None:
+    """The value of an argument of the run's first call that has it, as JSON; None where none has."""
+    for call in known.run.calls:
+        for each in call.arguments:
+            if each.name == name:
+                return definitions.value(known, call.function, each) or None
+    return None
 
 
 def command(argv: tuple[str, ...]) -> str:
@@ -200,12 +212,13 @@ def command(argv: tuple[str, ...]) -> str:
     return words if len(words) <= _LONGEST_COMMAND else words[: _LONGEST_COMMAND - 1] + "…"
 
 
-def _because(known: Known, place: Place, mention: Mention) -> str:
+def because(known: Known, place: Place, mention: Mention) -> str:
+    """The condition by a piece of a name under which a line runs, as the end of a clause."""
     if not mention.decisions:
         return ""
     decision = mention.decisions[0]
-    given = argument(known, decision.name)
-    value = f" = {given.value}" if given else ""
+    given = argument_value(known, decision.name)
+    value = f" = {given}" if given else ""
     is_in = "is" if decision.is_met else "is not"
     where = _container(known, Place(place.file, decision.line))
     return f', because "{decision.needle}" {is_in} in {decision.name}{value} ({where})'

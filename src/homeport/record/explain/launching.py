@@ -24,6 +24,7 @@ class Line:
 
 def read_lines(known: Known, name: str) -> list[Line]:
     """The launcher's lines that read the variable, then those that copied the whole environment."""
+    remote = {part for function in known.run.functions for part in function.tag.split(".")}
     noted = [
         Line(note.stack[0], "noted")
         for note in sorted(known.launcher.notes, key=lambda note: (note.how == "copy", note.at))
@@ -32,7 +33,7 @@ def read_lines(known: Known, name: str) -> list[Line]:
     return noted or [
         Line(Place(known.entry, mention.line, mention.function), "by reading the source", mention)
         for mention in sorted(entry_mentions(known, name), key=lambda each: each.act == "copied")
-        if mention.act in ("read", "copied")
+        if mention.act in ("read", "copied") and mention.function not in remote
     ]
 
 

@@ -35,7 +35,7 @@ def cause(notes: Sequence[Note], name: str, pid: int, at: float) -> Cause:
             return Cause("began")
         if name in start.changes:
             return Cause("child", start)
-        if _in_command(start, name):
+        if in_command(start, name):
             return Cause("argv", start)
         pid, at = start.pid, start.at
     return Cause("began")
@@ -61,7 +61,8 @@ def _is_same_command(started: Sequence[str], began: Sequence[str]) -> bool:
     return bool(began) and tuple(started[1:]) == tuple(began[1:])
 
 
-def _in_command(note: Note, name: str) -> bool:
+def in_command(note: Note, name: str) -> bool:
+    """Whether a child's command line sets the variable, as in `sh -c "X=50 python train.py"`."""
     return any(re.search(rf"(?:^|[\s;&]){re.escape(name)}=", word) for word in note.argv)
 
 

@@ -69,7 +69,7 @@ def _of_cause(known: Known, name: str, found: Cause, at: float, task_id: str = "
         sentence, place = clauses.given_to_child(known, name, note)
         return Road("child" if note.changes.get(name) else "removed", sentence, place)
     if found.kind == "argv":
-        return Road("child", clauses.in_command(known, name, note), place)
+        return Road("child", clauses.on_command_line(known, name, note), place)
     if found.kind == "unset":
         return Road("removed", clauses.removed(known, name, note), place)
     if earlier := clauses.left_by_earlier_call(known, name, note, at):
