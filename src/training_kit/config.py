@@ -70,6 +70,8 @@ def resolve(path: str | Path, model: type[C], overrides: Sequence[str] = ()) -> 
 
     One override may hold several, divided by commas: `a.b=1,c=2`. Raises ConfigError with all that is wrong.
     """
+    if not str(path):
+        raise ConfigError("no configuration is named: its path is empty; the configurations are in configs/")
     values, origins = _read(Path(path))
     for key, value in _pairs(overrides):
         _put(values, _place(key, model), value)

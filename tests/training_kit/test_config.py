@@ -38,6 +38,11 @@ def test_values_come_with_their_origins_and_are_read_back(path, tmp_path):
     assert load_resolved(tmp_path / "config.json", Whole) == resolved
 
 
+def test_an_empty_path_is_named_as_such():
+    with pytest.raises(ConfigError, match="no configuration is named: its path is empty; "):
+        resolve("", Whole)
+
+
 def test_names_in_a_free_section_may_hold_dots(path):
     assert resolve(path, Whole, ["known.tusz-2.0.3.size=7"]).config.known["tusz-2.0.3"].size == 7
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
 
-from homeport.record.contracts.terms import Scalar, Terms, When, is_function, matches
+from homeport.record.contracts.terms import AllBut, Condition, Scalar, Terms, When, is_function, matches
 
 _WILD = "*?["
 
@@ -24,8 +24,21 @@ def can_both_hold(one: When, other: When) -> bool:
     return _tables_meet(one.arguments, other.arguments) and _tables_meet(one.config, other.config)
 
 
-def _tables_meet(one: Mapping[str, Sequence[Scalar]], other: Mapping[str, Sequence[Scalar]]) -> bool:
-    return all(_meet(one[name], other[name]) for name in one.keys() & other.keys())
+def _tables_meet(one: Mapping[str, Condition], other: Mapping[str, Condition]) -> bool:
+    return all(_conditions_meet(one[name], other[name]) for name in one.keys() & other.keys())
+
+
+def _conditions_meet(one: Condition, other: Condition) -> bool:
+    if isinstance(one, AllBut):
+        return isinstance(other, AllBut) or any(not _is_among(value, one) for value in other)
+    if isinstance(other, AllBut):
+        return any(not _is_among(value, other) for value in one)
+    return _meet(one, other)
+
+
+def _is_among(value: Scalar, excluded: AllBut) -> bool:
+    """Whether all that `value` stands for is excluded."""
+    return any(matches(other, str(value)) for other in excluded.values)
 
 
 def _functions_meet(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from homeport.record.contracts.locate import Locations, Path
 from homeport.record.contracts.mistakes import BadContractsError, Mistake, Mistakes, kind
 from homeport.record.contracts.observing import NAME
 from homeport.record.contracts.reading_expectations import read_expectations
-from homeport.record.contracts.terms import ContractFile, Scalar, Terms, When
+from homeport.record.contracts.terms import AllBut, Condition, ContractFile, Terms, When
 
 FILE_NAME: Final = "homeport.toml"
 _SYNTAX: Final = re.compile(
@@ -143,19 +143,22 @@ class _Reader:
     def _names(self, path: Path, value: Any) -> tuple[str, ...]:
         return () if value is None else self._strings(path, value, "a name") or ()
 
-    def _conditions(self, given: Mapping[str, tuple[Path, Any]]) -> dict[str, tuple[Scalar, ...]]:
-        found: dict[str, tuple[Scalar, ...]] = {}
+    def _conditions(self, given: Mapping[str, tuple[Path, Any]]) -> dict[str, Condition]:
+        found: dict[str, Condition] = {}
         for name, (path, value) in given.items():
-            values = value if isinstance(value, list) else [value]
+            is_not = _is_not(value)
+            inner = value["not"] if is_not else value
+            values = inner if isinstance(inner, list) else [inner]
             if wrong := [item for item in values if not isinstance(item, str | int | float | bool)]:
                 self.mistakes.at_value(
                     path,
-                    f"a condition is a string, number or boolean, or an array of them, not {kind(wrong[0])}.",
+                    f"a condition is a string, number or boolean, an array of them, or {{ not = … }}, "
+                    f"not {kind(wrong[0])}.",
                 )
             elif not values:
                 self.mistakes.at_value(path, "a condition with no value can never hold.")
             else:
-                found[name] = tuple(values)
+                found[name] = AllBut(tuple(values)) if is_not else tuple(values)
         return found
 
     def _variables(self, path: Path, value: Any) -> tuple[str, ...] | None:
@@ -312,11 +315,15 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _is_not(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) == ["not"]
+
+
 def _flat(path: Path, table: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Path, Any]]:
     """`{ data = { cache = 1 } }` as `data.cache`."""
     found: dict[str, tuple[Path, Any]] = {}
     for key, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not _is_not(value):
             found |= _flat((*path, key), value, f"{prefix}{key}.")
         else:
             found[prefix + key] = ((*path, key), value)

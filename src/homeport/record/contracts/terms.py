@@ -47,37 +47,40 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class AllBut:
+    """A condition that holds where none of these values is the run's: `{ not = … }`."""
+
+    values: tuple[Scalar, ...]
+
+
+Condition = tuple[Scalar, ...] | AllBut
+
+
+@dataclass(frozen=True)
 class When:
     """Which runs a contract is for; what is empty is not looked at. A condition holds where one of its
     values is the run's; texts may have * and ? in them."""
 
     function: tuple[str, ...] = ()
     app: tuple[str, ...] = ()
-    arguments: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    config: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)  # dotted keys
+    arguments: Mapping[str, Condition] = field(default_factory=dict)
+    config: Mapping[str, Condition] = field(default_factory=dict)  # dotted keys
 
     def of_call(self, app: str, function: str, arguments: Mapping[str, str]) -> bool:
         """All conditions but those on configuration, which is not opened yet when a function is called."""
         return (
             (not self.app or any(matches(wanted, app) for wanted in self.app))
             and (not self.function or any(is_function(wanted, function) for wanted in self.function))
-            and all(
-                name in arguments and any(matches(wanted, arguments[name]) for wanted in values)
-                for name, values in self.arguments.items()
-            )
+            and all(holds(wanted, arguments.get(name)) for name, wanted in self.arguments.items())
         )
 
     def of_config(self, config: Mapping[str, str]) -> bool:
-        return all(
-            name in config and any(matches(wanted, config[name]) for wanted in values)
-            for name, values in self.config.items()
-        )
+        return all(holds(wanted, config.get(name)) for name, wanted in self.config.items())
 
     def __str__(self) -> str:
         parts = [*(("function", self.function), ("app", self.app)), *self.arguments.items()]
-        said = [f"{name} = {' or '.join(map(shown, values))}" for name, values in parts if values]
-        said += [f"config {name} = {' or '.join(map(shown, v))}" for name, v in self.config.items()]
-        return ", ".join(said) or "any call"
+        parts += [(f"config {name}", wanted) for name, wanted in self.config.items()]
+        return ", ".join(f"{name} = {in_words(wanted)}" for name, wanted in parts if wanted) or "any call"
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,19 @@ class ContractFile:
     def of_call(self, app: str, function: str, arguments: Mapping[str, str]) -> list[Terms]:
         """Those whose conditions hold, but for what they ask of configuration."""
         return [terms for terms in self.contracts if terms.when.of_call(app, function, arguments)]
+
+
+def holds(wanted: Condition, seen: str | None) -> bool:
+    """Whether a run that has `seen` (None: nothing of that name) meets a condition."""
+    if isinstance(wanted, AllBut):
+        return seen is None or not any(matches(value, seen) for value in wanted.values)
+    return seen is not None and any(matches(value, seen) for value in wanted)
+
+
+def in_words(wanted: Condition) -> str:
+    if isinstance(wanted, AllBut):
+        return f"not {' or '.join(map(shown, wanted.values))}"
+    return " or ".join(map(shown, wanted))
 
 
 def matches(wanted: Scalar, seen: str) -> bool:

@@ -25,6 +25,15 @@ def test_the_contract_of_the_design_is_read() -> None:
     assert terms.expect["train"].holds("3,734") and not terms.expect["train"].holds("50")
 
 
+def test_a_condition_may_say_what_it_is_not() -> None:
+    (terms,) = read('[contract.full]\nwhen = { config_path = { not = "configs/smoke.yaml" } }').contracts
+    assert not terms.when.of_call("app", "train", {"config_path": "./configs/smoke.yaml"})
+    for other in ("configs/full.yaml", "configs/Smoke.YAML", "old/configs/smoke.yaml", ""):
+        assert terms.when.of_call("app", "train", {"config_path": other})
+    assert terms.when.of_call("app", "train", {})
+    assert str(terms.when) == "config_path = not configs/smoke.yaml"
+
+
 def test_every_key_has_its_place() -> None:
     (terms,) = read(
         """
@@ -154,6 +163,12 @@ def test_bytes_that_are_no_text_are_told() -> None:
         ('{ config = { e = "full" } }', '{ x = "smoke" }', True),
         ('{ function = "Trainer" }', '{ function = "Trainer.*" }', True),
         ('{ app = "a" }', '{ app = "b*" }', False),
+        ('{ x = "a" }', '{ x = { not = "a" } }', False),
+        ('{ x = ["a", "b"] }', '{ x = { not = "a" } }', True),
+        ('{ x = "a*" }', '{ x = { not = "a" } }', True),
+        ('{ x = "a.b" }', '{ x = { not = ["a*", "c"] } }', False),
+        ('{ x = { not = "a" } }', '{ x = { not = "b" } }', True),
+        ('{ config = { e = { not = "smoke" } } }', '{ config = { e = "smoke" } }', False),
     ],
 )
 def test_two_contracts_for_one_run(one: str, other: str, meets: bool) -> None:
