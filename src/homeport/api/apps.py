@@ -10,6 +10,8 @@ from homeport.api.gateway import Caller
 from homeport.control import classes, deployments
 from homeport.control.apps import Apps
 from homeport.control.function_messages import stored_handle
+from homeport.control.runs import Runs
+from homeport.model.ids import APP, new_id
 from homeport.plan.suggestions import nearest
 from homeport.store.database import Database
 
@@ -22,7 +24,7 @@ _SOURCES = {
 
 class AppServicer:
     """`page_url` gives what the client shows as the place to look at an app, `warnings` what users have to
-    know of functions."""
+    know of functions, `runs` keeps a record of what is run and deployed."""
 
     def __init__(
         self,
@@ -30,18 +32,20 @@ class AppServicer:
         database: Database,
         page_url: Callable[[str], str] | None = None,
         warnings: Callable[[Iterable[str]], list[str]] = lambda _: [],
+        runs: Runs | None = None,
     ) -> None:
+        self._runs = runs
         self._apps = apps
         self._database = database
         self._warnings = warnings
         self._page_url = page_url or (lambda app_id: f"modal app logs {app_id}")
 
     async def AppCreate(self, request: api_pb2.AppCreateRequest, caller: Caller) -> api_pb2.AppCreateResponse:
-        app_id = self._apps.create(
-            request.description,
-            request.environment_name,
-            request.app_state,
-            request.tags,
+        app_id = new_id(APP)
+        if self._runs is not None:
+            self._runs.launching(app_id, await self._runs.launcher(caller.peer, caller.metadata))
+        self._apps.create(
+            request.description, request.environment_name, request.app_state, request.tags, app_id=app_id
         )
         url = self._page_url(app_id)
         return api_pb2.AppCreateResponse(app_id=app_id, app_page_url=url, app_logs_url=url)
@@ -78,6 +82,10 @@ class AppServicer:
     async def AppPublish(
         self, request: api_pb2.AppPublishRequest, caller: Caller
     ) -> api_pb2.AppPublishResponse:
+        is_deployed = self._apps.state(request.app_id) == api_pb2.APP_STATE_DEPLOYED
+        if self._runs is not None and is_deployed:
+            launcher = await self._runs.launcher(caller.peer, caller.metadata)
+            self._runs.redeploying(request.app_id, launcher)
         deployed_at = await self._apps.publish(request, caller.client_version)
         response = api_pb2.AppPublishResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
         # all at once: the client draws a box around each, and has drawn its tree of objects by now

@@ -10,6 +10,8 @@ from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
+from homeport.control.run_origins import Origin
+from homeport.control.runs import Runs
 from homeport.model.errors import InvalidError, NotFoundError
 
 _MAX_INPUTS_OUTSTANDING = 1000
@@ -19,7 +21,10 @@ _IN, _OUT = 0, 1
 
 
 class CallServicer:
-    def __init__(self, calls: Calls, chunks: Chunks, containers: Containers, records: CallRecords) -> None:
+    def __init__(
+        self, calls: Calls, chunks: Chunks, containers: Containers, records: CallRecords, runs: Runs
+    ) -> None:
+        self._runs = runs
         self._calls = calls
         self._chunks = chunks
         self._containers = containers
@@ -28,6 +33,8 @@ class CallServicer:
     async def FunctionMap(
         self, request: api_pb2.FunctionMapRequest, caller: Caller
     ) -> api_pb2.FunctionMapResponse:
+        if caller.task_id is None:
+            await self._runs.caller(caller.peer, caller.metadata, request.function_id)
         call, placed = self._calls.create(
             request.function_id,
             request.function_call_type,
@@ -35,6 +42,7 @@ class CallServicer:
             request.parent_input_id,
             request.pipelined_inputs,
             is_of_spawn_map=request.from_spawn_map,
+            origin=Origin("call", caller.peer),
         )
         return api_pb2.FunctionMapResponse(
             function_call_id=call.call_id,
@@ -54,7 +62,7 @@ class CallServicer:
     async def FunctionFinishInputs(
         self, request: api_pb2.FunctionFinishInputsRequest, caller: Caller
     ) -> Empty:
-        self._calls.facts(request.function_call_id)
+        self._calls.finish_inputs(request.function_call_id)
         return Empty()
 
     async def FunctionGetOutputs(

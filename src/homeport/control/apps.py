@@ -31,6 +31,7 @@ HEARTBEAT_LIMIT_S: Final = 60.0  # the client sends one every 15 s
 RECENTLY_STOPPED_S: Final = 24 * 3600.0
 
 Hook = Callable[[str], Awaitable[None]]
+OnCreated = Callable[[str, str, str, bool], None]  # app id, name, environment, whether it will be deployed
 
 _ENDED = (api_pb2.APP_STATE_STOPPING, api_pb2.APP_STATE_STOPPED)
 # States in which the client's end is the app's end.
@@ -52,6 +53,8 @@ class Apps:
     on_publish: run after an app was published: its new definitions are in effect, and containers of older
         ones may drain.
     on_disconnect: run when a detached app lost its client: only its last triggered call goes on.
+    on_created: told of an app that a client begins, within the transaction that writes it.
+    on_stopped: told once an app has stopped and all of its containers have ended.
     pending: how many calls of an app are unfinished; set by whoever builds the calls.
     """
 
@@ -68,6 +71,8 @@ class Apps:
         self.on_stop: list[Hook] = []
         self.on_publish: list[Hook] = []
         self.on_disconnect: list[Hook] = []
+        self.on_created: list[OnCreated] = []
+        self.on_stopped: list[Callable[[str], None]] = []
         self.pending: Callable[[str], int] = lambda app_id: 0
         self.user = _user_name()
         self.environments = environments
@@ -151,7 +156,9 @@ class Apps:
 
     # What clients do
 
-    def create(self, description: str, environment: str, state: int, tags: Mapping[str, str]) -> str:
+    def create(
+        self, description: str, environment: str, state: int, tags: Mapping[str, str], *, app_id: str = ""
+    ) -> str:
         """A new app, initializing until it is published; its id. Raises NotFoundError, InvalidError."""
         if state not in (
             api_pb2.APP_STATE_EPHEMERAL,
@@ -161,14 +168,20 @@ class Apps:
         ):
             name = api_pb2.AppState.Name(api_pb2.AppState.ValueType(state))
             raise InvalidError(f"An app cannot begin in the state {name}.")
-        app_id = self._add(
-            environment,
-            None,
-            description,
-            api_pb2.APP_STATE_INITIALIZING,
-            is_detached=state == api_pb2.APP_STATE_DETACHED,
-            tags=tags,
-        )
+        environment = self.environments.name(environment)
+        is_deployment = state not in (api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_DETACHED)
+        with self._database.transaction():
+            app_id = self._add(
+                environment,
+                None,
+                description,
+                api_pb2.APP_STATE_INITIALIZING,
+                is_detached=state == api_pb2.APP_STATE_DETACHED,
+                tags=tags,
+                app_id=app_id,
+            )
+            for hook in self.on_created:
+                hook(app_id, description, environment, is_deployment)
         self._heartbeats.beat(app_id)
         return app_id
 
@@ -269,8 +282,9 @@ class Apps:
         *,
         is_detached: bool = False,
         tags: Mapping[str, str] | None = None,
+        app_id: str = "",
     ) -> str:
-        app_id = ids.new_id(ids.APP)
+        app_id = app_id or ids.new_id(ids.APP)
         self._database.run(
             "add_app",
             app_id=app_id,
@@ -376,6 +390,8 @@ class Apps:
                 "finish_app_stop", app_id=app_id, state=api_pb2.APP_STATE_STOPPED, stopped_at=self._now()
             )
             self._logs.app_done(app_id)
+            for on_stopped in self.on_stopped:
+                on_stopped(app_id)
         finally:
             self._stops.pop(app_id, None)
 

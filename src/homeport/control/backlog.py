@@ -26,6 +26,7 @@ class Backlog:
         self.on_demand: list[Callable[[str], None]] = []  # a function has inputs that wait
         self.on_idle: list[Callable[[str], None]] = []  # an app has no unfinished inputs any more
         self.on_released: list[Callable[[Input, str], None]] = []  # (input, task): no longer the task's
+        self.on_settled: list[Callable[[Call], None]] = []  # all inputs of a call that came are done
 
     def close(self) -> None:
         for entry in self._inputs.values():
@@ -122,8 +123,10 @@ class Backlog:
             self.queue(entry.call.function_id).add(entry)
         for call in {entry.call.call_id: entry.call for entry in finished}.values():
             call.wake()
-            if call.kind == _UNARY and not call.unfinished:
-                self.forget(call)
+            if not call.unfinished:
+                self.tell_settled(call)
+                if call.kind == _UNARY:
+                    self.forget(call)
         for function_id in dict.fromkeys(entry.call.function_id for entry in repeated):
             self._tell_demand(function_id)
         for app_id in {entry.call.app_id for entry in finished}:
@@ -135,6 +138,11 @@ class Backlog:
     def take_back(self, entry: Input) -> None:
         """After its row: an input that its container works on no more, not to be handed out yet."""
         self._leave_task(entry)
+
+    def tell_settled(self, call: Call) -> None:
+        """All inputs of a call that came are done."""
+        for hook in self.on_settled:
+            hook(call)
 
     # ---- inside
 

@@ -15,6 +15,7 @@ from homeport.control.calls import Calls, pickled_input
 from homeport.control.contracts import LogSink, MountSource
 from homeport.control.functions import Functions
 from homeport.control.queues import Call, Input
+from homeport.control.run_origins import NO_RUN
 from homeport.control.tasks import Task
 from homeport.model.home import Home
 from homeport.plan.log_records import decode
@@ -76,7 +77,7 @@ class BuildFunctions:
         Raises StepFailedError, StepEndedError, NotFoundError, FailedPreconditionError.
         """
         given = api_pb2.FunctionInput.FromString(payload) if payload else pickled_input()
-        call = self._calls.start(function_id, given)
+        call = self._calls.start(function_id, given, NO_RUN)
         run = self._runs[function_id] = _Run(tree, StepOutput(log), call)
         try:
             result = await self._result(call.call_id)

@@ -48,6 +48,10 @@ class CallRows:
             raise NotFoundError(f"Function call {call_id} does not exist on this engine.")
         return _call(row)
 
+    def call_of_input(self, input_id: str) -> Call | None:
+        row = self._db.one("input_call", input_id=input_id)
+        return None if row is None else self.call(row["call_id"])
+
     def insert_call(self, call: Call, parent_input_id: str, *, total_inputs: int) -> None:
         self._db.run(
             "call_insert",
@@ -60,6 +64,7 @@ class CallRows:
             total_inputs=total_inputs,
             created_at=call.created_at,
             is_of_spawn_map=call.is_of_spawn_map,
+            run_id=call.run_id,
         )
 
     def count_inputs(self, call: Call, added: int) -> None:
@@ -210,5 +215,6 @@ def _call(row: Row) -> Call:
         total=row["total_inputs"],
         is_nested=bool(row["parent_input_id"]),
         is_of_spawn_map=bool(row["is_of_spawn_map"]),
+        run_id=row["run_id"],
         cancelled=row["cancelled_at"] is not None,
     )

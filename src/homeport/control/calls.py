@@ -10,6 +10,7 @@ import contextlib
 import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from modal_proto import api_pb2
 
@@ -17,9 +18,11 @@ from homeport.control import results
 from homeport.control.attempts import Attempts
 from homeport.control.backlog import Backlog
 from homeport.control.call_rows import CallRows, Outputs
+from homeport.control.definitions import AppFacts, Definition
 from homeport.control.functions import Functions
 from homeport.control.orphans import Orphans
 from homeport.control.queues import Call
+from homeport.control.run_origins import UNKNOWN, Origin
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.ids import FUNCTION_CALL, new_id
 from homeport.store.database import Database
@@ -30,6 +33,22 @@ _BATCHING_FROM = 32  # unfinished inputs from which results are gathered for a m
 _BATCHING_S = 0.03  # an answer costs client and engine as much as an input does
 _SYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
+
+
+class CallRuns(Protocol):
+    """control/runs.py: to which run a call belongs."""
+
+    def calling(
+        self,
+        call: Call,
+        definition: Definition,
+        app: AppFacts,
+        parent: Call | None,
+        items: Sequence[api_pb2.FunctionPutInputsItem],
+        origin: Origin,
+    ) -> None: ...
+
+    def called(self, call: Call, definition: Definition, app: AppFacts, origin: Origin) -> None: ...
 
 
 class Calls:
@@ -44,6 +63,7 @@ class Calls:
         self._cleared: list[str] = []  # calls whose callers have all that they wanted, not written yet
         self._clear_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self.runs: CallRuns | None = None
         self.on_cancelled: list[Callable[[str, list[str], bool], None]] = []  # (task, inputs, terminate)
 
     # ---- starting and ending
@@ -86,10 +106,12 @@ class Calls:
         items: Sequence[api_pb2.FunctionPutInputsItem],
         *,
         is_of_spawn_map: bool = False,
+        origin: Origin = UNKNOWN,
     ) -> tuple[Call, list[tuple[int, str]]]:
         """Makes a call, with the inputs that came along. Answers (idx, input id) for each of them."""
         definition = self._functions.get(function_id)
-        if self._functions.app(definition.app_id).stopped:
+        app = self._functions.app(definition.app_id)
+        if app.stopped:
             raise FailedPreconditionError(
                 f"App {definition.app_id} has stopped, so {definition.tag} cannot be called. Run or deploy "
                 "it again."
@@ -104,7 +126,11 @@ class Calls:
             is_nested=bool(parent_input_id),
             is_of_spawn_map=is_of_spawn_map,
         )
+        if self.runs is not None:
+            self.runs.calling(call, definition, app, self._call_of_input(parent_input_id), items, origin)
         with self._rows.transaction():
+            if self.runs is not None:
+                self.runs.called(call, definition, app, origin)
             self._rows.insert_call(call, parent_input_id, total_inputs=len(items))
             added = self._rows.insert_inputs(call, items)
         self.backlog.remember(call)
@@ -113,11 +139,16 @@ class Calls:
         self.backlog.enqueue(call, added)
         return call, added
 
-    def start(self, function_id: str, given: api_pb2.FunctionInput) -> Call:
+    def start(self, function_id: str, given: api_pb2.FunctionInput, origin: Origin) -> Call:
         """A call with one input that the engine itself makes, and that nobody has to wait for."""
         item = api_pb2.FunctionPutInputsItem(idx=0, input=given)
         call, _ = self.create(
-            function_id, _UNARY, api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC, parent_input_id="", items=[item]
+            function_id,
+            _UNARY,
+            api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC,
+            parent_input_id="",
+            items=[item],
+            origin=origin,
         )
         return call
 
@@ -134,6 +165,13 @@ class Calls:
         self.backlog.enqueue(call, added)
         placed = dict(added)
         return [(item.idx, placed.get(item.idx) or self._rows.input_at(call_id, item.idx)) for item in items]
+
+    def finish_inputs(self, call_id: str) -> None:
+        """The caller has sent all inputs. Raises NotFoundError."""
+        call = self.backlog.call(call_id)
+        call.has_all = True
+        if not call.unfinished:
+            self.backlog.tell_settled(call)
 
     async def outputs(
         self,
@@ -233,6 +271,13 @@ class Calls:
             call.pollers -= 1
             if call.invocation == _SYNC and not call.pollers and call.unfinished:
                 self._orphans.add(call.call_id)
+
+    def _call_of_input(self, input_id: str) -> Call | None:
+        """The call whose input makes another call; None for a caller outside."""
+        if not input_id:
+            return None
+        entry = self.backlog.input(input_id)
+        return entry.call if entry is not None else self._rows.call_of_input(input_id)
 
     def _orphaned(self, call_id: str) -> None:
         call = self.backlog.known(call_id)

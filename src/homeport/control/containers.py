@@ -62,6 +62,10 @@ class Containers:
         self._volumes = volumes
         self._logs = logs
         self.on_exec: Callable[[str], None] = lambda task_id: None
+        self.on_claimed: Callable[[Task, list[Input]], None] = lambda task, entries: None
+        self.on_output: Callable[[str], None] = lambda task_id: None
+        # a container's folder that an engine which was killed left: its app's id, '' where nobody knows it
+        self.on_left_over: Callable[[str, str], None] = lambda app_id, task_id: None
         self.lives = Lives(db, calls, starter, runtime, volumes, logs)
         self._tasks = self.lives.tasks
         self._placing = Placing(machine, functions, calls.backlog, self.lives)
@@ -126,6 +130,8 @@ class Containers:
             await self._volumes.release_task(task_id)
         for folder in list(self._home.tasks.iterdir()):
             if folder.is_dir() and folder.name not in self._tasks:
+                row = self._db.one("task_by_id", task_id=folder.name)
+                self.on_left_over(row["app_id"] if row is not None else "", folder.name)
                 await self._runtime.forget(folder.name)
 
     # ---- what containers ask
@@ -162,6 +168,7 @@ class Containers:
                 await asyncio.sleep(linger_s)
             claimed = self._attempts.claim(task.function_id, task_id, limit)
             if claimed:
+                self.on_claimed(task, [item.entry for item in claimed])
                 for item in claimed:
                     task.inputs[item.entry.input_id] = item.entry
                 task.delivered = (request_key, [item.entry for item in claimed])
@@ -347,6 +354,7 @@ class Containers:
 
     def _output_grew(self, task_id: str) -> None:
         self._logs.task_output(task_id)
+        self.on_output(task_id)
         self.on_exec(task_id)  # who reads a sandbox's output waits there
 
     def _task(self, task_id: str) -> Task:

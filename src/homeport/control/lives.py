@@ -251,6 +251,8 @@ class Lives:
             now=end.ended_at or time.time(),
             exit_code=end.exit_code,
             exit_reason=end.reason or task.kill_reason,
+            cpu_time_s=end.cpu_time_s,
+            memory_peak_bytes=end.memory_peak_bytes,
         )
         self._logs.task_output(task.task_id)
         try:

@@ -42,6 +42,8 @@ class Call:
     is_nested: bool = False  # made by a container
     is_of_spawn_map: bool = False
     cancelled: bool = False
+    has_all: bool = False  # no more inputs will come
+    run_id: str = ""  # the run that it belongs to
     unfinished: dict[str, Input] = field(default_factory=dict)
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
     pollers: int = 0

@@ -12,7 +12,14 @@ from homeport.record.run import Call, Launcher, Note, Sample, State
 
 
 class RunListener(Protocol):
-    """`run_id` is the app's for a `modal run`, the call's for a call of a deployed app."""
+    """`run_id` is the app's for a `modal run`, the call's for a call of a deployed app.
+
+    `launched` is told of every app and deployment, the rest only of runs that it `watches`.
+    """
+
+    def watches(self, run_id: str, app_id: str) -> bool:
+        """Whether to tell of a run all that it does. Asked after `launched`, before and after `called` for a
+        call of a deployed app, and when an engine takes a run up again; must take microseconds."""
 
     def launched(self, run_id: str, launcher: Launcher | None) -> None:
         """The app is about to be created; None where nobody could find out who asks."""

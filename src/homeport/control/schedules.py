@@ -15,6 +15,7 @@ from typing import Final
 from homeport.control.calls import Calls, pickled_input
 from homeport.control.function_messages import schedule_of
 from homeport.control.functions import Functions
+from homeport.control.run_origins import BY_SCHEDULE
 from homeport.model.errors import HomeportError
 from homeport.plan.schedules import Schedule, next_call
 from homeport.store.database import Database
@@ -100,7 +101,7 @@ class Schedules:
 
     def _call(self, function_id: str, app_id: str) -> None:
         try:
-            call = self._calls.start(function_id, pickled_input())
+            call = self._calls.start(function_id, pickled_input(), BY_SCHEDULE)
         except HomeportError as error:  # its app is stopping
             logger.info("the schedule of %s in %s did not call it: %s", function_id, app_id, error)
         else:

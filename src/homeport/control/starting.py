@@ -27,6 +27,9 @@ _DEFAULT_WORKDIR = "/root"
 _SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
 
+OnComposed = Callable[[str, Definition, Mapping[str, environment.Variable]], None]
+
+
 class AppLayoutSource(Protocol):
     """The tags of an app's functions and classes; control.apps.Apps has it."""
 
@@ -77,6 +80,7 @@ class Starter:
         self._sources = sources
         self._salt = salt
         self.server_url = ""  # the engine's, once it listens
+        self.on_composed: OnComposed = lambda task_id, definition, variables: None  # may refuse the start
 
     async def ground(self, definition: Definition) -> Ground:
         """Raises NotFoundError for a secret, mount or image that is gone."""
@@ -111,6 +115,7 @@ class Starter:
             for mount in function.volume_mounts
         )
         self._record(task_id, ground)
+        self.on_composed(task_id, definition, ground.variables)
         limit_mib = definition.grant.memory_limit_mib
         spec = ContainerSpec(
             task_id=task_id,

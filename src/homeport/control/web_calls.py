@@ -13,6 +13,7 @@ from modal_proto import api_pb2
 
 from homeport.control.calls import Calls, pickled_input
 from homeport.control.chunks import Chunks
+from homeport.control.run_origins import NO_RUN
 from homeport.wire import asgi
 
 FetchBlob = Callable[[str], Awaitable[bytes]]
@@ -107,5 +108,6 @@ class WebCalls:
 
     def begin(self, function_id: str, method: str, scope: asgi.Message) -> WebCall:
         """Raises NotFoundError, FailedPreconditionError for an app that has stopped."""
-        call = self._calls.start(function_id, pickled_input(asgi.scope_of(scope), method=method))
+        given = pickled_input(asgi.scope_of(scope), method=method)
+        call = self._calls.start(function_id, given, NO_RUN)
         return WebCall(call.call_id, self._calls, self._chunks, self._fetch_blob)

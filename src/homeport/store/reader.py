@@ -5,6 +5,7 @@ For the homeport command only: the engine itself uses database.py.
 
 import sqlite3
 from pathlib import Path
+from typing import Any, cast
 
 from homeport.store.database import _load_queries
 
@@ -63,3 +64,39 @@ def _read(database: Path, query: str) -> list[sqlite3.Row] | None:
         return None
     finally:
         connection.close()
+
+
+class ReadOnly:
+    """The named queries on a database that somebody else writes: `one` and `all` as Database has them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._queries = _load_queries()
+
+    @classmethod
+    def open(cls, database: Path) -> "ReadOnly | None":
+        """None where there is no database, or it cannot be read."""
+        if not database.exists():
+            return None
+        try:
+            connection = sqlite3.connect(
+                f"{database.as_uri()}?mode=ro", uri=True, timeout=2.0, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except sqlite3.Error:
+            return None
+        return cls(connection)
+
+    def has_table(self, name: str) -> bool:
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,))
+        return found.fetchone() is not None
+
+    def one(self, query: str, **parameters: Any) -> sqlite3.Row | None:
+        return cast(sqlite3.Row | None, self._connection.execute(self._queries[query], parameters).fetchone())
+
+    def all(self, query: str, **parameters: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(self._queries[query], parameters).fetchall()
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,8 +1,8 @@
 -- name: call_insert
 INSERT INTO function_calls (call_id, function_id, app_id, kind, invocation, parent_input_id, total_inputs,
-    created_at, is_of_spawn_map)
+    created_at, is_of_spawn_map, run_id)
 VALUES (:call_id, :function_id, :app_id, :kind, :invocation, :parent_input_id, :total_inputs, :created_at,
-    :is_of_spawn_map);
+    :is_of_spawn_map, :run_id);
 
 -- name: call_by_id
 SELECT * FROM function_calls WHERE call_id = :call_id;
@@ -66,7 +66,7 @@ WHERE input_id = :input_id AND state < 2;
 -- All that an engine has to take up again when it starts.
 SELECT i.input_id, i.call_id, i.idx, i.state, i.task_id, i.attempt, i.crashes, i.started_at, i.not_before,
     c.function_id, c.app_id, c.kind, c.invocation, c.parent_input_id, c.total_inputs, c.created_at,
-    c.cancelled_at, c.is_of_spawn_map
+    c.cancelled_at, c.is_of_spawn_map, c.run_id
 FROM inputs i JOIN function_calls c ON c.call_id = i.call_id
 WHERE i.state < 2
 ORDER BY c.created_at, i.idx;

@@ -10,7 +10,8 @@ UPDATE tasks SET state = :state, ready_at = :now WHERE task_id = :task_id AND re
 
 -- name: task_finish
 UPDATE tasks
-SET state = :state, finished_at = :now, exit_code = :exit_code, exit_reason = :exit_reason
+SET state = :state, finished_at = :now, exit_code = :exit_code, exit_reason = :exit_reason,
+    cpu_time_s = :cpu_time_s, memory_peak_bytes = :memory_peak_bytes
 WHERE task_id = :task_id AND finished_at IS NULL;
 
 -- name: task_by_id

@@ -1,0 +1,178 @@
+"""Puts a run's record together, at any time: of the database, and of the files that were written meanwhile.
+
+Reads only. What is damaged or missing is named in the record's `missing`, and the rest comes all the same.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from sqlite3 import Row
+from typing import Any, Final, TypeVar
+
+import msgspec
+from modal_proto import api_pb2
+
+from homeport import __version__
+from homeport.control import run_task_files
+from homeport.control.function_messages import stored_handle
+from homeport.control.run_arguments import arguments_of, function_of
+from homeport.control.run_folders import RunFolders, read_json
+from homeport.control.run_outcomes import Reading, outcome
+from homeport.model.home import Home
+from homeport.record.codec import decode
+from homeport.record.run import (
+    Argument,
+    Call,
+    Contract,
+    Count,
+    Launcher,
+    Machine,
+    Run,
+    Source,
+)
+
+_MAX_CALLS: Final = 2000
+_T = TypeVar("_T")
+
+
+class ContractFile(msgspec.Struct):
+    """What contract_watch.py writes: `contract.json` in the run's folder."""
+
+    contract: Contract | None = None
+    counts: tuple[Count, ...] = ()
+
+
+class Composer:
+    """Of one home; `db` may be the engine's or a read-only one."""
+
+    def __init__(self, home: Home, db: Reading) -> None:
+        self._db = db
+        self._folders = RunFolders(home)
+        self._missing: list[str] = []
+
+    def run(self, row: Row) -> Run:
+        """The record as it is known now."""
+        self._missing = []
+        run_id, app_id = row["run_id"], row["app_id"]
+        self._part("what was missed", self._missed, run_id)
+        is_call = run_id != app_id
+        deployed = self._part("the deployment", self._deployment, app_id) if is_call else None
+        calls = self._part("its calls", self._calls, run_id) or ()
+        tasks = self._part("its containers", self._tasks, run_id) or []
+        files = run_task_files.read(self._folders, self._db, tasks, self._missing)
+        watched = self._part("its contract", self._contract, run_id) or ContractFile()
+        state, sentence = row["state"], row["outcome"]
+        if row["ended_at"] is not None and not sentence:
+            state, sentence = self._part("its outcome", outcome, self._db, run_id, app_id) or (state, "")
+        launcher = self._part("its launcher", self._launcher, row)
+        return Run(
+            run_id=run_id,
+            kind=row["kind"],
+            app_id=app_id,
+            name=row["app"],
+            environment=row["environment"],
+            function=row["function"],
+            state=state,
+            outcome=sentence,
+            started_at=row["started_at"],
+            ended_at=row["ended_at"] or 0.0,
+            launcher=launcher or (deployed.launcher if deployed is not None else None),
+            source=deployed.source
+            if deployed is not None
+            else self._part("its source", self._source, app_id) or Source(),
+            images=files.images,
+            functions=files.functions,
+            volumes=files.volumes,
+            calls=calls,
+            configs=files.configs,
+            folders=files.folders,
+            notes=files.notes,
+            attempts=files.attempts,
+            counts=watched.counts,
+            contract=watched.contract,
+            machine=self._part("the machine", self._machine) or Machine(),
+            not_honoured=files.not_honoured,
+            missing=tuple(dict.fromkeys(self._missing)),
+        )
+
+    def _part(self, what: str, read: Callable[..., _T], *facts: Any) -> _T | None:
+        try:
+            return read(*facts)
+        except Exception as error:  # whatever is damaged: the other parts are worth having
+            self._missing.append(f"{what[0].upper()}{what[1:]} could not be read: {error}.")
+            return None
+
+    def _missed(self, run_id: str) -> None:
+        path = self._folders.folder(run_id) / "missing.jsonl"
+        if path.exists():
+            for line in path.read_bytes().splitlines():
+                self._missing.append(str(msgspec.json.decode(line)))
+
+    def _deployment(self, app_id: str) -> Run | None:
+        path = self._folders.file(app_id)
+        return decode(path.read_bytes(), path.name) if path.exists() else None
+
+    def _launcher(self, row: Row) -> Launcher | None:
+        if row["run_id"] == row["app_id"]:
+            path = self._folders.folder(row["run_id"]) / "launch.json"
+        elif row["launcher"]:
+            path = self._folders.caller(row["launcher"])
+        else:
+            return None
+        return msgspec.json.decode(path.read_bytes(), type=Launcher) if path.exists() else None
+
+    def _source(self, app_id: str) -> Source:
+        path = self._folders.folder(app_id) / "source.json"
+        return msgspec.json.decode(path.read_bytes(), type=Source) if path.exists() else Source()
+
+    def _contract(self, run_id: str) -> ContractFile:
+        path = self._folders.folder(run_id) / "contract.json"
+        return msgspec.json.decode(path.read_bytes(), type=ContractFile) if path.exists() else ContractFile()
+
+    def _tasks(self, run_id: str) -> list[Row]:
+        return self._db.all("run_tasks", run_id=run_id)
+
+    def _calls(self, run_id: str) -> tuple[Call, ...]:
+        handles = {row["function_id"]: row for row in self._db.all("run_handles", run_id=run_id)}
+        return tuple(
+            self._call(row, handles.get(row["function_id"]))
+            for row in self._db.all("run_calls", run_id=run_id, limit=_MAX_CALLS)
+        )
+
+    def _call(self, row: Row, handle: Row | None) -> Call:
+        first = self._db.one("run_first_input", call_id=row["call_id"])
+        given = (
+            api_pb2.FunctionInput.FromString(first["input"]) if first is not None and first["input"] else None
+        )
+        arguments: tuple[Argument, ...] = ()
+        if given is not None and handle is not None:
+            arguments = arguments_of(given, stored_handle(handle["handle_metadata"], handle["definition_id"]))
+        is_done = row["succeeded"] + row["failed"] >= row["total_inputs"] > 0
+        return Call(
+            call_id=row["call_id"],
+            function=function_of(row["tag"] or "", given),
+            arguments=arguments,
+            inputs=row["total_inputs"],
+            succeeded=row["succeeded"],
+            failed=row["failed"],
+            started_at=row["created_at"],
+            ended_at=(row["finished_at"] or 0.0) if is_done else 0.0,
+            parent=row["parent"] or "",
+        )
+
+    def _machine(self) -> Machine:
+        facts = read_json(self._folders.root / "machine.json") or {}
+        return msgspec.convert(facts, Machine)
+
+
+def machine_facts(cores: int, memory_bytes: int, gpus: Iterable[str], isolation: str) -> Machine:
+    """What the engine knows of the machine that it runs on."""
+    system = os.uname()
+    return Machine(
+        cores=cores,
+        memory_bytes=memory_bytes,
+        gpus=tuple(gpus),
+        system=f"{system.sysname} {system.release}, {platform.machine()}",
+        isolation=isolation,
+        homeport=__version__,
+    )

@@ -1,0 +1,132 @@
+"""What lies in the folder `runs/` of a home, and how it is written: whole, or not at all.
+
+`ID.json` is a finished record, `ID/` what is known of a run while it goes, `APP/tasks/TASK/` what a container
+left, `callers/` who called deployed functions. What a record says is composed by run_compose.py.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from homeport.model.home import Home
+from homeport.record.run import Launcher
+
+KEPT_OF_TASK: Final = ("environment.json", "image.json", "task.json", "samples.jsonl", "image_facts.json")
+KEPT_OF_RUN_FOLDER: Final = ("notes.jsonl", "notes.key")
+
+
+class RunFolders:
+    """Paths and files of one home's runs."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.root = home.runs
+
+    def folder(self, run_id: str) -> Path:
+        """Where facts lie while the run goes."""
+        return self.root / run_id
+
+    def file(self, run_id: str) -> Path:
+        """The finished record."""
+        return self.root / f"{run_id}.json"
+
+    def caller(self, name: str) -> Path:
+        """Who called deployed functions, one file for each process."""
+        return self.root / "callers" / f"{name}.json"
+
+    def task(self, app_id: str, task_id: str) -> tuple[Path, ...]:
+        """Where a container's files may be, the likelier first: with the container, or kept."""
+        return (self._home.tasks / task_id, self.kept(app_id, task_id))
+
+    def kept(self, app_id: str, task_id: str) -> Path:
+        return self.root / app_id / "tasks" / task_id
+
+    def notes(self, app_id: str, task_id: str) -> Path | None:
+        """The notes of a container's processes; None where there are none (yet)."""
+        return self._first(
+            self._home.tasks / task_id / "run" / "notes.jsonl", self.kept(app_id, task_id) / "notes.jsonl"
+        )
+
+    def of_task(self, app_id: str, task_id: str, name: str) -> Path | None:
+        return self._first(*(folder / name for folder in self.task(app_id, task_id)))
+
+    def keep_task(self, app_id: str, task_id: str) -> None:
+        """Moves what a container leaves out of its folder, which is about to be removed."""
+        source = self._home.tasks / task_id
+        target = self.kept(app_id, task_id)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (
+            *(source / name for name in KEPT_OF_TASK),
+            *(source / "run" / name for name in KEPT_OF_RUN_FOLDER),
+        ):
+            with suppress(FileNotFoundError):
+                file.rename(target / file.name)
+
+    def running(self) -> Iterator[str]:
+        """Ids of runs that have a folder."""
+        for entry in os.scandir(self.root):
+            if entry.is_dir() and entry.name.startswith(("ap-", "fc-")):
+                yield entry.name
+
+    def written(self) -> set[str]:
+        """Ids of runs that have a file."""
+        try:
+            with os.scandir(self.root) as entries:
+                names = [entry.name for entry in entries]
+        except FileNotFoundError:
+            return set()
+        found = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+        return {run_id for run_id in found if run_id.startswith(("ap-", "fc-"))}
+
+    def remove_folder(self, run_id: str) -> None:
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+
+    def remove_task(self, app_id: str, task_id: str) -> None:
+        shutil.rmtree(self.kept(app_id, task_id), ignore_errors=True)
+        for folder in (self.root / app_id / "tasks", self.root / app_id):
+            with suppress(OSError):  # it holds something else
+                folder.rmdir()
+
+    def miss(self, run_id: str, sentence: str) -> None:
+        """Notes what could not be recorded; says nothing where not even that can be written."""
+        with suppress(OSError):
+            folder = self.folder(run_id)
+            folder.mkdir(exist_ok=True)
+            with (folder / "missing.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(sentence) + "\n")
+
+    def write_launcher(self, path: Path, launcher: Launcher) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, msgspec.json.encode(launcher))
+
+    @staticmethod
+    def _first(*paths: Path) -> Path | None:
+        return next((path for path in paths if path.exists()), None)
+
+
+def read_json(path: Path | None) -> Any:
+    """What a file holds; None where there is none. Raises ValueError for a damaged one."""
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replaces a file in one step: whoever reads it finds the old or the new one."""
+    making = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        making.write_bytes(data)
+        making.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            making.unlink(missing_ok=True)
+        raise

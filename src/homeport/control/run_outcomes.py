@@ -1,0 +1,82 @@
+"""How a run ended: its state and a sentence, from what the database says of its app and its calls."""
+
+from sqlite3 import Row
+from typing import Any, Final, Protocol
+
+from modal_proto import api_pb2
+
+from homeport.record.run import State
+
+_MAX_SENTENCE: Final = 600
+_STOPPED_BY_HAND: Final = ("local client was interrupted", "user stopped", "Homeport was stopped")
+_FAILED: Final = ("uncaught exception", "deployment failed")
+_GONE: Final = "local client disconnected without a word"
+_TERMINATED = api_pb2.GenericResult.GENERIC_STATUS_TERMINATED
+
+
+class Reading(Protocol):
+    """The database, from within the engine or from outside."""
+
+    def one(self, query: str, **parameters: Any) -> Row | None: ...
+
+    def all(self, query: str, **parameters: Any) -> list[Row]: ...
+
+
+def outcome(db: Reading, run_id: str, app_id: str) -> tuple[State, str]:
+    """Of a run that has ended."""
+    return _of_app(db, app_id) if run_id == app_id else _of_call(db, run_id)
+
+
+def _of_call(db: Reading, call_id: str) -> tuple[State, str]:
+    row = db.one("run_call_outcome", call_id=call_id)
+    if row is None or not row["total"]:
+        return "succeeded", "It had no inputs."
+    total, succeeded = row["total"], row["succeeded"]
+    if succeeded == total:
+        return "succeeded", "It returned." if total == 1 else f"All {total} inputs succeeded."
+    failure = first_failure(db, call_id)
+    counted = "" if total == 1 else f"{total - succeeded} of {total} inputs did not succeed; the first: "
+    state: State = "stopped" if row["terminated"] == total - succeeded else "failed"
+    return state, counted + failure
+
+
+def _of_app(db: Reading, app_id: str) -> tuple[State, str]:
+    app = db.one("run_app", app_id=app_id)
+    if app is None:
+        return "stopped", "Its app is not known any more."
+    if app["stopped_at"] is None and app["name"]:
+        return "succeeded", f"{app['name']} is deployed."
+    reason = str(app["stop_reason"])
+    if reason.startswith(_FAILED):
+        failure = first_failure(db, app_id)
+        return "failed", failure or _sentence(reason[:1].upper() + reason[1:])
+    if reason.startswith("local entrypoint completed"):
+        failure = first_failure(db, app_id)
+        return "succeeded", "It came to its end." + (
+            f" An input did not succeed: {failure}" if failure else ""
+        )
+    if reason.startswith("no calls left"):  # detached: its launcher did not wait for the result
+        failure = first_failure(db, app_id)
+        return ("failed", failure) if failure else ("succeeded", "It came to its end.")
+    if reason == _GONE:
+        return "stopped", "Its launcher ended without a word, so it was stopped."
+    return "stopped", _sentence(reason[:1].upper() + reason[1:]) if reason else "It was stopped."
+
+
+def first_failure(db: Reading, run_id: str) -> str:
+    """What went wrong first in a run's calls, as a sentence; empty where nothing did."""
+    row = db.one("run_first_failure", run_id=run_id)
+    if row is None:
+        return ""
+    result = api_pb2.FunctionGetOutputsItem.FromString(row["output"]).result
+    said = result.exception.strip() or "it said nothing"
+    if result.status == _TERMINATED:
+        return _sentence(said)
+    tag = row["tag"] or "A function"
+    verb = "ran too long" if result.status == api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT else "failed"
+    return _sentence(f"{tag} {verb}: {said}")
+
+
+def _sentence(text: str) -> str:
+    line = " ".join(text.split())[:_MAX_SENTENCE]
+    return line if line.endswith((".", "!", "?", "…")) else f"{line}."

@@ -1,0 +1,228 @@
+"""What the containers of a run left: environment, image, limits, volumes, notes, samples. Reads only."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any, Final
+
+import msgspec
+from modal_proto import api_pb2
+
+from homeport.control.run_folders import RunFolders, read_json
+from homeport.control.run_outcomes import Reading
+from homeport.record.codec import decode_note
+from homeport.record.run import (
+    Attempt,
+    ConfigFile,
+    Folder,
+    Function,
+    Image,
+    Limits,
+    Note,
+    Sample,
+    Variable,
+    Volume,
+)
+
+_MAX_NOTES: Final = 20_000
+_MAX_NOTES_BYTES: Final = 32 << 20  # of one container
+
+
+class TaskFile(msgspec.Struct):
+    """`task.json`, written before a container exists; `committed` of its volumes at its end."""
+
+    limits: Limits = Limits()
+    secrets: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    gpus: tuple[str, ...] = ()
+    not_honoured: tuple[str, ...] = ()
+
+
+@dataclass
+class TaskFiles:
+    """Of all containers of a run, merged."""
+
+    images: tuple[Image, ...] = ()
+    functions: tuple[Function, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    configs: tuple[ConfigFile, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    notes: tuple[Note, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    not_honoured: tuple[str, ...] = ()
+
+
+def read(folders: RunFolders, db: Reading, tasks: Sequence[Row], missing: list[str]) -> TaskFiles:
+    """All that can be read; what cannot is named in `missing`."""
+    reader = _Reader(folders, db, missing)
+    for row in tasks:
+        reader.add(row)
+    return reader.found()
+
+
+class _Reader:
+    def __init__(self, folders: RunFolders, db: Reading, missing: list[str]) -> None:
+        self._folders = folders
+        self._db = db
+        self._missing = missing
+        self._images: dict[str, Image] = {}
+        self._functions: dict[str, Function] = {}
+        self._volumes: dict[str, Volume] = {}
+        self._notes: list[Note] = []
+        self._attempts: list[Attempt] = []
+        self._not_honoured: list[str] = []
+
+    def found(self) -> TaskFiles:
+        if len(self._notes) > _MAX_NOTES:
+            lost = len(self._notes) - _MAX_NOTES
+            self._missing.append(
+                f"{lost} notes of its processes beyond the first {_MAX_NOTES} were left out."
+            )
+        return TaskFiles(
+            images=tuple(self._images.values()),
+            functions=tuple(self._functions.values()),
+            volumes=tuple(self._volumes.values()),
+            configs=(),
+            folders=_folders_of(self._notes, list(self._volumes.values())),
+            notes=tuple(sorted(self._notes, key=lambda note: note.at)[:_MAX_NOTES]),
+            attempts=tuple(self._attempts),
+            not_honoured=tuple(dict.fromkeys(self._not_honoured)),
+        )
+
+    def add(self, row: Row) -> None:
+        task_id, app_id, tag = row["task_id"], row["app_id"], row["tag"] or ""
+        task = TaskFile()
+        facts = self._read(app_id, task_id, "task.json")
+        if facts is not None:
+            task = msgspec.convert(facts, TaskFile)
+        self._not_honoured += task.not_honoured
+        for volume in task.volumes:
+            known = self._volumes.get(volume.path)
+            self._volumes[volume.path] = replace(volume, seen=known.seen) if known else volume
+        if tag not in self._functions:
+            self._functions[tag] = Function(
+                tag=tag,
+                image_id=row["image_id"],
+                environment=tuple(self._environment(app_id, task_id)),
+                secrets=task.secrets,
+                limits=task.limits,
+            )
+        if row["image_id"] not in self._images:
+            image = self._image(app_id, task_id, row["image_id"])
+            if image is not None:
+                self._images[row["image_id"]] = image
+        self._notes += self._notes_of(app_id, task_id)
+        self._attempts.append(self._attempt(row, tag, task))
+
+    def _attempt(self, row: Row, tag: str, task: TaskFile) -> Attempt:
+        counted = self._db.one("run_inputs_of_task", task_id=row["task_id"])
+        return Attempt(
+            task_id=row["task_id"],
+            function=tag,
+            enqueued_at=row["enqueued_at"],
+            started_at=row["started_at"] or 0.0,
+            ready_at=row["ready_at"] or 0.0,
+            ended_at=row["finished_at"] or 0.0,
+            exit_code=row["exit_code"],
+            reason=row["exit_reason"],
+            cpu_time_s=row["cpu_time_s"],
+            memory_peak_bytes=row["memory_peak_bytes"],
+            gpus=task.gpus,
+            inputs=counted["inputs"] if counted is not None else 0,
+            curve=tuple(self._curve(row["app_id"], row["task_id"])),
+        )
+
+    def _environment(self, app_id: str, task_id: str) -> Iterator[Variable]:
+        for entry in self._read(app_id, task_id, "environment.json") or []:
+            yield Variable(
+                name=entry["name"],
+                origin=entry["origin"],
+                value=entry.get("value", ""),
+                digest=entry.get("digest", ""),
+                shadowed=tuple(entry.get("shadowed", ())),
+            )
+
+    def _image(self, app_id: str, task_id: str, image_id: str) -> Image | None:
+        facts = self._read(app_id, task_id, "image.json")
+        if facts is None:
+            return None
+        metadata = api_pb2.ImageMetadata()
+        row = self._db.one("run_image", image_id=image_id)
+        if row is not None and row["metadata"]:
+            metadata = api_pb2.ImageMetadata.FromString(row["metadata"])
+        steps = [layer["made_by"] for layer in reversed(facts.get("layers", ())) if layer.get("made_by")]
+        return Image(
+            image_id=image_id,
+            base=facts.get("base", ""),
+            python=metadata.python_version_info or facts.get("python", ""),
+            steps=tuple(steps),
+            packages=dict(sorted(metadata.python_packages.items())),
+            notes=tuple(facts.get("notes", ())),
+        )
+
+    def _notes_of(self, app_id: str, task_id: str) -> Iterator[Note]:
+        path = self._folders.notes(app_id, task_id)
+        if path is None:
+            return
+        data = _head(path)
+        lines = data.split(b"\n")
+        if lines[-1]:
+            lines.pop()  # being written, or cut
+        damaged = 0
+        for line in lines:
+            if not line:
+                continue
+            note = decode_note(line)
+            if note is None:
+                damaged += 1
+            else:
+                yield replace(note, task_id=task_id)
+        if damaged:
+            self._missing.append(f"{damaged} damaged notes of {task_id} were skipped.")
+
+    def _curve(self, app_id: str, task_id: str) -> Iterator[Sample]:
+        path = self._folders.of_task(app_id, task_id, "samples.jsonl")
+        if path is None:
+            return
+        for line in path.read_bytes().splitlines():
+            try:
+                yield msgspec.json.decode(line, type=Sample)
+            except msgspec.MsgspecError:
+                continue  # the last line of an engine that was killed
+
+    def _read(self, app_id: str, task_id: str, name: str) -> Any:
+        path = self._folders.of_task(app_id, task_id, name)
+        try:
+            return read_json(path)
+        except (OSError, ValueError) as error:
+            self._missing.append(f"{name} of {task_id} could not be read: {error}.")
+            return None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_NOTES_BYTES)
+
+
+def _folders_of(notes: Sequence[Note], volumes: Sequence[Volume]) -> tuple[Folder, ...]:
+    """How many files were read and written in each folder; a process tells its own count again and again."""
+    latest: dict[tuple[str, int, str], Note] = {}
+    for note in notes:
+        if note.kind == "folder":
+            latest[note.task_id, note.pid, note.path] = note
+    merged: dict[str, Folder] = {}
+    for note in latest.values():
+        known = merged.get(note.path) or Folder(note.path, volume=_volume_of(note.path, volumes))
+        merged[note.path] = replace(
+            known,
+            read=known.read + note.read,
+            written=known.written + note.written,
+            opened=known.opened or (note.stack[0] if note.stack else None),
+        )
+    return tuple(merged[path] for path in sorted(merged))
+
+
+def _volume_of(path: str, volumes: Sequence[Volume]) -> str:
+    holders = [v for v in volumes if path == v.path or path.startswith(v.path.rstrip("/") + "/")]
+    return max(holders, key=lambda volume: len(volume.path)).name if holders else ""

@@ -1,0 +1,142 @@
+"""Writes runs down at their end: the row at once, the record in a thread when there is time.
+
+Of calls that end by the hundred only a few a second get a record of their own; the others keep their row and
+name a neighbour, whose containers were the same. What an engine that was killed left is finished by the next.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from homeport.control.run_folders import RunFolders, write_whole
+from homeport.control.run_outcomes import outcome
+from homeport.control.run_records import RunRecords, RunRow, of_table, row_of
+from homeport.model.home import Home
+from homeport.record.codec import encode
+from homeport.record.run import Run
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+KEPT: Final = 10_000
+_ALIKE_S: Final = 0.5  # between two records of calls of one function
+_CLOSE_S: Final = 3.0  # for what is left when the engine is told to stop; the next one does the rest
+
+
+class RunWriter:
+    """The runs of one engine that have ended and are not written yet. `before` is awaited first for each,
+    for whoever still finds something out about it."""
+
+    def __init__(self, home: Home, db: Database, *, kept: int = KEPT) -> None:
+        self.before: Callable[[str], Awaitable[None]] | None = None
+        self._db = db
+        self._folders = RunFolders(home)
+        self._records = RunRecords(home)
+        self._kept = kept
+        self._queue: deque[str] = deque()
+        self._queued = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._alike: dict[tuple[str, str], tuple[float, str]] = {}  # app and function: when, by which run
+        self._worker: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Takes up what an earlier engine left, and rows that are there as files only."""
+        for row in self._db.all("runs_unwritten"):
+            if row["ended_at"] is not None:
+                self._add(row["run_id"])
+        self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    async def close(self) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.info("%d records are left for the next engine", len(self._queue))
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+    def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
+        """Writes the row; within a transaction."""
+        state, sentence = outcome(self._db, run_id, app_id)
+        changed = self._db.run(
+            "run_end", run_id=run_id, state=state, outcome=sentence, ended_at=ended_at
+        ).rowcount
+        if changed:
+            self._add(run_id)
+
+    def _add(self, run_id: str) -> None:
+        self._queue.append(run_id)
+        self._queued.set()
+        self._idle.clear()
+
+    async def _work(self) -> None:
+        await self._step("rows of files", self._restore())
+        while True:
+            if not self._queue:
+                self._queued.clear()
+                self._idle.set()
+                await self._queued.wait()
+            run_id = self._queue.popleft()
+            await self._step(run_id, self._write(run_id))
+
+    async def _step(self, what: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("the record of %s was not written", what)
+
+    async def _write(self, run_id: str) -> None:
+        row = self._db.one("run_by_id", run_id=run_id)
+        if row is None or row["is_written"] or row["ended_at"] is None:
+            return
+        is_call = run_id != row["app_id"]
+        alike = (row["app_id"], row["function"])
+        if is_call and row["state"] == "succeeded" and not self._folders.folder(run_id).exists():
+            at, neighbour = self._alike.get(alike, (0.0, ""))
+            if time.monotonic() - at < _ALIKE_S:
+                self._mark(of_table(row), stands_for=neighbour)
+                return
+        if self.before is not None:
+            await self.before(run_id)
+        run = await asyncio.to_thread(self._compose, run_id)
+        if is_call:
+            self._alike[alike] = (time.monotonic(), run_id)
+        self._mark(row_of(run), stands_for="")
+        await asyncio.to_thread(self._clear, run)
+
+    def _compose(self, run_id: str) -> Run:
+        """In a thread."""
+        run = self._records.record(run_id)
+        write_whole(self._folders.file(run_id), encode(run))
+        return run
+
+    def _mark(self, row: RunRow, *, stands_for: str) -> None:
+        self._db.run(
+            "run_written",
+            run_id=row.run_id,
+            stands_for=stands_for,
+            state=row.state,
+            function=row.function,
+            outcome=row.outcome,
+            contract=row.contract,
+            verdict=row.verdict,
+        )
+
+    def _clear(self, run: Run) -> None:
+        """Removes what is in the record now; files of a container that other runs need stay."""
+        if run.kind == "run":
+            self._folders.remove_folder(run.run_id)
+
+    async def _restore(self) -> None:
+        known = {row["run_id"] for row in self._db.all("run_ids")}
+        rows = await asyncio.to_thread(self._records.from_files, known)
+        with self._db.transaction():
+            for row in rows:
+                facts = {**vars(row), "ended_at": row.ended_at or None}
+                self._db.run("run_restore", **facts)

@@ -1,0 +1,354 @@
+"""Runs: hears what happens in the engine, keeps a row for each run, and tells those who watch it.
+
+A `modal run` or `app.run()` is one run, and so is a deployment; of a deployed app each call from outside
+and each firing of a schedule is one. What shaped a run is found out by others (launchers.py, run_sources.py)
+and put together by run_compose.py; run_writer.py writes it down at the end. Nothing here may make a run fail:
+what goes wrong is logged and named in the record. Only a listener may refuse a step, with a sentence.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from modal_proto import api_pb2
+
+from homeport.control.definitions import AppFacts, Definition
+from homeport.control.functions import Functions
+from homeport.control.queues import Call as QueuedCall
+from homeport.control.queues import Input
+from homeport.control.run_arguments import call_of
+from homeport.control.run_folders import RunFolders
+from homeport.control.run_origins import Origin
+from homeport.control.run_watch import RunWatch
+from homeport.control.tasks import Task
+from homeport.model.errors import HomeportError
+from homeport.model.home import Home
+from homeport.plan.environment import Variable
+from homeport.record.run import Kind, Launcher
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_LAUNCHER_LIMIT_S: Final = 2.0
+_ENDS_EVERY_S: Final = 0.2  # ended calls are written together
+_OPEN_END_S: Final = (
+    30.0  # a map whose caller never says that all inputs came ends so long after its last result
+)
+_CALLERS_KNOWN: Final = 512
+_UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
+
+
+class FindLauncher(Protocol):
+    """control/launchers.py: who is at the other end of a connection. Slow: for a thread."""
+
+    def __call__(self, peer: str, metadata: Mapping[str, str]) -> Launcher | None: ...
+
+
+class Ending(Protocol):
+    """control/run_writer.py: takes runs that have ended, and writes them down when there is time."""
+
+    def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
+        """Writes the row; within a transaction."""
+
+
+class Runs:
+    """All runs of one engine that go on. `on_launched` is told of each app that a launcher begins."""
+
+    def __init__(
+        self,
+        home: Home,
+        db: Database,
+        functions: Functions,
+        ending: Ending,
+        find_launcher: FindLauncher | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.folders = RunFolders(home)
+        self.watch = RunWatch(home, self.folders)
+        self.on_launched: Callable[[str, Launcher | None], None] = lambda app_id, launcher: None
+        self._db = db
+        self._functions = functions
+        self._ending = ending
+        self._find = find_launcher
+        self._now = now
+        self._apps: dict[str, Kind] = {}  # apps that are runs, or deployments
+        self._callers: dict[str, str] = {}  # a connection -> its file in runs/callers
+        self._ended: dict[str, tuple[str, float]] = {}  # calls whose end is not written yet: app, when
+        self._timer: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[None]] = set()
+
+    # ---- starting and ending
+
+    def open(self) -> None:
+        """Takes up the runs of an earlier engine, after calls and containers were; those that nothing works
+        for any more have ended."""
+        for row in self._db.all("runs_going_on"):
+            run_id = row["run_id"]
+            with self._recording(run_id, "that it goes on"):
+                if run_id == row["app_id"]:
+                    self._apps[run_id] = row["kind"]
+                self.watch.look(run_id, row["app_id"])
+                for task in self._db.all("run_tasks_live", run_id=run_id):
+                    self.watch.work(task["task_id"], run_id, task["tag"] or "")
+                if row["is_done"]:
+                    self._finish(run_id, row["app_id"], row["done_at"] or self._now())
+
+    async def close(self) -> None:
+        self.watch.close()
+        for job in list(self._background):
+            job.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._write_ends()
+
+    # ---- apps
+
+    async def launcher(self, peer: str, metadata: Mapping[str, str]) -> Launcher | None:
+        """Who asks; None where that cannot be found out, or not soon."""
+        if self._find is None or not peer.startswith("ipv4:"):
+            return None
+        try:
+            async with asyncio.timeout(_LAUNCHER_LIMIT_S):
+                return await asyncio.to_thread(self._find, peer, metadata)
+        except Exception as error:
+            logger.warning("who launches a run was not found out: %r", error)
+            return None
+
+    def launching(self, app_id: str, launcher: Launcher | None) -> None:
+        """An app is about to be created, or deployed again. Raises what a listener refuses it with."""
+        with self._recording(app_id, "who launched it"):
+            if launcher is not None:
+                self.folders.write_launcher(self.folders.folder(app_id) / "launch.json", launcher)
+        try:
+            self.watch.tell("launched", app_id, launcher)
+        except HomeportError:
+            self.folders.remove_folder(app_id)
+            raise
+        self.watch.look(app_id, app_id)
+        with self._recording(app_id, "its source"):
+            self.on_launched(app_id, launcher)
+
+    def created(self, app_id: str, name: str, environment: str, is_deployment: bool) -> None:
+        """Within the transaction that writes the app."""
+        with self._recording(app_id, "its row"):
+            self._begin(app_id, "deployment" if is_deployment else "run", name, environment)
+
+    def redeploying(self, app_id: str, launcher: Launcher | None) -> None:
+        """A deployed app gets another version: its record begins anew. Raises what a listener refuses it
+        with."""
+        self.launching(app_id, launcher)
+        with self._recording(app_id, "its row"):
+            app = self._functions.app(app_id)
+            self._begin(app_id, "deployment", app.name, app.environment)
+
+    async def published(self, app_id: str) -> None:
+        """With this a deployment is complete; a run only begins."""
+        with self._recording(app_id, "its deployment"):
+            app = self._functions.app(app_id)
+            if not app.deployed:
+                return
+            self._apps[app_id] = "deployment"
+            self._db.run("run_deployed", run_id=app_id, app=app.name)
+            self._finish(app_id, app_id, self._now())
+
+    def stopped(self, app_id: str) -> None:
+        """All of the app's containers have ended."""
+        if self._apps.pop(app_id, None) is not None:
+            self._finish(app_id, app_id, self._now())
+
+    # ---- calls
+
+    async def caller(self, peer: str, metadata: Mapping[str, str], function_id: str) -> None:
+        """Finds out, once for each connection, who calls deployed functions through it."""
+        if self._find is None or peer in self._callers or not peer.startswith("ipv4:"):
+            return
+        with self._recording("", "who called"), contextlib.suppress(HomeportError):
+            if self._apps.get(self._functions.get(function_id).app_id) != "deployment":
+                return
+            if len(self._callers) >= _CALLERS_KNOWN:
+                self._callers.pop(next(iter(self._callers)))
+            self._callers[peer] = ""
+            launcher = await self.launcher(peer, metadata)
+            if launcher is not None:
+                name = f"{launcher.pid}-{int(self._now() * 1000)}"
+                self.folders.write_launcher(self.folders.caller(name), launcher)
+                self._callers[peer] = name
+
+    def calling(
+        self,
+        call: QueuedCall,
+        definition: Definition,
+        app: AppFacts,
+        parent: QueuedCall | None,
+        items: Sequence[api_pb2.FunctionPutInputsItem],
+        origin: Origin,
+    ) -> None:
+        """A call is about to be written; says which run it belongs to. Raises what a listener refuses it
+        with."""
+        if not origin.is_run or definition.is_build_step:
+            return
+        if call.is_nested:
+            call.run_id = parent.run_id if parent is not None else ""
+        elif self._apps.get(call.app_id) == "run":
+            call.run_id = call.app_id
+        elif app.deployed:
+            call.run_id = call.call_id
+            if self.watch.listeners:
+                self.watch.look(call.run_id, call.app_id)
+        if call.run_id and self.watch.is_watched(call.run_id):
+            self._tell_call(call, definition, app, parent, items)
+
+    def _tell_call(
+        self,
+        call: QueuedCall,
+        definition: Definition,
+        app: AppFacts,
+        parent: QueuedCall | None,
+        items: Sequence[api_pb2.FunctionPutInputsItem],
+    ) -> None:
+        found = call_of(call, definition, items[0].input if items else None, parent)
+        try:
+            self.watch.tell("called", call.run_id, call.app_id, app.name, found)
+        except HomeportError:
+            if call.run_id == call.call_id:
+                self.watch.forget(call.run_id)
+            raise
+        if call.run_id == call.call_id and not self.watch.look(call.run_id, call.app_id):
+            self.watch.forget(call.run_id)  # now that its arguments are known, nobody minds
+
+    def called(self, call: QueuedCall, definition: Definition, app: AppFacts, origin: Origin) -> None:
+        """Within the transaction that writes the call."""
+        if not call.run_id or call.is_nested:
+            return
+        with self._recording(call.run_id, "its row"):
+            if call.run_id != call.call_id:
+                self._db.run("run_name_function", run_id=call.run_id, function=definition.tag)
+                return
+            self._db.run(
+                "run_call_insert",
+                run_id=call.run_id,
+                app_id=call.app_id,
+                kind=origin.kind,
+                app=app.name,
+                environment=app.environment,
+                function=definition.tag,
+                launcher=self._callers.get(origin.peer, ""),
+                started_at=call.created_at,
+            )
+
+    def settled(self, call: QueuedCall) -> None:
+        """All inputs of a call that are there have their results."""
+        if not call.run_id or call.run_id != call.call_id:
+            return
+        if call.kind == _UNARY or call.has_all or call.cancelled:
+            self._settle(call)
+        else:
+            asyncio.get_running_loop().call_later(_OPEN_END_S, self._settle_if_quiet, call)
+
+    def _settle_if_quiet(self, call: QueuedCall) -> None:
+        if not call.unfinished:
+            self._settle(call)
+
+    def _settle(self, call: QueuedCall) -> None:
+        if self.watch.is_watched(call.run_id):
+            self._spawn(self._settle_watched(call.run_id, call.app_id, self._now()))
+            return
+        self._ended[call.run_id] = (call.app_id, self._now())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_ENDS_EVERY_S, self._write_ends)
+
+    async def _settle_watched(self, run_id: str, app_id: str, ended_at: float) -> None:
+        await self.watch.settle(run_id)
+        self._finish(run_id, app_id, ended_at)
+
+    def _write_ends(self) -> None:
+        self._timer = None
+        ended, self._ended = self._ended, {}
+        with self._recording("", "that calls ended"), self._db.transaction():
+            for run_id, (app_id, ended_at) in ended.items():
+                self._ending.ended(run_id, app_id, ended_at)
+        for run_id in ended:
+            self.watch.forget(run_id)
+
+    # ---- containers
+
+    def starting(self, task_id: str, definition: Definition, variables: Mapping[str, Variable]) -> None:
+        """A container is about to be started. Raises what a listener refuses it with."""
+        if definition.is_build_step or definition.sandbox is not None:
+            return
+        self.watch.compose(task_id, variables)
+        if self._apps.get(definition.app_id) == "run":
+            self._work(task_id, definition.app_id, definition.tag)
+        # one of a deployed function works for the runs whose inputs it is given
+
+    def claimed(self, task: Task, entries: Sequence[Input]) -> None:
+        """A container was given inputs: it works for their runs."""
+        known = self.watch.runs_of(task.task_id)
+        for entry in entries:
+            run_id = entry.call.run_id
+            if run_id and run_id not in known:
+                with self._recording(run_id, "its containers"), contextlib.suppress(HomeportError):
+                    self._work(task.task_id, run_id, task.definition.tag)
+
+    def _work(self, task_id: str, run_id: str, function: str) -> None:
+        with self._recording(run_id, "its containers"):
+            self._db.run("run_task_insert", run_id=run_id, task_id=task_id)
+        self.watch.work(task_id, run_id, function)
+
+    async def container_ended(self, task: Task) -> None:
+        """Its folder is still there."""
+        if task.definition.is_build_step or task.definition.sandbox is not None:
+            return
+        with self._recording(task.app_id, "what its container left"):
+            self.watch.ended(task.task_id)
+            if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
+                self.folders.keep_task(task.app_id, task.task_id)
+
+    def left_over(self, app_id: str, task_id: str) -> None:
+        """A container ended while no engine ran; its folder is about to be removed."""
+        with self._recording(app_id, "what its container left"):
+            if self._db.one("run_of_task", task_id=task_id) is not None:
+                self.folders.keep_task(app_id, task_id)
+
+    # ---- inside
+
+    def _begin(self, app_id: str, kind: Kind, name: str, environment: str) -> None:
+        self._apps[app_id] = kind
+        self._db.run(
+            "run_insert",
+            run_id=app_id,
+            app_id=app_id,
+            kind=kind,
+            app=name,
+            environment=environment,
+            started_at=self._now(),
+        )
+
+    def _finish(self, run_id: str, app_id: str, ended_at: float) -> None:
+        with self._recording(run_id, "its end"), self._db.transaction():
+            self._ending.ended(run_id, app_id, ended_at)
+        row = self._db.one("run_by_id", run_id=run_id)
+        self.watch.tell_end(run_id, row["state"] if row is not None else "stopped")
+        self.watch.forget(run_id)
+
+    @contextlib.contextmanager
+    def _recording(self, run_id: str, what: str) -> Iterator[None]:
+        """What fails here is told in the record, and to nobody else: the run goes on."""
+        try:
+            yield
+        except HomeportError:
+            raise
+        except Exception as error:
+            logger.exception("recording of %s: %s", run_id or "a call", what)
+            if run_id:
+                self.folders.miss(run_id, f"{what[0].upper()}{what[1:]} was not recorded: {error}.")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.get_running_loop().create_task(work)
+        self._background.add(job)
+        job.add_done_callback(self._background.discard)

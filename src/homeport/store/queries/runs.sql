@@ -1,0 +1,209 @@
+-- name: run_insert
+-- An app that is deployed again is the same run anew.
+INSERT INTO runs (run_id, app_id, kind, state, app, environment, started_at)
+VALUES (:run_id, :app_id, :kind, 'running', :app, :environment, :started_at)
+ON CONFLICT (run_id) DO UPDATE SET kind = excluded.kind, state = 'running', app = excluded.app, outcome = '',
+    contract = '', verdict = '', is_written = 0, started_at = excluded.started_at, ended_at = NULL;
+
+-- name: run_call_insert
+-- Of a deployed app's call: most of it is known by the app's own row.
+INSERT INTO runs (run_id, app_id, kind, state, app, environment, function, launcher, started_at)
+VALUES (:run_id, :app_id, :kind, 'running', :app, :environment, :function, :launcher, :started_at);
+
+-- name: run_by_id
+SELECT * FROM runs WHERE run_id = :run_id;
+
+-- name: run_name_function
+-- The first function that was called from outside.
+UPDATE runs SET function = :function WHERE run_id = :run_id AND function = '';
+
+-- name: run_kind
+UPDATE runs SET kind = :kind, app = :app WHERE run_id = :run_id;
+
+-- name: run_end
+UPDATE runs SET state = :state, outcome = :outcome, ended_at = :ended_at
+WHERE run_id = :run_id AND ended_at IS NULL;
+
+-- name: run_reopen
+-- A call that got more inputs when all that it had were done.
+UPDATE runs SET state = 'running', outcome = '', ended_at = NULL WHERE run_id = :run_id AND NOT is_written;
+
+-- name: run_written
+UPDATE runs SET is_written = 1, stands_for = :stands_for, outcome = :outcome, contract = :contract,
+    verdict = :verdict, state = :state, function = :function
+WHERE run_id = :run_id;
+
+-- name: run_verdict
+UPDATE runs SET contract = :contract, verdict = :verdict WHERE run_id = :run_id;
+
+-- name: run_restore
+-- A row made again of its file.
+INSERT INTO runs (run_id, app_id, kind, state, app, environment, function, outcome, contract, verdict, is_written,
+    started_at, ended_at)
+VALUES (:run_id, :app_id, :kind, :state, :app, :environment, :function, :outcome, :contract, :verdict, 1,
+    :started_at, :ended_at)
+ON CONFLICT (run_id) DO NOTHING;
+
+-- name: run_delete
+DELETE FROM runs WHERE run_id = :run_id;
+
+-- name: run_tasks_delete
+DELETE FROM run_tasks WHERE run_id = :run_id;
+
+-- name: run_ids
+SELECT run_id FROM runs;
+
+-- name: runs_unwritten
+-- Runs that go on, or whose end is not written down yet.
+SELECT * FROM runs WHERE NOT is_written ORDER BY started_at;
+
+-- name: runs_too_old
+-- The oldest beyond those that are kept.
+SELECT run_id FROM runs WHERE is_written ORDER BY started_at DESC LIMIT -1 OFFSET :kept;
+
+-- name: runs_that_stand_for
+SELECT run_id FROM runs WHERE stands_for = :run_id;
+
+-- name: runs_found
+-- Rows by filters, each of which an empty value leaves out; the newest first.
+SELECT * FROM runs
+WHERE (:state = '' OR state = :state)
+    AND (:app = '' OR app = :app OR app_id = :app)
+    AND (:kind = '' OR kind = :kind)
+    AND (:function = '' OR function = :function)
+    AND (:verdict = '' OR verdict = :verdict)
+    AND started_at >= :since
+    AND (:text = '' OR instr(lower(run_id || ' ' || app || ' ' || function || ' ' || outcome || ' ' || contract),
+        lower(:text)))
+ORDER BY started_at DESC, run_id
+LIMIT :limit OFFSET :offset;
+
+-- name: runs_counted
+SELECT count(*) AS runs FROM runs
+WHERE (:state = '' OR state = :state)
+    AND (:app = '' OR app = :app OR app_id = :app)
+    AND (:kind = '' OR kind = :kind)
+    AND (:function = '' OR function = :function)
+    AND (:verdict = '' OR verdict = :verdict)
+    AND started_at >= :since
+    AND (:text = '' OR instr(lower(run_id || ' ' || app || ' ' || function || ' ' || outcome || ' ' || contract),
+        lower(:text)));
+
+-- name: runs_by_prefix
+SELECT run_id FROM runs WHERE substr(run_id, 1, length(:prefix)) = :prefix ORDER BY started_at DESC LIMIT 5;
+
+-- name: run_latest
+SELECT run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1;
+
+-- name: run_newest_ids
+SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 200;
+
+-- name: run_task_insert
+INSERT OR IGNORE INTO run_tasks (run_id, task_id) VALUES (:run_id, :task_id);
+
+-- name: run_tasks
+-- The containers of a run, and the function of each.
+SELECT tasks.*, functions.tag AS tag FROM run_tasks
+JOIN tasks USING (task_id)
+LEFT JOIN functions USING (function_id)
+WHERE run_tasks.run_id = :run_id
+ORDER BY tasks.enqueued_at;
+
+-- name: run_calls
+-- The calls of a run, the first first, with the counts of their inputs.
+SELECT c.call_id, c.function_id, c.app_id, c.kind, c.parent_input_id, c.total_inputs, c.created_at, c.cancelled_at,
+    functions.tag AS tag,
+    (SELECT call_id FROM inputs i WHERE i.input_id = c.parent_input_id) AS parent,
+    (SELECT COUNT(*) FROM inputs i WHERE i.call_id = c.call_id AND i.state = 2 AND i.status = 1) AS succeeded,
+    (SELECT COUNT(*) FROM inputs i WHERE i.call_id = c.call_id AND i.state = 2 AND i.status != 1) AS failed,
+    (SELECT MIN(i.started_at) FROM inputs i WHERE i.call_id = c.call_id) AS started_at,
+    (SELECT MAX(i.finished_at) FROM inputs i WHERE i.call_id = c.call_id) AS finished_at
+FROM function_calls c LEFT JOIN functions USING (function_id)
+WHERE c.run_id = :run_id
+ORDER BY c.created_at
+LIMIT :limit;
+
+-- name: run_first_input
+SELECT input FROM inputs WHERE call_id = :call_id ORDER BY idx LIMIT 1;
+
+-- name: run_first_failure
+-- What went wrong first in a run: the output of an input that did not succeed.
+SELECT outputs.output, functions.tag AS tag, inputs.status AS status
+FROM function_calls c
+JOIN inputs ON inputs.call_id = c.call_id AND inputs.state = 2 AND inputs.status != 1
+JOIN outputs ON outputs.input_id = inputs.input_id
+LEFT JOIN functions ON functions.function_id = c.function_id
+WHERE c.run_id = :run_id
+ORDER BY inputs.status = 3, inputs.finished_at
+LIMIT 1;
+
+-- name: run_inputs_of_task
+SELECT COUNT(*) AS inputs FROM inputs WHERE task_id = :task_id;
+
+-- name: run_call_outcome
+-- Of one call: its inputs, those that are not done, those that failed or were ended.
+SELECT COUNT(*) AS total, COALESCE(SUM(state < 2), 0) AS unfinished,
+    COALESCE(SUM(state = 2 AND status = 1), 0) AS succeeded,
+    COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated
+FROM inputs WHERE call_id = :call_id;
+
+-- name: run_functions
+-- The functions of a run's app as they are in effect, or of its calls.
+SELECT functions.function_id, functions.tag, functions.app_id, definitions.definition, definitions.handle_metadata
+FROM functions JOIN definitions USING (definition_id)
+WHERE (functions.app_id = :app_id OR functions.function_id IN (
+        SELECT function_id FROM function_calls WHERE run_id = :run_id
+    )) AND NOT functions.is_build_step AND length(definitions.definition) > 0
+ORDER BY functions.created_at;
+
+-- name: run_mount_lists
+-- The trees of some mounts, by JSON of their ids.
+SELECT mounts.mount_id, mount_trees.folder FROM mounts JOIN mount_trees USING (checksum)
+WHERE mounts.mount_id IN (SELECT value FROM json_each(:mount_ids));
+
+-- name: tasks_of_runs_without_end
+SELECT run_id, task_id FROM run_tasks WHERE run_id IN (SELECT run_id FROM runs WHERE NOT is_written);
+
+-- name: tasks_kept
+-- Containers whose files some run still needs.
+SELECT DISTINCT run_tasks.task_id FROM run_tasks JOIN runs USING (run_id) WHERE NOT runs.is_written;
+
+-- name: run_of_task
+-- Whether the record of some run still needs what a container leaves.
+SELECT run_id FROM run_tasks JOIN runs USING (run_id) WHERE task_id = :task_id AND NOT is_written LIMIT 1;
+
+-- name: run_tasks_live
+SELECT run_tasks.task_id, functions.tag FROM run_tasks JOIN tasks USING (task_id)
+LEFT JOIN functions ON functions.function_id = tasks.function_id
+WHERE run_tasks.run_id = :run_id AND tasks.finished_at IS NULL;
+
+-- name: runs_going_on
+-- Runs without an end, and whether nothing works for them any more: an app that has stopped, a call whose inputs all
+-- have their results.
+SELECT runs.run_id, runs.app_id, runs.kind,
+    CASE WHEN runs.run_id = runs.app_id THEN apps.stopped_at IS NOT NULL
+        OR (runs.kind = 'deployment' AND apps.name IS NOT NULL)
+    ELSE NOT EXISTS (SELECT 1 FROM inputs WHERE inputs.call_id = runs.run_id AND inputs.state < 2) END AS is_done,
+    CASE WHEN runs.run_id = runs.app_id THEN apps.stopped_at
+    ELSE (SELECT max(finished_at) FROM inputs WHERE inputs.call_id = runs.run_id) END AS done_at
+FROM runs LEFT JOIN apps ON apps.app_id = runs.app_id
+WHERE NOT runs.is_written AND runs.ended_at IS NULL
+ORDER BY runs.started_at;
+
+-- name: run_deployed
+UPDATE runs SET kind = 'deployment', app = :app WHERE run_id = :run_id;
+
+-- name: run_app
+SELECT * FROM apps WHERE app_id = :app_id;
+
+-- name: run_image
+SELECT metadata, env, notes FROM images WHERE image_id = :image_id;
+
+-- name: run_call
+SELECT * FROM function_calls WHERE call_id = :call_id;
+
+-- name: run_handles
+-- What the functions that a run called say of themselves.
+SELECT DISTINCT functions.function_id, functions.tag, functions.definition_id, definitions.handle_metadata
+FROM function_calls c JOIN functions USING (function_id) JOIN definitions USING (definition_id)
+WHERE c.run_id = :run_id;
