@@ -1,0 +1,236 @@
+"""Only what differs, the most likely cause first; equal runs differ in nothing."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from homeport.record.diff.compare import compare
+from homeport.record.run import (
+    Argument,
+    Attempt,
+    Call,
+    ConfigFile,
+    Contract,
+    Count,
+    Folder,
+    Function,
+    Git,
+    Image,
+    Limits,
+    Machine,
+    Place,
+    SourceFile,
+    Variable,
+    Violation,
+    Volume,
+)
+from tests.support import fifty_runs as worlds
+from tests.support.fifty_runs import APP, FIFTY, FROM_DICT, NAME, TRAIN, child, digest, known
+
+READ = [*worlds.processes(), child(), worlds.first_read()]
+OPENED = Place(TRAIN, 130, "<module>")
+
+
+def of(world, **changes):
+    return replace(world, run=replace(world.run, **changes))
+
+
+def config(name):
+    text = (FIFTY / "configs" / name).read_text()
+    path = f"/app/configs/{name}"
+    return ConfigFile(path, hashlib.sha256(text.encode()).hexdigest(), text, OPENED, "ta-1", "mount")
+
+
+def full():
+    return of(
+        known(notes=READ),
+        calls=(Call("fc-9", "train", (Argument("config_path", "", "default"),), 1, 1, started_at=100.0),),
+        configs=(config("full.yaml"),),
+        counts=(Count("train", "1438"), Count("val", "359")),
+        folders=(Folder("/results/cache/full", 1797, 1797),),
+        state="succeeded",
+    )
+
+
+def smoke():
+    world = known(
+        notes=[*worlds.processes(), child({NAME: digest("50")}), worlds.first_read()],
+        config_path="configs/smoke_test.yaml",
+        came="command line",
+        run_id="ap-2",
+    )
+    return of(
+        world,
+        configs=(config("smoke_test.yaml"),),
+        counts=(Count("train", "50"), Count("val", "10")),
+        folders=(Folder("/results/cache/smoke", 60, 60),),
+        state="succeeded",
+    )
+
+
+def rows(comparison):
+    return {
+        section.title: [(each.name, each.before, each.after) for each in section.differences]
+        for section in comparison.sections
+    }
+
+
+def test_smoke_against_full():
+    found = rows(compare(smoke(), full()))
+    assert list(found) == ["variables", "arguments", "configuration", "data"]
+    [(name, before, after)] = found["variables"]
+    assert (name, after) == (NAME, "")
+    assert before.startswith("50 was set by its parent for the child `python train.py")
+    assert found["arguments"] == [("config_path", '"configs/smoke_test.yaml"', '"configs/full.yaml"')]
+    assert found["configuration"][0] == ("file", "/app/configs/smoke_test.yaml", "/app/configs/full.yaml")
+    assert ("training.epochs", "20", "40") in found["configuration"]
+    assert not any(key == "seed" for key, _, _ in found["configuration"])
+    assert found["data"][:2] == [("train", "50", "1438"), ("val", "10", "359")]
+
+
+def test_a_shells_variable_against_none():
+    leaked = known(variables=[Variable(NAME, FROM_DICT, digest=digest("50"))], notes=READ)
+    found = rows(compare(known(notes=READ), leaked))
+    assert list(found) == ["variables"]
+    assert found["variables"][0][:2] == (NAME, "")
+    assert "came from Secret.from_dict" in found["variables"][0][2]
+
+
+def test_another_value_by_the_same_road_is_told_by_its_digest_alone():
+    left, right = (
+        known(variables=[Variable(NAME, FROM_DICT, digest=digest(value))], notes=READ)
+        for value in ("50", "7")
+    )
+    [(_, before, after)] = rows(compare(left, right))["variables"]
+    assert before != after
+    assert digest("50")[:8] in before
+    assert digest("7")[:8] in after
+
+
+def test_before_and_after_an_edit_shows_the_lines():
+    texts = worlds.sources()
+    texts[TRAIN] = texts[TRAIN].replace("// 5)]", "// 4)]")
+    [section] = compare(known(notes=READ), known(texts, notes=READ)).sections
+    [changed] = section.differences
+    assert (section.title, changed.name) == ("code", TRAIN)
+    assert "-    val_files = val_files[: max(1, int(wanted) // 5)]" in changed.detail
+    assert "+    val_files = val_files[: max(1, int(wanted) // 4)]" in changed.detail
+
+
+def image(**packages):
+    return Image("im-1", "debian", "3.11", ("FROM base", "RUN pip install"), packages)
+
+
+@pytest.mark.parametrize(
+    ("title", "before", "after", "row"),
+    [
+        (
+            "image and packages",
+            {"images": (image(numpy="2.3.4"),)},
+            {"images": (image(numpy="2.3.5", yaml="6"),)},
+            ("numpy", "2.3.4", "2.3.5"),
+        ),
+        (
+            "code",
+            {"source": replace(known().run.source, git=Git("/r", "a" * 40, "main"))},
+            {"source": replace(known().run.source, git=Git("/r", "b" * 40, "main"))},
+            ("git commit", "aaaaaaaaaa (main)", "bbbbbbbbbb (main)"),
+        ),
+        (
+            "volumes",
+            {"volumes": (Volume("v", "vo-1", "/results", "d1"),)},
+            {"volumes": (Volume("v", "vo-1", "/results", "d2"),)},
+            ("v", "at /results as of d1", "at /results as of d2"),
+        ),
+        ("machine and limits", {"machine": Machine(2)}, {"machine": Machine(24)}, ("cores", "2", "24")),
+        (
+            "machine and limits",
+            {"functions": (Function("train", limits=Limits({"memory": "4 GiB"})),)},
+            {"functions": (Function("train", limits=Limits({"memory": "8 GiB"})),)},
+            ("train asked for memory", "4 GiB", "8 GiB"),
+        ),
+        (
+            "outcome",
+            {"contract": Contract("full", verdict="kept")},
+            {
+                "contract": Contract(
+                    "full", verdict="broken", violations=(Violation("train", "3", "5", "no"),)
+                )
+            },
+            ("contract", "full: kept", "full: broken"),
+        ),
+    ],
+)
+def test_each_part(title, before, after, row):
+    found = rows(compare(of(known(), **before), of(known(), **after)))
+    assert list(found) == [title]
+    assert row in found[title]
+
+
+def same_run(number):
+    """The same run once more: with other ids, pids and times, and its lists in another order."""
+    turned = slice(None, None, 1 if number == 1 else -1)
+    packages = {"a": "1", "b": "2"}
+    environment = (
+        Variable("A", "platform", "1"),
+        Variable("B", f"Secret.from_dict (st-{number})", digest="d"),
+        Variable("MODAL_IMAGE_ID", "platform", f"im-{number}"),
+    )
+    volumes = (Volume("v", "vo-1", "/a"), Volume("w", "vo-2", "/b"))
+    world = full()
+    notes = tuple(
+        replace(
+            note,
+            at=note.at + number,
+            pid=note.pid + 100 * number,
+            parent=note.parent and note.parent + 100 * number,
+            task_id=f"ta-{number}",
+        )
+        for note in world.run.notes
+    )
+    return of(
+        world,
+        run_id=f"ap-{number}",
+        app_id=f"ap-{number}",
+        started_at=1e5 * number,
+        ended_at=2e5 * number,
+        images=(
+            Image(
+                f"im-{number}",
+                "b",
+                steps=(f"COPY a im-{number}aaaaa",),
+                packages=dict(list(packages.items())[turned]),
+            ),
+        ),
+        functions=(Function("train", f"im-{number}", environment=environment[turned]),),
+        attempts=(Attempt(f"ta-{number}", "train", 1.0, 2.0, 3.0 * number, 4.0 * number, 0),),
+        outcome=f"Succeeded in {number} s: ta-abcdefg{number} ended.",
+        volumes=volumes[turned],
+        notes=notes,
+        counts=world.run.counts[turned],
+        calls=tuple(
+            replace(call, call_id=f"fc-{number}", started_at=7.0 * number) for call in world.run.calls
+        ),
+    )
+
+
+def test_ids_times_pids_and_order_are_no_differences():
+    assert rows(compare(same_run(1), same_run(2))) == {}
+
+
+def test_a_function_that_only_one_run_called_makes_not_every_variable_differ():
+    home = (Variable("HOME", "platform", "/root"),)
+    one = of(known(), functions=(Function("train", environment=home),))
+    two = of(known(), functions=(Function("train", environment=home), Function("evaluate", environment=home)))
+    assert "variables" not in rows(compare(one, two))
+
+
+def test_a_thousand_files_are_one_difference_each_and_python_first():
+    files = tuple(SourceFile(f"/root/{number}.txt", "a" * 64) for number in range(1000))
+    other = tuple(SourceFile(f"/root/{number}.txt", "b" * 64) for number in range(1000))
+    left = of(known(), source=replace(known().run.source, files=(*files, SourceFile(APP, "c" * 64))))
+    right = of(known(), source=replace(known().run.source, files=(*other, SourceFile(APP, "d" * 64))))
+    [section] = compare(left, right).sections
+    assert len(section.differences) == 1001
+    assert section.differences[0].name == APP
