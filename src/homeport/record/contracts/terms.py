@@ -137,8 +137,12 @@ def matches(wanted: Scalar, seen: str) -> bool:
 
 
 def is_function(wanted: str, tag: str) -> bool:
-    """`train`, `Trainer` and `Trainer.fit` are names of functions; a class's containers serve `Trainer.*`."""
-    return fnmatchcase(tag, wanted) or (tag.endswith(".*") and wanted.partition(".")[0] == tag[:-2])
+    """Whether a name is that of a function, or of the class of a method. Containers of a class serve
+    `Trainer.*`, whatever the method."""
+    owner, dot, rest = tag.partition(".")
+    if fnmatchcase(tag, wanted) or (dot and fnmatchcase(owner, wanted)):
+        return True
+    return rest == "*" and wanted.partition(".")[0] == owner
 
 
 def equals(value: Scalar, seen: str) -> bool:

@@ -1,0 +1,86 @@
+"""What is kept of contracts: each run's verdict so far, and the values from which other runs must differ."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from homeport.model.home import Home
+from homeport.record.contracts.judge import Judge
+from homeport.record.contracts.terms import ContractFile
+from homeport.record.run import Call, Contract, Count
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_FILE: Final = "contract.json"
+
+
+class Kept(msgspec.Struct):
+    """contract.json of a run: the record's part, and what an engine that takes the run up again needs."""
+
+    contract: Contract | None = None
+    counts: tuple[Count, ...] = ()
+    app_name: str = ""
+    calls: tuple[Call, ...] = ()
+    told: dict[str, list[str]] = {}  # of each contract that calls matched: rules whose violations were said
+    stopped_by: str = ""
+
+
+class ContractRecords:
+    def __init__(self, home: Home, db: Database) -> None:
+        self._home = home
+        self._db = db
+        self._put: set[tuple[str, str, str, str]] = set()  # run, contract, name, value: written already
+
+    def read(self, run_id: str) -> Kept | None:
+        path = self._path(run_id)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Kept) if path.exists() else None
+        except (OSError, msgspec.MsgspecError):
+            logger.exception("%s", path)
+            return None
+
+    def write(self, run_id: str, kept: Kept) -> None:
+        """Recording never fails a run."""
+        path = self._path(run_id)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            making = path.with_name(f"{_FILE}.tmp")
+            making.write_bytes(msgspec.json.encode(kept))
+            making.replace(path)
+        except OSError:
+            logger.exception("the contract of %s was not recorded", run_id)
+
+    def put_values(self, app: str, file: ContractFile, judge: Judge, run_id: str) -> None:
+        """Those that another contract of the file has to differ from."""
+        contract = judge.terms.name
+        wanted = {name for terms in file.contracts for name in terms.apart_from.get(contract, ())}
+        for count in judge.counts:
+            key = (run_id, contract, count.name, count.value)
+            if count.name in wanted and key not in self._put:
+                self._put.add(key)
+                self._db.run(
+                    "contract_value_put",
+                    app=app,
+                    contract=contract,
+                    name=count.name,
+                    value=count.value,
+                    run_id=run_id,
+                )
+
+    def values(self, app: str, contract: str, name: str) -> Iterator[tuple[str, str]]:
+        """Values that runs of a contract showed, with the run."""
+        for row in self._db.all("contract_values", app=app, contract=contract, name=name):
+            yield row["value"], row["run_id"]
+
+    def forget(self, run_id: str) -> None:
+        self._put = {key for key in self._put if key[0] != run_id}
+
+    def _path(self, run_id: str) -> Path:
+        return self._home.runs / run_id / _FILE
+
+
+Told = Mapping[str, list[str]]

@@ -1,0 +1,94 @@
+"""What an app's mounts brought, for sentences that name lines: sources, configuration files, defaults."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
+from homeport.model.errors import HomeportError
+from homeport.record.contracts.defaults import defaults
+from homeport.record.run import SourceFile
+
+_MOST_FILES: Final = 2000
+_LARGEST: Final = 512 * 1024
+_SUFFIXES: Final = (".py", ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
+
+MountTree = Callable[[str], Path | None]
+
+
+class ContractSources:
+    """`tree` gives a mount's files as a folder that stands for /."""
+
+    def __init__(self, functions: Functions, tree: MountTree) -> None:
+        self._functions = functions
+        self._tree = tree
+
+    def files(self, app_id: str) -> tuple[SourceFile, ...]:
+        """Those that can be read as text. In place of a digest stands where the file lies."""
+        found: dict[str, Path] = {}
+        for tree in self._trees(app_id):
+            for path in _walk(tree):
+                found.setdefault(f"/{path.relative_to(tree)}", path)
+                if len(found) >= _MOST_FILES:
+                    break
+        return tuple(SourceFile(inside, str(path)) for inside, path in found.items())
+
+    def read(self, path: str, place: str) -> str | None:
+        """A file's text by `files`' place of it; without one, a file of the launcher."""
+        return _text(Path(place or path))
+
+    def config(self, app_id: str, path: str) -> str | None:
+        """The text of a file in the app's containers, where a mount brought it."""
+        for tree in self._trees(app_id):
+            text = _text(tree / path.lstrip("/"))
+            if text is not None:
+                return text
+        return None
+
+    def defaults(self, app_id: str, function: str, entry: str) -> dict[str, str]:
+        """Values of a function's parameters where a call gives none."""
+        found = defaults(_text(Path(entry)) or "", function) if entry else {}
+        if found:
+            return found
+        for definition in self._definitions(app_id):
+            module = definition.function.module_name.replace(".", "/")
+            if definition.tag.partition(".")[0] == function.partition(".")[0] and module:
+                text = self.config(app_id, f"/root/{module}.py")
+                return defaults(text or "", function)
+        return {}
+
+    # ---- inside
+
+    def _definitions(self, app_id: str) -> list[Definition]:
+        with suppress(HomeportError):
+            found = [self._functions.get(each) for each, _ in self._functions.handles(app_id)]
+            return [definition for definition in found if definition.app_id == app_id]
+        return []
+
+    def _trees(self, app_id: str) -> list[Path]:
+        mounts = {each: None for d in self._definitions(app_id) for each in d.function.mount_ids}
+        found = []
+        for mount_id in mounts:
+            with suppress(HomeportError):
+                if (tree := self._tree(mount_id)) is not None:
+                    found.append(tree)
+        return found
+
+
+def _walk(tree: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            if name.endswith(_SUFFIXES):
+                yield Path(folder) / name
+
+
+def _text(path: Path) -> str | None:
+    try:
+        if path.stat().st_size <= _LARGEST:
+            return path.read_text("utf-8", "replace")
+    except (OSError, ValueError):
+        pass
+    return None

@@ -1,0 +1,35 @@
+"""Which file a command line runs."""
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from homeport.record.launch import entry_candidates, folders_upwards
+
+
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [
+        ("/v/bin/python /v/bin/modal run app.py::train --config-path x.yaml", "/u/app.py"),
+        ("/v/bin/python /v/bin/modal run --detach -w out.json deploy/app.py", "/u/deploy/app.py"),
+        ("/v/bin/python /v/bin/modal run -m pkg.app::train", "/u/pkg/app.py"),
+        ("/v/bin/python /v/bin/modal run -dm pkg.app", "/u/pkg/app.py"),
+        ("/v/bin/python -m modal deploy --name x /a/app.py", "/a/app.py"),
+        ("/v/bin/python /v/bin/modal serve --timeout 5 app.py", "/u/app.py"),
+        ("python script.py --fast", "/u/script.py"),
+        ("python -u -W error script.py", "/u/script.py"),
+        ("python -m pkg.tool", "/u/pkg/tool.py"),
+        ("/v/bin/python /v/bin/modal app list", None),
+        ("python", None),
+    ],
+)
+def test_the_app_of_a_command_line(command: str, first: str | None) -> None:
+    found = next(entry_candidates(command.split(), "/u"), None)
+    assert found == (PurePosixPath(first) if first else None)
+
+
+def test_folders_up_to_the_root() -> None:
+    entry, root = PurePosixPath("/u/repo/a/b/app.py"), PurePosixPath("/u/repo")
+    assert [str(folder) for folder in folders_upwards(entry, root)] == ["/u/repo/a/b", "/u/repo/a", "/u/repo"]
+    assert folders_upwards(entry, None) == [PurePosixPath("/u/repo/a/b")]
+    assert folders_upwards(entry, PurePosixPath("/elsewhere")) == [PurePosixPath("/u/repo/a/b")]
