@@ -30,6 +30,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "activate": "Point every modal command of this user at the engine.",
         "deactivate": "Undo activate.",
     },
+    "Runs": {
+        "guard": "Hold a run on Modal's cloud to a contract.",
+    },
     "Data": {
         "volume": "Serve folders of this machine as Volumes.",
         "image": "List, prune and export the images of this home.",

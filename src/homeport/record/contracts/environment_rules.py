@@ -10,7 +10,7 @@ from homeport.record.contracts.held import Digest, Findings, Road, said_of
 from homeport.record.contracts.terms import Terms
 from homeport.record.run import Note, Violation
 
-_TELLING: Final = re.compile(
+TELLING: Final = re.compile(
     r"LIMIT|SMOKE|SUBSET|SAMPLE|DEBUG|DRY|FAST|QUICK|TINY|TEST|MAX|FIRST", re.IGNORECASE
 )
 _PLATFORM: Final = ("platform", "image: FROM")
@@ -93,6 +93,10 @@ class EnvironmentRules:
                 found += self._expected(name, wanted, digest, note.task_id, note.at, pid=note.pid)
         return found
 
+    def suspect(self, variables: Mapping[str, str]) -> None:
+        """Variables that may have reached the run, though nobody can see whether they did."""
+        self._changed.update((name, self._digest(value)) for name, value in variables.items())
+
     def likely_cause(self, values: Iterable[str]) -> str:
         """The road of the variable that most probably made a count wrong; empty if none is suspicious."""
         wanted = {self._digest(value) for value in values}
@@ -103,7 +107,7 @@ class EnvironmentRules:
             (
                 (not self._is_forbidden(name), digest not in wanted, name not in self._changed, name)
                 for name, digest in everything.items()
-                if self._is_forbidden(name) or digest in wanted or _TELLING.search(name)
+                if self._is_forbidden(name) or digest in wanted or TELLING.search(name)
             )
         )
         for is_allowed, differs, _, name in suspects:

@@ -62,6 +62,10 @@ class Judge:
 
     # ---- fed
 
+    def suspect(self, variables: Mapping[str, str]) -> None:
+        """Variables that may have reached the run elsewhere: named where a count is wrong, no violation."""
+        self._environment.suspect(variables)
+
     def container(
         self,
         task_id: str,
