@@ -11,7 +11,7 @@ from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoun
 from homeport.plan.suggestions import closest
 from homeport.record.contracts.defaults import defaults
 from homeport.record.contracts.reading import FILE_NAME, decode
-from homeport.record.contracts.terms import ContractFile, Terms, When, is_function, matches
+from homeport.record.contracts.terms import ContractFile, Terms, When, holds, is_function, matches
 from homeport.record.launch import entry_candidates
 
 
@@ -111,8 +111,8 @@ def _can_be(when: When, typed: Typed) -> bool:
     if when.app and typed.app and not any(matches(each, typed.app) for each in when.app):
         return False
     return all(
-        any(matches(wanted, typed.arguments[name]) for wanted in values) if name in typed.arguments else True
-        for name, values in when.arguments.items()
+        name not in typed.arguments or holds(wanted, typed.arguments[name])
+        for name, wanted in when.arguments.items()
     )
 
 

@@ -75,7 +75,7 @@ class When:
         )
 
     def of_config(self, config: Mapping[str, str]) -> bool:
-        return all(holds(wanted, config.get(name)) for name, wanted in self.config.items())
+        return all(name in config and holds(wanted, config[name]) for name, wanted in self.config.items())
 
     def __str__(self) -> str:
         parts = [*(("function", self.function), ("app", self.app)), *self.arguments.items()]
