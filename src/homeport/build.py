@@ -141,6 +141,7 @@ class Engine:
     runtime: ContainerRuntime
     gateway: Gateway
     volumes: VolumeService
+    secrets: Secrets
     images: ImageParts
     builds: BuildFunctions
     sweep: Sweep
@@ -234,7 +235,7 @@ def build(
     images.named = sweep.named
     gateway = Gateway(
         [
-            AppServicer(apps, db, warnings=functions.warnings, runs=runs),
+            AppServicer(apps, db, _page_url(links), functions.warnings, runs),
             BlobServicer(blobs),
             CallServicer(calls, chunks, containers, CallRecords(db, functions), runs),
             ClassServicer(functions, apps, lookups),
@@ -275,6 +276,7 @@ def build(
         runtime=runtime,
         gateway=gateway,
         volumes=volumes,
+        secrets=secrets,
         images=images,
         builds=builds,
         sweep=sweep,
@@ -377,6 +379,11 @@ def _connect_runs(runs: Runs, apps: Apps, calls: Calls, containers: Containers, 
     containers.on_output = runs.watch.grew
     containers.on_left_over = runs.left_over
     containers.lives.on_ended.append(runs.container_ended)
+
+
+def _page_url(links: Links) -> Callable[[str], str]:
+    """Where an app's run is shown; the port is known once the engine serves."""
+    return lambda app_id: f"{links.base_url}/runs/{app_id}"
 
 
 def _describer(volumes: VolumeService) -> Callable[[str], api_pb2.Object]:

@@ -56,7 +56,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     engine = build(home, machine, parts, gpu_required=gpu_required, heartbeat_limit_s=heartbeat_limit_s)
-    http_socket = _http_socket()
+    http_socket = _http_socket(home)
     engine.links.base_url = f"http://127.0.0.1:{http_socket.getsockname()[1]}"
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(engine.db.close)
@@ -200,18 +200,26 @@ def _bind(server: GrpcServer, port: int) -> int:
         ) from None
 
 
-def _http_socket() -> socket.socket:
+def _http_socket(home: Home) -> socket.socket:
+    """At the port of the last start where that is free, so that addresses of pages stay good."""
     # with its protocol named, or asyncio leaves Nagle's delay on for what it accepts
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", int(home.http_port_file.read_text())))
+    except (OSError, ValueError, OverflowError):
+        listener.bind(("127.0.0.1", 0))
     listener.listen()  # before anybody is told the address
+    home.http_port_file.write_text(f"{listener.getsockname()[1]}\n")
     return listener
 
 
 def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
-    """Serves blobs and volume blocks; answers how to end that."""
+    """Serves blobs, volume blocks and the run pages; answers how to end that."""
     from homeport.control.image_aliases import ImageAliases
+    from homeport.control.run_records import RunRecords
     from homeport.web.app import build_app
+    from homeport.web.pages.sources import Sources
     from homeport.web.protocol import TransferProtocol
 
     app = build_app(
@@ -223,6 +231,19 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
         ImageAliases(engine.db),
         token_id=engine.token.token_id,
         token_secret=engine.token.token_secret,
+        pages=Sources(
+            home=engine.home,
+            records=RunRecords(engine.home),
+            logs=engine.logs,
+            apps=engine.apps,
+            calls=engine.calls,
+            volumes=engine.volumes,
+            secrets=engine.secrets,
+            environments=engine.apps.environments,
+            database=engine.db,
+            server_url=lambda: engine.starter.server_url,
+            token=engine.token,
+        ),
     )
     return start_server(app, listener, http=TransferProtocol)
 

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "deactivate": "Undo activate.",
     },
     "Runs": {
+        "ui": "Open the pages of runs in a browser.",
         "guard": "Hold a run on Modal's cloud to a contract.",
     },
     "Data": {

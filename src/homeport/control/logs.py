@@ -173,6 +173,18 @@ class Logs:
             lambda: list(deque(self._of_call(sources, spans, selection, since_s, until_s), maxlen=limit))
         )
 
+    async def tail(self, app_id: str, selection: Selection, limit: int) -> tuple[list[Line], str]:
+        """The last lines so far, and the position from which `stream` goes on."""
+        until_s = self._now()
+        lines = await self.fetch(app_id, selection, 0.0, until_s, limit)
+        reader = LogReader(self._home, self._database, app_id, selection, log_cursor.Cursor())
+        reader.refresh()
+        await asyncio.to_thread(reader.skip_to, until_s, self._index)
+        # once through what came meanwhile, which also forgets files that have ended: the position stays short
+        for _, _, new, _ in reader.read():
+            lines += owned(new, self._calls.spans(new), selection.call_id)
+        return lines, reader.entry_id()
+
     async def count(
         self, app_id: str, selection: Selection, since_s: float, until_s: float, bucket_s: int
     ) -> dict[int, list[int]]:

@@ -88,6 +88,13 @@ class RunRecords:
             row = db.one("runs_counted", **vars(wanted))
             return int(row["runs"]) if row is not None else 0
 
+    def apps(self) -> list[str]:
+        """The names of apps that have runs."""
+        with self._open() as db:
+            if db is None:
+                return sorted({row.app for row in self.from_files(set())})
+            return [row["app"] for row in db.all("run_apps")]
+
     def find(self, named: str) -> str:
         """The id of a run named by it, by a prefix that no other has, or as `latest`. Raises NotFoundError,
         InvalidError for a prefix of several."""

@@ -86,6 +86,11 @@ class Home:
         return self.root / "engine.json"
 
     @property
+    def http_port_file(self) -> Path:
+        """The port of blobs and pages at the last start."""
+        return self.root / "http-port"
+
+    @property
     def lock_file(self) -> Path:
         """Held (flock) by the one engine of this home."""
         return self.root / "engine.lock"

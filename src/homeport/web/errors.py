@@ -16,7 +16,10 @@ _STATUS: dict[type[errors.HomeportError], int] = {
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """The nearest class in the table decides the status; 400 where none is."""
-    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 400)
     # the rest of the body is not read: the connection cannot be used again
-    return PlainTextResponse(str(error), status, headers={"Connection": "close"})
+    return PlainTextResponse(str(error), status_of(error), headers={"Connection": "close"})
+
+
+def status_of(error: Exception) -> int:
+    """The nearest class in the table decides; 400 where none is."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 400)

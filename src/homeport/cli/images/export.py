@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from homeport.cli.holdings import human_size
-from homeport.cli.images.known import KnownImage, image
+from homeport.control.known_images import KnownImage, image
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import default_home
 

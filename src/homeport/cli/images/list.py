@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from homeport.cli.holdings import human_age, human_size
-from homeport.cli.images.known import KnownImage, images
+from homeport.control.known_images import KnownImage, images
 from homeport.model.home import default_home
 
 EPILOG = """\b

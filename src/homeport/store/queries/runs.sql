@@ -89,6 +89,9 @@ WHERE (:state = '' OR state = :state)
     AND (:text = '' OR instr(lower(run_id || ' ' || app || ' ' || function || ' ' || outcome || ' ' || contract),
         lower(:text)));
 
+-- name: run_apps
+SELECT DISTINCT app FROM runs ORDER BY app;
+
 -- name: runs_by_prefix
 SELECT run_id FROM runs WHERE substr(run_id, 1, length(:prefix)) = :prefix ORDER BY started_at DESC LIMIT 5;
 

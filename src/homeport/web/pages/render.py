@@ -1,0 +1,119 @@
+"""Templates to HTML: one jinja environment, everything escaped; how times, sizes and spans are written."""
+
+import re
+import time
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def draw(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(values)
+
+
+def answer(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page as a response. Call it in a thread where there is much to draw."""
+    # a file's name may hold bytes that are no text
+    html = draw(template, path=request.url.path, **values).encode("utf-8", "replace")
+    return HTMLResponse(html, status)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("homeport.web.pages"),
+        autoescape=True,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    for written in (ago, clock, day, span, size, count, plain, short, marked):
+        environment.filters[written.__name__] = written
+    environment.globals["now"] = time.time
+    return environment
+
+
+def clock(at: float) -> Markup:
+    """A moment as a `time` element in this machine's own zone; a dash for none."""
+    if not at:
+        return Markup('<span class="none">–</span>')
+    moment = datetime.fromtimestamp(at).astimezone()
+    return Markup('<time datetime="{}">{}</time>').format(
+        moment.isoformat(timespec="seconds"), moment.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def day(at: float) -> Markup:
+    """As `clock`, short where it was today, with the whole as its title."""
+    if not at:
+        return Markup('<span class="none">–</span>')
+    moment = datetime.fromtimestamp(at).astimezone()
+    is_today = moment.date() == datetime.now().astimezone().date()
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(
+        moment.isoformat(sep=" ", timespec="seconds"),
+        moment.strftime("%H:%M:%S") if is_today else moment.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def ago(at: float) -> str:
+    return f"{span(max(0.0, time.time() - at))} ago" if at else "never"
+
+
+def span(seconds: float) -> str:
+    """83.2 -> '1 min 23 s'."""
+    if seconds < 0:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days"
+
+
+def size(number: float) -> str:
+    """1536 -> '1.5 KiB'."""
+    value = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """(1, 'file') -> '1 file'."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def plain(text: str) -> str:
+    """A line of output as text: without a terminal's escapes, and of a progress bar its last state."""
+    ended = text.rstrip("\r\n")
+    return _CONTROLS.sub("\ufffd", _ESCAPES.sub("", ended.rsplit("\r", 1)[-1])) if ended else ""
+
+
+def short(text: str, length: int = 120) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def marked(text: str, wanted: str) -> Markup:
+    """The text with each place of `wanted` in a `mark` element."""
+    if not wanted:
+        return escape(text)
+    parts = text.split(wanted)
+    return Markup("<mark>{}</mark>").format(wanted).join(escape(part) for part in parts)

@@ -1,0 +1,136 @@
+"""What the run page shows of a record: variables with where they came from, the contract side by side.
+
+Pure: a `record.run.Run` in, rows out.
+"""
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from homeport.record.run import Contract, Function, Note, Run, Violation
+
+STATES: Final = ("running", "succeeded", "failed", "stopped")
+KINDS: Final = ("run", "deployment", "call", "schedule")
+VERDICTS: Final = {"kept": "kept", "broken": "broken", "unseen": "not seen"}
+_PLATFORM: Final = "platform"
+_BASE: Final = "image: FROM "
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One rule of a contract: what was expected, what was seen."""
+
+    rule: str
+    expected: str
+    seen: str
+    verdict: Literal["kept", "broken", "unseen", "open"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A variable of a function's containers, with what its processes did with it."""
+
+    name: str
+    value: str
+    is_secret: bool
+    origin: str
+    is_platform: bool
+    shadowed: tuple[str, ...] = ()
+    reads: tuple[Note, ...] = ()
+    changes: tuple[Note, ...] = ()  # set, unset, and children that got another value
+
+
+@dataclass(frozen=True)
+class FunctionView:
+    function: Function
+    variables: list[Seen] = field(default_factory=list)
+    platform: list[Seen] = field(default_factory=list)
+
+
+def clauses(contract: Contract, *, is_live: bool) -> list[Clause]:
+    """Broken ones first, then what was not seen, then the rest in the contract's order."""
+    broken = {violation.rule: violation for violation in contract.violations}
+    rules = dict.fromkeys([*contract.expected, *contract.seen, *broken])
+    found = [_clause(contract, rule, broken, is_live=is_live) for rule in rules]
+    order = {"broken": 0, "unseen": 1, "open": 2, "kept": 3}
+    return sorted(found, key=lambda clause: order[clause.verdict])
+
+
+def functions(run: Run) -> list[FunctionView]:
+    tasks = {attempt.task_id: attempt.function for attempt in run.attempts}
+    by_function: defaultdict[str, list[Note]] = defaultdict(list)
+    for note in run.notes:
+        by_function[tasks.get(note.task_id, "")].append(note)
+    only = run.functions[0].tag if len(run.functions) == 1 else ""
+    return [
+        _function(each, [*by_function[each.tag], *(by_function[""] if each.tag == only else ())])
+        for each in run.functions
+    ]
+
+
+def progress(run: Run) -> tuple[int, int, int]:
+    """Inputs of the calls from outside, or of all where none is: how many, done, and failed."""
+    calls = [call for call in run.calls if not call.parent] or list(run.calls)
+    done = sum(call.succeeded + call.failed for call in calls)
+    return sum(call.inputs for call in calls), done, sum(call.failed for call in calls)
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """As it was typed: a Python that runs a script named like a command is that command."""
+    words = list(argv)
+    if len(words) > 1 and words[0].rsplit("/", 1)[-1].startswith("python") and not words[1].startswith("-"):
+        words = words[1:]
+    if words and words[0].rsplit("/", 1)[-1] in ("modal", "homeport"):
+        words[0] = words[0].rsplit("/", 1)[-1]
+    return shlex.join(words)
+
+
+def _clause(contract: Contract, rule: str, broken: Mapping[str, Violation], *, is_live: bool) -> Clause:
+    expected, seen = contract.expected.get(rule, ""), contract.seen.get(rule, "")
+    if rule in broken:
+        violation = broken[rule]
+        seen = violation.seen or seen
+        return Clause(rule, violation.expected or expected, seen, "broken" if seen else "unseen")
+    if rule not in contract.seen and is_live:
+        return Clause(rule, expected, "", "open")
+    return Clause(rule, expected, seen, "kept")
+
+
+def _function(function: Function, notes: Iterable[Note]) -> FunctionView:
+    reads: defaultdict[str, list[Note]] = defaultdict(list)
+    changes: defaultdict[str, list[Note]] = defaultdict(list)
+    for note in notes:
+        if note.kind == "read" and note.name:
+            reads[note.name].append(note)
+        elif note.kind in ("set", "unset"):
+            changes[note.name].append(note)
+        elif note.kind == "child":
+            for name in note.changes:
+                changes[name].append(note)
+    known = [
+        Seen(
+            variable.name,
+            variable.value,
+            is_secret=bool(variable.digest) and not variable.value,
+            origin=variable.origin,
+            is_platform=variable.origin == _PLATFORM or variable.origin.startswith(_BASE),
+            shadowed=variable.shadowed,
+            reads=tuple(reads[variable.name]),
+            changes=tuple(changes[variable.name]),
+        )
+        for variable in function.environment
+    ]
+    names = {variable.name for variable in function.environment}
+    made = [
+        Seen(name, "", False, "set while it ran", False, (), tuple(reads[name]), tuple(found))
+        for name, found in changes.items()
+        if name not in names
+    ]
+    shown = sorted([*known, *made], key=lambda seen: (not seen.changes, seen.name))
+    return FunctionView(
+        function,
+        [seen for seen in shown if not seen.is_platform or seen.changes],
+        [seen for seen in shown if seen.is_platform and not seen.changes],
+    )

@@ -1,0 +1,80 @@
+"""The list of runs: newest first, a page at a time, with filters; two of them can be picked to compare."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from homeport.control.run_records import RunFilter
+from homeport.web.pages.render import answer
+from homeport.web.pages.run_view import KINDS, STATES, VERDICTS
+from homeport.web.pages.sources import Sources
+
+ROWS: Final = 50
+_MOST_PAGES: Final = 1_000_000
+
+
+def list_routes(sources: Sources) -> list[Route]:
+    async def runs(request: Request) -> Response:
+        return await asyncio.to_thread(_list, sources, request)
+
+    return [Route("/", runs)]
+
+
+def _list(sources: Sources, request: Request) -> Response:
+    query = request.query_params
+    wanted = RunFilter(
+        state=_one_of(query.get("state", ""), STATES),
+        kind=_one_of(query.get("kind", ""), KINDS),
+        verdict=_one_of(query.get("verdict", ""), tuple(VERDICTS)),
+        app=query.get("app", "")[:200],
+        text=query.get("q", "").strip()[:200],
+    )
+    number = _page_number(query.get("page", ""))
+    rows = sources.records.rows(wanted, limit=ROWS, page=number - 1)
+    total = sources.records.count(wanted)
+    return answer(
+        request,
+        "runs.html",
+        rows=rows,
+        total=total,
+        first=(number - 1) * ROWS + 1,
+        wanted=wanted,
+        is_filtered=wanted != RunFilter(),
+        apps=_pairs(sources.records.apps()),
+        states=_pairs(STATES),
+        kinds=_pairs(KINDS),
+        verdicts=VERDICTS,
+        newer=_address(wanted, number - 1) if number > 1 else "",
+        older=_address(wanted, number + 1) if number * ROWS < total else "",
+    )
+
+
+def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Values and texts of a choice, which are the same here."""
+    return [(name, name) for name in names]
+
+
+def _one_of(asked: str, known: tuple[str, ...]) -> str:
+    return asked if asked in known else ""
+
+
+def _page_number(text: str) -> int:
+    return min(int(text), _MOST_PAGES) if text.isascii() and text.isdigit() and int(text) > 0 else 1
+
+
+def _address(wanted: RunFilter, number: int) -> str:
+    fields = {
+        "state": wanted.state,
+        "kind": wanted.kind,
+        "verdict": wanted.verdict,
+        "app": wanted.app,
+        "q": wanted.text,
+        "page": str(number) if number > 1 else "",
+    }
+    given = {name: value for name, value in fields.items() if value}
+    return f"/?{urlencode(given)}" if given else "/"

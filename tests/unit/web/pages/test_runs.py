@@ -1,0 +1,119 @@
+"""The list and the page of a run, as HTML."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from homeport.record.run import Call, Run
+from tests.unit.web.pages.browsing import Browser, Site
+from tests.unit.web.pages.made_runs import AT, RUN_ID, whole_run
+
+LARGEST_PAGE = 200 << 10
+
+
+def runs_in(page: str) -> list[str]:
+    return re.findall(r'href="/runs/(ap-[^"]+)"', page)
+
+
+def test_the_list_is_newest_first_a_page_at_a_time(browser: Browser) -> None:
+    first, third = browser.get("/").text, browser.get("/?page=3").text
+
+    assert runs_in(first)[0] == RUN_ID
+    assert len(runs_in(first)) == 50
+    assert "1 to 50 of 121 runs" in first
+    assert len(runs_in(third)) == 21
+    assert 'rel="next"' in first and 'rel="prev"' not in first
+    assert 'rel="next"' not in third and 'rel="prev"' in third
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("state=running", lambda run: run.state == "running"),
+        ("app=app-3", lambda run: run.name == "app-3"),
+        ("q=number+7", lambda run: "number 7" in run.outcome),
+        ("state=failed&app=app-1&kind=run", lambda run: run.state == "failed" and run.name == "app-1"),
+        ("verdict=broken", lambda run: run.contract.verdict == "broken"),
+        ("kind=deployment", lambda run: False),
+        ("state=nonsense", lambda run: True),
+    ],
+)
+def test_filters_choose(browser: Browser, query: str, wanted: object) -> None:
+    expected = [run.run_id for run in browser.site.records.runs if wanted(run)]  # type: ignore[operator]
+
+    assert runs_in(browser.get(f"/?{query}").text) == expected[:50]
+
+
+def test_pages_keep_the_filters(browser: Browser) -> None:
+    browser.site.records.runs *= 3
+
+    page = browser.get("/?state=running&q=outcome").text
+
+    assert 'href="/?state=running&amp;q=outcome&amp;page=2"' in page
+
+
+def test_an_empty_home_says_how_to_begin(site: Site, browser: Browser) -> None:
+    site.records.runs = []
+
+    assert "homeport run app.py" in browser.get("/").text
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 40, "²"])
+def test_any_page_number_is_answered(browser: Browser, number: str) -> None:
+    assert browser.get(f"/?page={number}").status == 200
+
+
+def test_a_violation_stands_above_everything_else(browser: Browser) -> None:
+    page = browser.get(f"/runs/{RUN_ID}").text
+
+    violation = page.index("expected 3734 train files, saw 50")
+    assert violation < page.index('id="contract"') < page.index('id="log"')
+    assert "stopped by its contract" in page
+
+
+def test_a_run_is_found_by_a_beginning_and_as_latest(browser: Browser) -> None:
+    for named in ("latest", RUN_ID[:8]):
+        answer = browser.get(f"/runs/{named}")
+        assert (answer.status, answer.headers["location"]) == (303, f"/runs/{RUN_ID}")
+
+
+def test_a_run_that_is_not_there_is_said(browser: Browser) -> None:
+    answer = browser.get("/runs/ap-nothing")
+
+    assert answer.status == 404
+    assert "There is no run" in answer.text
+
+
+def test_an_almost_empty_record_is_shown(site: Site, browser: Browser) -> None:
+    for run in (Run("ap-1"), Run("ap-2", state="succeeded", started_at=AT, ended_at=AT)):
+        site.records.runs = [run]
+        assert browser.get(f"/runs/{run.run_id}").status == 200
+
+
+def test_no_page_is_large(site: Site, browser: Browser) -> None:
+    run = whole_run()
+    many = replace(
+        run,
+        attempts=run.attempts * 2000,
+        calls=tuple(Call(f"fc-{n}", "f", inputs=1, succeeded=1) for n in range(20_000)),
+        folders=run.folders * 5000,
+        configs=run.configs * 300,
+        counts=run.counts * 5000,
+        notes=run.notes * 5000,
+        source=replace(run.source, files=run.source.files * 9000),
+    )
+    site.records.runs = [many]
+
+    page = browser.get(f"/runs/{RUN_ID}").body
+
+    assert len(page) < LARGEST_PAGE
+    assert len(browser.get("/").body) < LARGEST_PAGE
+
+
+def test_headings_are_in_order(browser: Browser) -> None:
+    for path in ("/", f"/runs/{RUN_ID}"):
+        levels = [int(level) for level in re.findall(r"<h([1-6])", browser.get(path).text)]
+        assert levels[0] == 1 and levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
