@@ -31,6 +31,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "deactivate": "Undo activate.",
     },
     "Runs": {
+        "explain": "Say where a run's variable, argument, setting or file came from.",
+        "diff": "Show what differs between two runs, the likeliest cause first.",
         "ui": "Open the pages of runs in a browser.",
         "guard": "Hold a run on Modal's cloud to a contract.",
     },

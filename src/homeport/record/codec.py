@@ -55,12 +55,20 @@ def decode_note(line: bytes) -> Note | None:
 
 
 def _compact(value: Any) -> Any:
-    """As plain values, without fields that are empty: their defaults bring them back."""
+    """As plain values, without fields that are empty and that their defaults bring back."""
     if dataclasses.is_dataclass(value):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {name: _compact(part) for name, part in fields.items() if part not in ("", None, (), {})}
+        parts = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {
+            field.name: _compact(part)
+            for field, part in parts
+            if part not in ("", None, (), {}) or _is_required(field)
+        }
     if isinstance(value, Mapping):
         return {key: _compact(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_compact(part) for part in value]
     return value
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

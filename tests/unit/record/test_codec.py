@@ -18,6 +18,11 @@ def test_a_record_is_read_back_as_it_was_written():
     assert codec.decode(codec.encode(RUN), "x") == RUN
 
 
+def test_an_empty_value_of_a_field_without_a_default_is_kept():
+    run = Run("ap-1", calls=(Call("fc-1", "train", (Argument("config_path", "", "default"),)),))
+    assert codec.decode(codec.encode(run), "x") == run
+
+
 def test_a_record_of_an_older_version_opens_with_defaults_for_what_it_lacks():
     assert codec.decode(b'{"run_id": "ap-1", "version": 1, "gone": 3}', "x") == Run("ap-1")
 

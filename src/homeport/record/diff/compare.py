@@ -5,23 +5,26 @@ from homeport.record.diff.arguments import arguments
 from homeport.record.diff.code import code
 from homeport.record.diff.configuration import configuration
 from homeport.record.diff.differences import Comparison, Section
-from homeport.record.diff.environment import environment
+from homeport.record.diff.environment import environment, is_decided_inside
 from homeport.record.diff.images import images
 from homeport.record.explain.known import Known
 
 
 def compare(before: Known, after: Known) -> Comparison:
     mine, other = before.run, after.run
-    sections = (
-        ("code", code(before, after)),
-        ("image and packages", images(mine, other)),
-        ("variables", environment(before, after)),
-        ("arguments", arguments(before, after)),
-        ("configuration", configuration(mine, other)),
-        ("data", rest.counts(mine, other)),
-        ("volumes", rest.volumes(mine, other)),
-        ("machine and limits", rest.machine(mine, other)),
-        ("outcome", rest.outcome(mine, other)),
-    )
-    found = (Section(title, tuple(differences)) for title, differences in sections)
-    return Comparison(mine.run_id, other.run_id, tuple(section for section in found if section.differences))
+    variables = Section("variables", tuple(environment(before, after)))
+    given = [
+        Section("arguments", tuple(arguments(before, after))),
+        Section("configuration", tuple(configuration(mine, other))),
+    ]
+    is_late = bool(given[0].differences) and is_decided_inside(before, after, variables.differences)
+    sections = [
+        Section("code", tuple(code(before, after))),
+        Section("image and packages", tuple(images(mine, other))),
+        *([*given, variables] if is_late else [variables, *given]),
+        Section("data", tuple(rest.counts(mine, other))),
+        Section("volumes", tuple(rest.volumes(mine, other))),
+        Section("machine and limits", tuple(rest.machine(mine, other))),
+        Section("outcome", tuple(rest.outcome(mine, other))),
+    ]
+    return Comparison(mine.run_id, other.run_id, tuple(each for each in sections if each.differences))

@@ -65,3 +65,10 @@ def _told(known: Known, name: str) -> str:
 
 def _value(variable: Variable) -> str:
     return variable.value if len(variable.value) <= 60 else f"{variable.value[:59]}…"
+
+
+def is_decided_inside(before: Known, after: Known, differences: Collection[Difference]) -> bool:
+    """Whether the app's own code, rather than somebody outside, gave each of these variables: what decided so
+    is the likelier cause then."""
+    roads = [road(known, each.name) for each in differences for known in (before, after)]
+    return all(found is None or found.kind in ("child", "set", "removed") for found in roads)

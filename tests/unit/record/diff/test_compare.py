@@ -78,7 +78,7 @@ def rows(comparison):
 
 def test_smoke_against_full():
     found = rows(compare(smoke(), full()))
-    assert list(found) == ["variables", "arguments", "configuration", "data"]
+    assert list(found) == ["arguments", "configuration", "variables", "data"]
     [(name, before, after)] = found["variables"]
     assert (name, after) == (NAME, "")
     assert before.startswith("50 was set by its parent for the child `python train.py")
@@ -95,6 +95,13 @@ def test_a_shells_variable_against_none():
     assert list(found) == ["variables"]
     assert found["variables"][0][:2] == (NAME, "")
     assert "came from Secret.from_dict" in found["variables"][0][2]
+
+
+def test_a_variable_from_outside_comes_before_the_argument():
+    leaked = known(
+        variables=[Variable(NAME, FROM_DICT, digest=digest("50"))], notes=READ, config_path="b.yaml"
+    )
+    assert list(rows(compare(known(notes=READ), leaked))) == ["variables", "arguments"]
 
 
 def test_another_value_by_the_same_road_is_told_by_its_digest_alone():

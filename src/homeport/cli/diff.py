@@ -1,0 +1,111 @@
+"""`homeport diff RUN RUN`: what differs between two runs, the most likely cause first."""
+
+import dataclasses
+import json
+import textwrap
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from homeport.cli import colours, holdings
+from homeport.model.errors import HomeportError
+from homeport.model.home import default_home
+
+if TYPE_CHECKING:
+    from homeport.record.diff.differences import Comparison, Difference
+    from homeport.record.run import Run
+
+_MOST_ROWS = 8  # of one section
+_MOST_LINES = 6  # of one file's diff
+
+EPILOG = """\b
+Examples:
+  homeport diff ap-3kX ap-9fQ
+  homeport diff ap-3kX latest
+  homeport diff ap-3kX latest --format json | jq '.sections[].title'
+
+RUN is the id of a run, its beginning, or latest; homeport runs lists them.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("before", metavar="RUN")
+@click.argument("after", metavar="RUN")
+@click.option("--all", "is_whole", is_flag=True, help="Print all, also what is very long.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(before: str, after: str, is_whole: bool, form: str) -> int:
+    """Show only what differs between two runs, the most likely cause first.
+
+    Code, packages, variables, arguments, configuration, data, volumes, the machine, the outcome. What differs
+    in any two runs (ids, pids, times, the order of lists) is no difference.
+
+    Exits with 0 where nothing differs, 1 where something does, 2 where the runs cannot be compared.
+    """
+    from homeport.control.run_known import known
+    from homeport.record.diff.compare import compare
+
+    home = default_home()
+    try:
+        worlds = known(home, before), known(home, after)
+    except HomeportError as error:
+        click.secho(f"homeport: {error}", err=True, fg="red" if colours.has_colour() else None)
+        return 2
+    comparison = compare(*worlds)
+    if form == "json":
+        click.echo(json.dumps(dataclasses.asdict(comparison), ensure_ascii=False, indent=1))
+    else:
+        _print(comparison, worlds[0].run, worlds[1].run, is_whole=is_whole)
+    return 1 if comparison else 0
+
+
+def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: bool) -> None:
+    click.echo(f"{colours.styled('-', fg='red')} {_described(before)}")
+    click.echo(f"{colours.styled('+', fg='green')} {_described(after)}")
+    if not comparison:
+        click.echo("\nNothing differs but ids and times.")
+    for section in comparison.sections:
+        click.echo(f"\n{colours.styled(section.title, bold=True)}")
+        shown = section.differences if is_whole else section.differences[:_MOST_ROWS]
+        name_width = min(24, max(len(each.name) for each in shown))
+        for each in shown:
+            absent = "(not set)" if section.title == "variables" else "(none)"
+            _print_difference(each, absent, name_width, is_whole=is_whole)
+        if len(section.differences) > len(shown):
+            click.echo(f"  … {len(section.differences) - len(shown)} more (--all prints them)")
+
+
+def _described(run: "Run") -> str:
+    what = f"{run.name}::{run.function}" if run.function else run.name
+    typed = (
+        " ".join([run.launcher.argv[0].rpartition("/")[2], *run.launcher.argv[1:]])
+        if run.launcher and run.launcher.argv
+        else ""
+    )
+    age = holdings.human_age(max(0.0, time.time() - run.started_at))
+    return f"{run.run_id}  {what}, {run.state}, {age} ago{f': {typed}' if typed else ''}"
+
+
+def _print_difference(each: "Difference", absent: str, name_width: int, *, is_whole: bool) -> None:
+    mine, other = each.before or absent, each.after or absent
+    if 2 + max(name_width, len(each.name)) + 2 + len(mine) + 3 + len(other) <= colours.width():
+        left = colours.styled(mine, fg="red" if each.before else None)
+        right = colours.styled(other, fg="green" if each.after else None)
+        click.echo(f"  {each.name:<{name_width}}  {left} → {right}")
+    else:
+        click.echo(f"  {each.name}")
+        _print_side("-", mine, "red")
+        _print_side("+", other, "green")
+    lines = each.detail if is_whole else each.detail[:_MOST_LINES]
+    for line in lines:
+        colour = "green" if line.startswith("+") else "red" if line.startswith("-") else "cyan"
+        cut = line if is_whole or len(line) <= colours.width() - 4 else f"{line[: colours.width() - 5]}…"
+        click.echo(f"    {colours.styled(cut, fg=colour)}")
+    if len(each.detail) > len(lines):
+        click.echo(f"    … {len(each.detail) - len(lines)} more lines (--all prints them)")
+
+
+def _print_side(sign: str, text: str, colour: str) -> None:
+    room = max(20, colours.width() - 6)
+    for number, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False) or [""]):
+        click.echo(f"    {colours.styled(f'{sign if number == 0 else chr(32)} {line}', fg=colour)}")
