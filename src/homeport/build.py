@@ -62,8 +62,8 @@ from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
 from homeport.control.queue_objects import QueueObjects
-from homeport.control.run_writer import RunWriter
-from homeport.control.runs import Runs
+from homeport.control.run_service import RunService
+from homeport.control.run_task_record import TaskRecords
 from homeport.control.sandbox_output import SandboxOutput
 from homeport.control.sandboxes import Sandboxes
 from homeport.control.schedules import Schedules
@@ -148,8 +148,7 @@ class Engine:
     schedules: Schedules
     endpoints: Endpoints
     stored: "Stored"
-    runs: Runs
-    run_writer: RunWriter
+    runs: RunService
 
 
 @dataclass
@@ -212,8 +211,9 @@ def build(
     images.functions = builds
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, builds)
     containers.lives.on_ended.append(builds.collect)
-    writer = RunWriter(home, db)
-    runs = Runs(home, db, functions, writer)
+    task_records = TaskRecords(machine, functions, volumes.states, _secret_name(secrets))
+    runs = RunService(home, db, machine, functions, task_records)
+    runs.connect(apps, calls, containers, starter)
     schedules = Schedules(db, functions, calls)
     execs = Execs(runtime)
     containers.on_exec = execs.changed
@@ -227,7 +227,6 @@ def build(
     web_calls = WebCalls(calls, chunks, blobs.read)
     endpoints = Endpoints(db, functions, web_calls, (token.token_id, token.token_secret))
     _connect(apps, calls, containers, schedules, images, endpoints)
-    _connect_runs(runs, apps, calls, containers, starter)
     ephemeral_s = EPHEMERAL_S * heartbeat_limit_s / HEARTBEAT_LIMIT_S
     stored = _stored(home, db, environments, containers, ephemeral_s)
     lookups = Lookups(apps)
@@ -235,9 +234,9 @@ def build(
     images.named = sweep.named
     gateway = Gateway(
         [
-            AppServicer(apps, db, _page_url(links), functions.warnings, runs),
+            AppServicer(apps, db, _page_url(links), functions.warnings, runs.runs),
             BlobServicer(blobs),
-            CallServicer(calls, chunks, containers, CallRecords(db, functions), runs),
+            CallServicer(calls, chunks, containers, CallRecords(db, functions), runs.runs),
             ClassServicer(functions, apps, lookups),
             ClientServicer(),
             ContainerServicer(containers),
@@ -284,7 +283,6 @@ def build(
         endpoints=endpoints,
         stored=stored,
         runs=runs,
-        run_writer=writer,
     )
 
 
@@ -365,20 +363,6 @@ def _connect(
     apps.on_disconnect.append(disconnect)
     apps.pending = calls.backlog.pending
     calls.backlog.on_idle.append(apps.idle)
-
-
-def _connect_runs(runs: Runs, apps: Apps, calls: Calls, containers: Containers, starter: Starter) -> None:
-    """Has runs hear of all that happens to them."""
-    apps.on_created.append(runs.created)
-    apps.on_publish.append(runs.published)
-    apps.on_stopped.append(runs.stopped)
-    calls.runs = runs
-    calls.backlog.on_settled.append(runs.settled)
-    starter.on_composed = runs.starting
-    containers.on_claimed = runs.claimed
-    containers.on_output = runs.watch.grew
-    containers.on_left_over = runs.left_over
-    containers.lives.on_ended.append(runs.container_ended)
 
 
 def _page_url(links: Links) -> Callable[[str], str]:

@@ -6,6 +6,7 @@ Reads only. What is damaged or missing is named in the record's `missing`, and t
 import os
 import platform
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from sqlite3 import Row
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ from homeport.control import run_task_files
 from homeport.control.function_messages import stored_handle
 from homeport.control.run_arguments import arguments_of, function_of
 from homeport.control.run_folders import RunFolders, read_json
+from homeport.control.run_given import placed
 from homeport.control.run_outcomes import Reading, outcome
 from homeport.model.home import Home
 from homeport.record.codec import decode
@@ -25,6 +27,7 @@ from homeport.record.run import (
     Call,
     Contract,
     Count,
+    Function,
     Launcher,
     Machine,
     Run,
@@ -65,6 +68,10 @@ class Composer:
         if row["ended_at"] is not None and not sentence:
             state, sentence = self._part("its outcome", outcome, self._db, run_id, app_id) or (state, "")
         launcher = self._part("its launcher", self._launcher, row)
+        defined = (
+            deployed.functions if deployed is not None else self._part("its functions", self._defined, app_id)
+        )
+        functions = _merged(defined or (), files.functions)
         return Run(
             run_id=run_id,
             kind=row["kind"],
@@ -81,9 +88,9 @@ class Composer:
             if deployed is not None
             else self._part("its source", self._source, app_id) or Source(),
             images=files.images,
-            functions=files.functions,
+            functions=functions,
             volumes=files.volumes,
-            calls=calls,
+            calls=tuple(placed(call, functions, launcher) for call in calls),
             configs=files.configs,
             folders=files.folders,
             notes=files.notes,
@@ -125,6 +132,10 @@ class Composer:
         path = self._folders.folder(app_id) / "source.json"
         return msgspec.json.decode(path.read_bytes(), type=Source) if path.exists() else Source()
 
+    def _defined(self, app_id: str) -> tuple[Function, ...]:
+        path = self._folders.folder(app_id) / "functions.json"
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Function, ...]) if path.exists() else ()
+
     def _contract(self, run_id: str) -> ContractFile:
         path = self._folders.folder(run_id) / "contract.json"
         return msgspec.json.decode(path.read_bytes(), type=ContractFile) if path.exists() else ContractFile()
@@ -163,6 +174,16 @@ class Composer:
     def _machine(self) -> Machine:
         facts = read_json(self._folders.root / "machine.json") or {}
         return msgspec.convert(facts, Machine)
+
+
+def _merged(defined: Iterable[Function], started: Iterable[Function]) -> tuple[Function, ...]:
+    """Functions as their containers had them, with what their definitions tell; then those without one."""
+    by_tag = {function.tag: function for function in defined}
+    found = []
+    for function in started:
+        known = by_tag.pop(function.tag, function)
+        found.append(replace(function, defined=known.defined, defaults=known.defaults))
+    return (*found, *by_tag.values())
 
 
 def machine_facts(cores: int, memory_bytes: int, gpus: Iterable[str], isolation: str) -> Machine:

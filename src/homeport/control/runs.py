@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from modal_proto import api_pb2
@@ -69,7 +70,9 @@ class Runs:
     ) -> None:
         self.folders = RunFolders(home)
         self.watch = RunWatch(home, self.folders)
+        self.on_ended_container: Callable[[Path], None] = lambda folder: None  # its folder, while it is there
         self.on_launched: Callable[[str, Launcher | None], None] = lambda app_id, launcher: None
+        self._tasks = home.tasks
         self._db = db
         self._functions = functions
         self._ending = ending
@@ -307,15 +310,20 @@ class Runs:
         with self._recording(task.app_id, "what its container left"):
             self.watch.ended(task.task_id)
             if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
-                self.folders.keep_task(task.app_id, task.task_id)
+                self._keep(task.app_id, task.task_id)
 
     def left_over(self, app_id: str, task_id: str) -> None:
         """A container ended while no engine ran; its folder is about to be removed."""
         with self._recording(app_id, "what its container left"):
             if self._db.one("run_of_task", task_id=task_id) is not None:
-                self.folders.keep_task(app_id, task_id)
+                self._keep(app_id, task_id)
 
     # ---- inside
+
+    def _keep(self, app_id: str, task_id: str) -> None:
+        with self._recording(app_id, "the state of its volumes"):
+            self.on_ended_container(self._tasks / task_id)
+        self.folders.keep_task(app_id, task_id)
 
     def _begin(self, app_id: str, kind: Kind, name: str, environment: str) -> None:
         self._apps[app_id] = kind

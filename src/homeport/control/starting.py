@@ -4,6 +4,7 @@ Nothing here starts anything. Slow steps (building a client bundle) belong to th
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from homeport.model.home import Home
 from homeport.plan import environment
 from homeport.runtime.engine import ContainerSpec, ImageView
 
+logger = logging.getLogger(__name__)
+
 _API_SOCKET_INSIDE = "/__modal/run/api.sock"
 _ARGUMENTS_INSIDE = "/__modal/run/arguments.pb"
 _MAIN_INSIDE = "/__modal/homeport/__main__.py"
@@ -27,6 +30,7 @@ _DEFAULT_WORKDIR = "/root"
 _SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
 
+OnRecording = Callable[[Path, Definition, tuple[int, ...]], None]  # the folder of a container that will be
 OnComposed = Callable[[str, Definition, Mapping[str, environment.Variable]], None]
 
 
@@ -80,6 +84,7 @@ class Starter:
         self._sources = sources
         self._salt = salt
         self.server_url = ""  # the engine's, once it listens
+        self.on_recording: OnRecording = lambda folder, definition, gpu_devices: None
         self.on_composed: OnComposed = lambda task_id, definition, variables: None  # may refuse the start
 
     async def ground(self, definition: Definition) -> Ground:
@@ -115,6 +120,7 @@ class Starter:
             for mount in function.volume_mounts
         )
         self._record(task_id, ground)
+        self.on_recording(self._home.tasks / task_id, definition, gpu_devices)
         self.on_composed(task_id, definition, ground.variables)
         limit_mib = definition.grant.memory_limit_mib
         spec = ContainerSpec(
@@ -174,8 +180,11 @@ class Starter:
             "environment.json": environment.record(ground.variables, self._salt),
             "image.json": self._sources.image_record(ground.image.image_id),
         }
-        for name, found in facts.items():
-            (folder / name).write_text(json.dumps(found, indent=1), encoding="utf-8")
+        try:
+            for name, found in facts.items():
+                (folder / name).write_text(json.dumps(found, indent=1), encoding="utf-8")
+        except OSError as error:  # no reason not to start it
+            logger.warning("environment and image of %s were not recorded: %s", task_id, error)
 
     def _platform(self, app: AppFacts, definition: Definition) -> dict[str, str]:
         """MODAL_TASK_ID is added by the runtime: a warm parent does not know it yet."""

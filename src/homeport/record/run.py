@@ -171,6 +171,7 @@ class Function:
     secrets: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     defined: Place | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of arguments, a class's as METHOD.NAME
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,6 @@ SELECT * FROM runs WHERE run_id = :run_id;
 -- The first function that was called from outside.
 UPDATE runs SET function = :function WHERE run_id = :run_id AND function = '';
 
--- name: run_kind
-UPDATE runs SET kind = :kind, app = :app WHERE run_id = :run_id;
-
 -- name: run_end
 UPDATE runs SET state = :state, outcome = :outcome, ended_at = :ended_at
 WHERE run_id = :run_id AND ended_at IS NULL;
@@ -150,23 +147,6 @@ SELECT COUNT(*) AS total, COALESCE(SUM(state < 2), 0) AS unfinished,
     COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated
 FROM inputs WHERE call_id = :call_id;
 
--- name: run_functions
--- The functions of a run's app as they are in effect, or of its calls.
-SELECT functions.function_id, functions.tag, functions.app_id, definitions.definition, definitions.handle_metadata
-FROM functions JOIN definitions USING (definition_id)
-WHERE (functions.app_id = :app_id OR functions.function_id IN (
-        SELECT function_id FROM function_calls WHERE run_id = :run_id
-    )) AND NOT functions.is_build_step AND length(definitions.definition) > 0
-ORDER BY functions.created_at;
-
--- name: run_mount_lists
--- The trees of some mounts, by JSON of their ids.
-SELECT mounts.mount_id, mount_trees.folder FROM mounts JOIN mount_trees USING (checksum)
-WHERE mounts.mount_id IN (SELECT value FROM json_each(:mount_ids));
-
--- name: tasks_of_runs_without_end
-SELECT run_id, task_id FROM run_tasks WHERE run_id IN (SELECT run_id FROM runs WHERE NOT is_written);
-
 -- name: tasks_kept
 -- Containers whose files some run still needs.
 SELECT DISTINCT run_tasks.task_id FROM run_tasks JOIN runs USING (run_id) WHERE NOT runs.is_written;
@@ -202,11 +182,14 @@ SELECT * FROM apps WHERE app_id = :app_id;
 -- name: run_image
 SELECT metadata, env, notes FROM images WHERE image_id = :image_id;
 
--- name: run_call
-SELECT * FROM function_calls WHERE call_id = :call_id;
 
 -- name: run_handles
 -- What the functions that a run called say of themselves.
 SELECT DISTINCT functions.function_id, functions.tag, functions.definition_id, definitions.handle_metadata
 FROM function_calls c JOIN functions USING (function_id) JOIN definitions USING (definition_id)
 WHERE c.run_id = :run_id;
+
+-- name: run_trees
+-- The folders of what some mounts brought, by JSON of their ids.
+SELECT DISTINCT mount_trees.folder FROM mounts JOIN mount_trees USING (checksum)
+WHERE mounts.mount_id IN (SELECT value FROM json_each(:mount_ids)) ORDER BY mount_trees.folder;

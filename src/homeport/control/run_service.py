@@ -1,0 +1,97 @@
+"""All that there is of runs, put together, and who tells them what happens."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from homeport.control.apps import Apps
+from homeport.control.calls import Calls
+from homeport.control.containers import Containers
+from homeport.control.definitions import Definition
+from homeport.control.functions import Functions
+from homeport.control.run_compose import machine_facts
+from homeport.control.run_folders import write_whole
+from homeport.control.run_functions import described
+from homeport.control.run_sources import Defined, RunSources
+from homeport.control.run_task_record import TaskRecords
+from homeport.control.run_writer import RunWriter
+from homeport.control.runs import FindLauncher, Runs
+from homeport.control.starting import Starter
+from homeport.model.home import Home
+from homeport.plan.resources import Machine
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+class RunService:
+    """Builds the parts. `open` and `close` frame the engine's life; both need the event loop."""
+
+    def __init__(
+        self,
+        home: Home,
+        db: Database,
+        machine: Machine,
+        functions: Functions,
+        tasks: TaskRecords,
+        find_launcher: FindLauncher | None = None,
+    ) -> None:
+        self._home = home
+        self._machine = machine
+        self._functions = functions
+        self._tasks = tasks
+        self.writer = RunWriter(home, db)
+        self.runs = Runs(home, db, functions, self.writer, find_launcher)
+        self.sources = RunSources(home, db, self._defined)
+        self.runs.on_ended_container = tasks.end
+        self.runs.on_launched = self.sources.begin
+        self.writer.before = self.sources.ready
+
+    def connect(self, apps: Apps, calls: Calls, containers: Containers, starter: Starter) -> None:
+        """Has the runs hear of all that happens."""
+        apps.on_created.append(self.runs.created)
+        apps.on_publish += [self.sources.publish, self.runs.published]
+        apps.on_stopped.append(self.runs.stopped)
+        calls.runs = self.runs
+        calls.backlog.on_settled.append(self.runs.settled)
+        starter.on_recording = self._record_task
+        starter.on_composed = self.runs.starting
+        containers.on_claimed = self.runs.claimed
+        containers.on_output = self.runs.watch.grew
+        containers.on_left_over = self.runs.left_over
+        containers.lives.on_ended.append(self.runs.container_ended)
+
+    def open(self, isolation: str) -> None:
+        """After calls and containers were taken up."""
+        self.writer.open()
+        try:
+            machine = self._machine
+            facts = machine_facts(machine.cpus, machine.memory_mib << 20, machine.gpus, isolation)
+            write_whole(self._home.runs / "machine.json", msgspec.json.encode(facts))
+        except OSError as error:
+            logger.warning("records will not tell the machine: %s", error)
+        self.runs.open()
+
+    async def close(self) -> None:
+        await self.runs.close()
+        await self.writer.close()
+        await self.sources.close()
+
+    def _record_task(self, folder: Path, definition: Definition, gpu_devices: tuple[int, ...]) -> None:
+        try:
+            self._tasks.begin(folder, definition, gpu_devices)
+        except Exception as error:
+            logger.exception("limits and volumes of %s", folder.name)
+            self.runs.folders.miss(
+                definition.app_id, f"Limits and volumes of {folder.name} were not recorded: {error}."
+            )
+
+    def _defined(self, app_id: str) -> Defined:
+        published = self._functions.published(app_id)
+        return Defined(
+            described(
+                [each for each in published if not each.base_id], self._machine, self._tasks.secret_names
+            ),
+            frozenset(mount_id for each in published for mount_id in each.function.mount_ids),
+        )

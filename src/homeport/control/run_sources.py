@@ -1,0 +1,202 @@
+"""The source of an app as it was run: files that its mounts brought, where its functions are defined, and
+the state of the launcher's git tree.
+
+Found out in a thread while the app starts, and written to `source.json` in the run's folder. git is asked
+with its hooks, pager, locks and prompts off, and only for so long.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from homeport.control.run_folders import RunFolders, write_whole
+from homeport.control.run_functions import located
+from homeport.model.home import Home
+from homeport.record.run import Function, Git, Launcher, Source, SourceFile
+from homeport.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_GIT_LIMIT_S: Final = 5.0  # for all that git is asked
+_WAIT_S: Final = 10.0  # that the record of a short run waits for its source
+_MAX_DIFFERENCE: Final = 256 * 1024
+_MAX_FILES: Final = 5000
+_MAX_HASHED_BYTES: Final = 512 << 20
+_QUIET: Final = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "LC_ALL": "C",
+}
+_CONFIG: Final = (  # what a repository's own configuration could have git start
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.pager", "cat"),
+    ("core.attributesFile", os.devnull),
+)
+
+
+@dataclass(frozen=True)
+class Defined:
+    """What the engine knows of an app's functions: with the names of their modules, and their mounts."""
+
+    functions: list[tuple[Function, str]]
+    mount_ids: frozenset[str]
+
+
+class RunSources:
+    """Of the runs of one engine. `begin` at the launch, `publish` once the functions are known, which
+    `defined` then tells."""
+
+    def __init__(self, home: Home, db: Database, defined: Callable[[str], Defined]) -> None:
+        self._home = home
+        self._db = db
+        self._defined = defined
+        self._folders = RunFolders(home)
+        self._git: dict[str, asyncio.Task[Git | None]] = {}
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._launchers: dict[str, Launcher | None] = {}
+
+    def begin(self, app_id: str, launcher: Launcher | None) -> None:
+        """An app is launched from a folder, whose git tree may change while it runs."""
+        self._launchers[app_id] = launcher
+        if launcher is not None and launcher.cwd:
+            job = asyncio.get_running_loop().create_task(asyncio.to_thread(git_of, Path(launcher.cwd)))
+            self._git[app_id] = job
+
+    async def publish(self, app_id: str) -> None:
+        """The app's functions and their mounts are known; the rest goes on in the background."""
+        if app_id in self._launchers and app_id not in self._writing:
+            job = asyncio.get_running_loop().create_task(self._write(app_id, self._launchers.pop(app_id)))
+            self._writing[app_id] = job
+            job.add_done_callback(lambda _: self._writing.pop(app_id, None))
+
+    async def ready(self, app_id: str) -> None:
+        """Returns once the source is written, or after a while."""
+        self._launchers.pop(app_id, None)
+        job = self._writing.get(app_id)
+        if job is not None:
+            await asyncio.wait({job}, timeout=_WAIT_S)
+
+    async def close(self) -> None:
+        jobs = [*self._writing.values(), *self._git.values()]
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _write(self, app_id: str, launcher: Launcher | None) -> None:
+        try:
+            defined = self._defined(app_id)
+            listed = json.dumps(sorted(defined.mount_ids))
+            rows = self._db.all("run_trees", mount_ids=listed)
+            trees = [self._home.mounts / str(row["folder"]) for row in rows]
+            asked = self._git.pop(app_id, None)
+            git = await asked if asked is not None else None
+            await asyncio.to_thread(self._put, app_id, trees, launcher, git, defined)
+        except Exception as error:
+            logger.exception("the source of %s", app_id)
+            self._folders.miss(app_id, f"Its source was not recorded: {error}.")
+
+    def _put(
+        self, app_id: str, trees: list[Path], launcher: Launcher | None, git: Git | None, defined: Defined
+    ) -> None:
+        source = Source(entry=entry_of(launcher), files=tuple(files_of(trees)), git=git)
+        folder = self._folders.folder(app_id)
+        folder.mkdir(exist_ok=True)
+        write_whole(folder / "source.json", msgspec.json.encode(source))
+        functions = located(defined.functions, trees)
+        write_whole(folder / "functions.json", msgspec.json.encode(functions))
+
+
+def entry_of(launcher: Launcher | None) -> str:
+    """The app's file or module, as the launcher was told it: `modal run FILE::function`, `python FILE`."""
+    if launcher is None:
+        return ""
+    for word in launcher.argv[1:]:
+        file = word.partition("::")[0]
+        if not word.startswith("-") and file.endswith(".py") and not file.endswith("__main__.py"):
+            return file
+    return next((word.partition("::")[0] for word in launcher.argv[1:] if "::" in word), "")
+
+
+def files_of(trees: Iterable[Path]) -> Iterable[SourceFile]:
+    """What mounts brought, by the places in containers."""
+    known: dict[str, SourceFile] = {}
+    hashed = 0
+    for tree in trees:
+        for folder, names, files in os.walk(tree):
+            names.sort()
+            for name in sorted(files):
+                file = Path(folder, name)
+                place = f"/{file.relative_to(tree)}"
+                size = file.stat().st_size
+                if place in known or len(known) >= _MAX_FILES:
+                    continue
+                hashed += size
+                digest = _sha256(file) if hashed <= _MAX_HASHED_BYTES else ""
+                known[place] = SourceFile(place, digest, size)
+    return [known[place] for place in sorted(known)]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def git_of(folder: Path) -> Git | None:
+    """The work tree that holds a folder; None where there is none, or no git."""
+    program = shutil.which("git")
+    if program is None or not any((above / ".git").exists() for above in (folder, *folder.parents)):
+        return None
+    ask = _Git(program, folder)
+    root = ask("rev-parse", "--show-toplevel").strip()
+    if not root:
+        return None
+    status = ask("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+    difference = (
+        ask("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all") if status else ""
+    )
+    return Git(
+        root=root,
+        commit=ask("rev-parse", "--verify", "--quiet", "HEAD").strip(),
+        branch=ask("rev-parse", "--abbrev-ref", "HEAD").strip(),
+        is_dirty=bool(status.strip()),
+        difference=difference[:_MAX_DIFFERENCE],
+        is_cut=len(difference) > _MAX_DIFFERENCE,
+    )
+
+
+class _Git:
+    """Asks git in one folder, for a limited time in all."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._until = time.monotonic() + _GIT_LIMIT_S
+
+    def __call__(self, *arguments: str) -> str:
+        options = [option for key, value in _CONFIG for option in ("-c", f"{key}={value}")]
+        try:
+            done = subprocess.run(
+                [self._program, "--no-pager", *options, *arguments],
+                cwd=self._folder,
+                env={k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | _QUIET,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=max(0.1, self._until - time.monotonic()),
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
