@@ -46,7 +46,7 @@ def _of_container(known: Known, name: str, task_id: str) -> list[Step]:
         if note.kind in ("set", "unset") and note.name == name:
             found.append(_changed(known, name, note, where))
         elif note.kind == "read" and note.name == name and note.how != "copy":
-            is_there = _has(known, notes, name, note)
+            is_there = bool(note.digest)
             place = note.stack[0] if note.stack else Place("", 0)
             if (place, is_there) not in read:
                 read.add((place, is_there))
@@ -129,7 +129,7 @@ def readers(known: Known, name: str) -> list[tuple[Note, bool]]:
     for task_id in _tasks(known):
         notes = known.notes_of(task_id)
         for note in _reads(notes, name):
-            is_there = _has(known, notes, name, note)
+            is_there = bool(note.digest)
             place = known.shown(note.stack[0]) if note.stack else ""
             if place not in found or (is_there and not found[place][1]):
                 found[place] = (note, is_there)

@@ -8,7 +8,7 @@ from homeport.record.explain import definitions, launching
 from homeport.record.explain.known import Known
 from homeport.record.explain.launching import Kind
 from homeport.record.explain.mentions import Decision, Mention, mentions
-from homeport.record.explain.processes import started_by
+from homeport.record.explain.processes import started
 from homeport.record.run import Note, Place, ShellVariable, Variable
 
 _LONGEST_COMMAND = 60
@@ -235,7 +235,7 @@ def _literal(known: Known, name: str, note: Note) -> str:
 
 def _is_script(known: Known, note: Note) -> bool:
     """Whether the process is a program that another one started rather than the container's first."""
-    return started_by(known.notes_of(note.task_id), note.pid) is not None
+    return started(known.notes_of(note.task_id), note.pid) is not None
 
 
 def _shown(known: Known, place: Place) -> str:

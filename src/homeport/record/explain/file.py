@@ -39,11 +39,13 @@ def _full(path: str, paths: list[str]) -> str | None:
 def _opened(known: Known, path: str) -> list[Step]:
     found: dict[str, Step] = {}
     for note in sorted(known.run.notes, key=lambda note: note.at):
-        if note.kind == "open" and note.path == path and "w" not in note.how and note.stack:
+        if note.kind == "open" and note.path == path and note.how != "w" and note.stack:
             place = note.stack[0]
             line = known.sources.line(place.file, place.line)
             shown = known.shown(place)
-            found.setdefault(shown, Step("opened", f"by pid {note.pid}", shown, line, at=note.at))
+            text = "looked for it: it was not there" if note.how == "missing" else f"by pid {note.pid}"
+            where = "missing" if note.how == "missing" else "opened"
+            found.setdefault(shown, Step(where, text, shown, line, at=note.at))
     for config in known.run.configs:
         if config.path == path and config.opened is not None:
             shown = known.shown(config.opened)
@@ -75,6 +77,9 @@ def _sentence(known: Known, path: str, put: list[Step], opened: list[Step], fold
         "container": f"The container wrote {path}{f' in {by.place}' if by and by.place else ''}",
         "image": f"The image brought {path}",
     }.get(by.where if by else "", f"Nobody noted who put {path} there")
+    missed = [step for step in opened if step.where == "missing"]
+    if missed and by is None:
+        return f"{path} was not there when {missed[0].place} looked for it."
     if not opened:
         is_code = path.endswith((".py", ".so"))
         return f"{who}." if is_code else f"{who}; no Python code of yours opened it as a configuration."

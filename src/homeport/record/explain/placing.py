@@ -90,7 +90,7 @@ def _length(remote: str, path: str) -> int:
 
 def _writer(known: Known, path: str) -> Note | None:
     notes = (note for note in known.run.notes if note.kind == "open" and note.path == path)
-    return next((note for note in notes if "w" in note.how), None)
+    return next((note for note in notes if note.how == "w"), None)
 
 
 def _written(known: Known, note: Note) -> Step:

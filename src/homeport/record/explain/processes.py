@@ -5,7 +5,7 @@ container's first process, which has what the container began with.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,15 @@ class Cause:
     note: Note | None = None
 
 
+@dataclass(frozen=True)
+class Start:
+    """How a process came to be: of which other one, when, and by which note; a fork has none."""
+
+    pid: int
+    at: float
+    note: Note | None = None
+
+
 def cause(notes: Sequence[Note], name: str, pid: int, at: float) -> Cause:
     """Why process `pid` has, at a time, the value of a variable that it has. `notes` of one container, by
     time."""
@@ -29,36 +38,48 @@ def cause(notes: Sequence[Note], name: str, pid: int, at: float) -> Cause:
         seen.add(pid)
         changed = _last_change(notes, name, pid, at)
         if changed is not None:
-            return Cause("unset" if changed.kind == "unset" else "set", changed)
-        start = started_by(notes, pid)
+            return _of_note(changed)
+        start = started(notes, pid)
         if start is None:
-            return Cause("began")
-        if name in start.changes:
-            return Cause("child", start)
-        if in_command(start, name):
-            return Cause("argv", start)
+            break
+        if start.note is not None and name in start.note.changes:
+            return Cause("child", start.note)
+        if start.note is not None and in_command(start.note, name):
+            return Cause("argv", start.note)
         pid, at = start.pid, start.at
     return Cause("began")
 
 
-def started_by(notes: Sequence[Note], pid: int) -> Note | None:
-    """The note of the parent that tells how a process was started; None for a container's first.
+def with_digest(notes: Sequence[Note], name: str, digest: str, at: float) -> Cause:
+    """The last thing noted that gave the variable this value, by any process: for what was started by no
+    Python."""
+    for note in reversed([each for each in notes if each.at <= at]):
+        if note.kind == "set" and note.name == name and note.digest == digest:
+            return Cause("set", note)
+        if note.kind == "child" and note.changes.get(name) == digest:
+            return Cause("child", note)
+    return Cause("began")
 
-    A shell in between writes no notes, so the parent may be any ancestor: the last that started something of
-    this command line, else anything, before the process began."""
+
+def started(notes: Sequence[Note], pid: int) -> Start | None:
+    """How a process came to be; None for a container's first.
+
+    A parent that is no Python, such as a shell, writes no notes: then it is whoever started something of this
+    command line, or the last that started anything."""
     began = next((note for note in notes if note.pid == pid and note.kind == "process"), None)
     if began is None:
         return None
     starts = [note for note in notes if note.kind == "child" and note.pid != pid and note.at <= began.at]
-    if any(note.pid == began.parent for note in starts):
-        starts = [note for note in starts if note.pid == began.parent]
+    parent = next((note for note in notes if note.pid == began.parent and note.kind == "process"), None)
+    if parent is not None:
+        starts = [note for note in starts if note.pid == parent.pid]
     alike = [note for note in starts if _is_same_command(note.argv, began.argv)]
-    return max(alike or starts, key=lambda note: note.at, default=None)
-
-
-def _is_same_command(started: Sequence[str], began: Sequence[str]) -> bool:
-    """The program may be spelled differently (`python`, `/usr/local/bin/python3`), what follows may not."""
-    return bool(began) and tuple(started[1:]) == tuple(began[1:])
+    if not alike and parent is not None and _is_fork(parent, began):
+        return Start(parent.pid, began.at)
+    note = _latest(alike or starts)
+    if note is not None:
+        return Start(note.pid, note.at, note)
+    return Start(parent.pid, began.at) if parent is not None else None
 
 
 def in_command(note: Note, name: str) -> bool:
@@ -66,10 +87,38 @@ def in_command(note: Note, name: str) -> bool:
     return any(re.search(rf"(?:^|[\s;&]){re.escape(name)}=", word) for word in note.argv)
 
 
+def _of_note(note: Note) -> Cause:
+    if note.kind == "child":
+        return Cause("child", note)
+    return Cause("unset" if note.kind == "unset" else "set", note)
+
+
+def _is_fork(parent: Note, began: Note) -> bool:
+    """Forks have their parent's command line; multiprocessing starts its own by no event that is heard."""
+    return began.argv == parent.argv or "--multiprocessing-fork" in began.argv
+
+
+def _is_same_command(command: Sequence[str], began: Sequence[str]) -> bool:
+    """The program may be spelled differently (`python`, `/usr/local/bin/python3`), what follows may not."""
+    return bool(began) and tuple(command[1:]) == tuple(began[1:])
+
+
 def _last_change(notes: Sequence[Note], name: str, pid: int, at: float) -> Note | None:
-    changes = (
+    """By the process itself; also when it executed another program in its own place."""
+    own = [note for note in notes if note.pid == pid and note.at <= at]
+    begins = [note for note in own if note.kind == "process"]
+    return _latest(
         note
-        for note in notes
-        if note.kind in ("set", "unset") and note.name == name and note.pid == pid and note.at <= at
+        for note in own
+        if (note.kind in ("set", "unset") and note.name == name)
+        or (note.kind == "child" and name in note.changes and _is_executed(note, begins))
     )
-    return max(changes, key=lambda note: note.at, default=None)
+
+
+def _is_executed(start: Note, begins: Sequence[Note]) -> bool:
+    """Whether a program was started in the process's own place: it began anew with that command line."""
+    return any(note.at > start.at and _is_same_command(start.argv, note.argv) for note in begins)
+
+
+def _latest(notes: Iterable[Note]) -> Note | None:
+    return max(notes, key=lambda note: note.at, default=None)

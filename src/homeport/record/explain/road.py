@@ -9,7 +9,7 @@ from typing import Literal
 
 from homeport.record.explain import clauses
 from homeport.record.explain.known import Known
-from homeport.record.explain.processes import Cause, cause
+from homeport.record.explain.processes import Cause, cause, with_digest
 from homeport.record.run import Note, Place
 
 Kind = Literal[
@@ -38,12 +38,17 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     that read it, that got it from its parent, or that changed it; else of the container as it began.
     """
     notes = known.notes_of(task_id)
+    digest = ""
     if not pid and (note := _telling(notes, name)) is not None:
         if note.kind == "child":
             return _of_cause(known, name, Cause("child", note), note.at)
         pid, at = note.pid, note.at
+        digest = note.digest if note.kind == "read" else ""
         task_id = task_id or note.task_id
-    found = cause(known.notes_of(task_id), name, pid, at or float("inf")) if pid else Cause("began")
+    notes = known.notes_of(task_id)
+    found = cause(notes, name, pid, at or float("inf")) if pid else Cause("began")
+    if found.kind == "began" and digest and not _began_with(known, name, task_id, digest):
+        found = with_digest(notes, name, digest, at)
     return _of_cause(known, name, found, at, task_id)
 
 
@@ -51,6 +56,7 @@ def _telling(notes: list[Note], name: str) -> Note | None:
     """The note that says most: the first read in the youngest process, else a child's other value, else a
     change."""
     reads = [note for note in notes if note.kind == "read" and note.name == name and note.how != "copy"]
+    reads = [note for note in reads if note.digest] or reads
     if reads:
         starts = {note.pid: note.at for note in notes if note.kind == "process"}
         youngest = max(reads, key=lambda note: starts.get(note.pid, 0.0)).pid
@@ -58,6 +64,12 @@ def _telling(notes: list[Note], name: str) -> Note | None:
     children = [note for note in notes if note.kind == "child" and note.changes.get(name)]
     changes = [note for note in notes if note.kind in ("set", "unset") and note.name == name]
     return next(iter([*reversed(children), *reversed(changes)]), None)
+
+
+def _began_with(known: Known, name: str, task_id: str, digest: str) -> bool:
+    """Whether the container can have begun with what was read; of plain values no digest is known."""
+    variable = known.variable(name, task_id)
+    return variable is not None and variable.digest in ("", digest)
 
 
 def _of_cause(known: Known, name: str, found: Cause, at: float, task_id: str = "") -> Road | None:

@@ -159,6 +159,11 @@ class TestFiles:
         world = of(known(notes=[read]), images=(Image("im-1", steps=("FROM x", "COPY conf /opt/conf")),))
         assert explain_file(world, "/opt/conf/a.yaml").sentence.startswith("The image brought")
 
+    def test_a_file_that_was_looked_for_in_vain(self):
+        note = Note(5.0, 9, "open", path="/app/src/a.yaml", how="missing", stack=(Place(TRAIN, 3),))
+        answer = explain_file(known(notes=[note]), "/app/src/a.yaml")
+        assert answer.sentence == "/app/src/a.yaml was not there when /app/train.py:3 looked for it."
+
     def test_a_folder(self):
         world = of(known(), folders=(Folder("/results/cache", 50, 10, volume="results"),))
         assert explain_file(world, "/results/cache").sentence == (

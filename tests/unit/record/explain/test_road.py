@@ -192,3 +192,38 @@ def test_without_any_source_it_is_still_said_which_road():
         "shell",
         f"{NAME} came from Secret.from_dict, which took it from the shell (exported in bash, pid 812)",
     )
+
+
+def process(pid, parent, at, *argv):
+    return Note(at, pid, "process", argv=argv, parent=parent)
+
+
+def test_a_fork_has_what_its_parent_had_whatever_that_started_besides():
+    started = Note(
+        101.0, 2, "child", argv=("nvidia-smi",), changes={NAME: digest("7")}, stack=(Place(APP, 40),)
+    )
+    changed = Note(101.5, 2, "set", NAME, digest=digest("50"), stack=(Place(APP, 41, "train"),))
+    read = Note(104.0, 5, "read", NAME, "get", digest("50"), stack=(Place(APP, 60, "worker"),))
+    notes = [process(2, 1, 90.0, "python", "-m", "modal"), started, changed]
+    notes += [process(5, 2, 103.0, "python", "-m", "modal"), read]
+    assert told(known(notes=notes)) == ("set", f"{NAME} was set by code in app.py:41")
+
+
+def test_a_program_that_a_process_put_in_its_own_place_has_what_it_was_given():
+    words = ("/usr/bin/python", "train.py")
+    executed = Note(
+        101.0, 2, "child", argv=words, changes={NAME: digest("50")}, stack=(Place(APP, 40, "train"),)
+    )
+    read = Note(104.0, 2, "read", NAME, "get", digest("50"), stack=(Place(TRAIN, 1, "<module>"),))
+    notes = [process(2, 1, 90.0, "python", "-m", "modal"), executed, process(2, 1, 102.0, *words), read]
+    assert told(known(notes=notes))[0] == "child"
+
+
+def test_where_a_link_is_missing_the_value_that_was_read_tells():
+    start = Note(
+        101.0, 2, "child", argv=("bash", "a.sh"), changes={NAME: digest("50")}, stack=(Place(APP, 40),)
+    )
+    other = Note(101.5, 2, "child", argv=("bash", "b.sh"), stack=(Place(APP, 41),))
+    read = Note(104.0, 9, "read", NAME, "get", digest("50"), stack=(Place(TRAIN, 1),))
+    notes = [process(2, 1, 90.0, "python"), start, other, process(9, 8, 103.0, "python", "train.py"), read]
+    assert "child `bash a.sh`" in told(known(notes=notes))[1]
