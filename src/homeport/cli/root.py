@@ -33,6 +33,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Runs": {
         "explain": "Say where a run's variable, argument, setting or file came from.",
         "diff": "Show what differs between two runs, the likeliest cause first.",
+        "runs": "List what was run here, newest first.",
+        "show": "Show the record of a run.",
         "ui": "Open the pages of runs in a browser.",
         "guard": "Hold a run on Modal's cloud to a contract.",
     },

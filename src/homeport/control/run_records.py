@@ -5,7 +5,7 @@ are made again of the files.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from sqlite3 import Row
@@ -144,14 +144,19 @@ class RunRecords:
                 return _with_neighbour(composed, self._neighbour(row["stands_for"]))
             return composed
 
-    def damaged(self) -> list[str]:
-        """Sentences that name the records that cannot be read."""
+    def damaged(self, run_ids: Iterable[str] = ()) -> list[str]:
+        """Sentences that name those of these records that cannot be read, and all that no row tells of."""
+        with self._open() as db:
+            known = {row["run_id"] for row in db.all("run_ids")} if db is not None else set()
+        written = self._folders.written()
         found = []
-        for run_id in sorted(self._folders.written()):
+        for run_id in sorted((written - known) | (written & set(run_ids))):
             try:
                 decode(self._folders.file(run_id).read_bytes(), f"runs/{run_id}.json")
-            except (DamagedRecordError, OSError) as error:
+            except DamagedRecordError as error:
                 found.append(str(error))
+            except OSError as error:
+                found.append(f"runs/{run_id}.json: this record cannot be read: {error.strerror}.")
         return found
 
     def _neighbour(self, run_id: str) -> Run | None:

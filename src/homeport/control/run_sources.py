@@ -23,6 +23,7 @@ import msgspec
 from homeport.control.run_folders import RunFolders, write_whole
 from homeport.control.run_functions import located
 from homeport.model.home import Home
+from homeport.record.launch import entry_candidates
 from homeport.record.run import Function, Git, Launcher, Source, SourceFile
 from homeport.store.database import Database
 
@@ -121,14 +122,11 @@ class RunSources:
 
 
 def entry_of(launcher: Launcher | None) -> str:
-    """The app's file or module, as the launcher was told it: `modal run FILE::function`, `python FILE`."""
+    """The app's file on the launcher; empty where its command line names none."""
     if launcher is None:
         return ""
-    for word in launcher.argv[1:]:
-        file = word.partition("::")[0]
-        if not word.startswith("-") and file.endswith(".py") and not file.endswith("__main__.py"):
-            return file
-    return next((word.partition("::")[0] for word in launcher.argv[1:] if "::" in word), "")
+    candidates = list(entry_candidates(launcher.argv, launcher.cwd))
+    return str(next((each for each in candidates if Path(each).is_file()), ""))
 
 
 def files_of(trees: Iterable[Path]) -> Iterable[SourceFile]:

@@ -1,0 +1,137 @@
+"""`homeport runs`: what was run, newest first."""
+
+import json
+import re
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from homeport.cli.durations import human_duration
+from homeport.model.errors import InvalidError
+from homeport.model.home import default_home
+
+if TYPE_CHECKING:
+    from homeport.control.run_records import RunRow
+
+EPILOG = """\b
+Examples:
+  homeport runs
+  homeport runs --app cats --state failed --since 2d
+  homeport runs --text brain-secrets --limit 200
+  homeport runs --format json | jq -r '.[] | select(.verdict == "broken") | .run_id'
+"""
+
+STATES: Final = ("running", "succeeded", "failed", "stopped")
+KINDS: Final = ("run", "deployment", "call", "schedule")
+COLOURS: Final = {"succeeded": "green", "failed": "red", "stopped": "yellow", "running": "cyan"}
+VERDICT_COLOURS: Final = {"kept": "green", "broken": "red", "unseen": "yellow"}
+_SHORT: Final = 12
+_AGO: Final = re.compile(r"(\d+)\s*(s|min|m|h|d|w)")
+_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.command(epilog=EPILOG)
+@click.option("--app", default="", help="Only runs of this app, by its name or id.")
+@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only runs of this kind.")
+@click.option("--text", default="", help="Only runs with this in id, app, function, outcome or contract.")
+@click.option("--since", default="", metavar="WHEN", help="Only newer ones: 30min, 2h, 3d, 2026-01-31.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many at most.")
+@click.option("--format", "form", default="text", type=click.Choice(("text", "json")), show_default=True)
+def command(
+    app: str, state: str | None, kind: str | None, text: str, since: str, limit: int, form: str
+) -> None:
+    """List what was run here, newest first: runs, deployments, calls of deployed functions, schedules.
+
+    Works without an engine. A name of a run for other commands is its id, a beginning of it, or `latest`.
+    """
+    from homeport.control.run_records import RunFilter, RunRecords  # SQLite and protobuf: not for --help
+
+    records = RunRecords(default_home())
+    wanted = RunFilter(
+        state=state or "", app=app, kind=kind or "", text=text, since=moment(since, time.time())
+    )
+    rows = records.rows(wanted, limit=limit)
+    if form == "json":
+        click.echo(json.dumps([_plain(row) for row in rows], indent=1))
+    else:
+        _print(rows, is_filtered=wanted != RunFilter())
+        more = records.count(wanted) - len(rows)
+        if more > 0:
+            click.echo(f"{more} more: --limit {len(rows) + more}")
+    for sentence in records.damaged([row.run_id for row in rows]):
+        click.echo(f"homeport: {sentence}", err=True)
+
+
+def moment(text: str, now: float) -> float:
+    """Seconds since the epoch of `2h` (so long ago) or a date; 0 for nothing. Raises InvalidError."""
+    if not text:
+        return 0.0
+    if ago := _AGO.fullmatch(text.strip()):
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise InvalidError(
+            f"--since {text!r} is no time. Give how long ago (30min, 2h, 3d) or a date (2026-01-31)."
+        ) from None
+
+
+def short(run_id: str, others: list[str]) -> str:
+    """A beginning of an id that no other of these has."""
+    for length in range(_SHORT, len(run_id)):
+        if sum(other.startswith(run_id[:length]) for other in others) <= 1:
+            return run_id[:length]
+    return run_id
+
+
+def when(at: float, now: float) -> str:
+    """A time as a list shows it: without the date where it is today's."""
+    moment_then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
+    if moment_then.date() == today.date():
+        return f"{moment_then:%H:%M:%S}"
+    return f"{moment_then:%d %b %H:%M}" if moment_then.year == today.year else f"{moment_then:%Y-%m-%d}"
+
+
+def _plain(row: "RunRow") -> dict[str, Any]:
+    return {**vars(row), "duration_s": round(row.duration_s, 3)}
+
+
+def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
+    if not rows:
+        click.echo(
+            "No run fits." if is_filtered else "There is no run yet. Start one with: homeport run FILE"
+        )
+        return
+    now = time.time()
+    ids = [row.run_id for row in rows]
+    table = [("run", "started", "app::function", "state", "time", "contract")]
+    table += [
+        (
+            short(row.run_id, ids),
+            when(row.started_at, now),
+            row.label if row.kind in ("run", "call") else f"{row.label} ({row.kind})",
+            row.state,
+            human_duration(row.duration_s),
+            f"{row.contract}: {row.verdict}" if row.contract and row.verdict else row.contract,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for number, line in enumerate(table):
+        row = rows[number - 1] if number else None
+        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(_coloured(cells, row)).rstrip())
+
+
+def _coloured(cells: list[str], row: "RunRow | None") -> list[str]:
+    if not sys.stdout.isatty():
+        return cells
+    if row is None:
+        return [click.style(cell, dim=True) for cell in cells]
+    cells[3] = click.style(cells[3], fg=COLOURS.get(row.state))
+    cells[5] = click.style(cells[5], fg=VERDICT_COLOURS.get(row.verdict))
+    return cells
