@@ -142,6 +142,7 @@ class Starter:
             spec,
             container_arguments=self._arguments(definition, task_id).SerializeToString(),
             command=_by_entrypoint(ground.image),
+            notes_key=b"" if definition.is_build_step else self._salt,
         )
 
     def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:

@@ -62,13 +62,16 @@ class Note:
     launcher. What the fields mean for each `kind`:
 
     process  a Python began: `argv`, `parent` (pid)
-    read     first read of variable `name` at this place; `how`: get, [], in, copy (the whole environment)
+    read     first read of variable `name` at this place; `how`: get, [], in, copy (the whole environment);
+             `digest` of the value that was read, empty where there was none
     set      os.environ[name] = …, putenv: `digest` of the value
     unset    del os.environ[name], unsetenv
     child    a program was started: `argv`, `changes` of its environment against this process's own (name ->
              digest, "" for removed)
-    open     a configuration file was opened the first time: `path`, `how` r or w
-    folder   `path` is a folder: so many files `read` and `written` in it by this process so far
+    open     a configuration file was opened the first time: `path`, `how` r or w, or missing: it was to be
+             read and is not there
+    folder   `path` is a folder: so many files `read` and `written` in it by this process so far; with `how`
+             below, in it and in all folders below it, so that earlier notes of those are part of it
     lost     so many notes were dropped: `read`
     """
 
@@ -85,6 +88,7 @@ class Note:
     read: int = 0
     written: int = 0
     stack: tuple[Place, ...] = ()  # innermost first, only the user's files; the first is where it happened
+    library: tuple[Place, ...] = ()  # the line of a library that did it, on behalf of the stack's first
     task_id: str = ""  # empty for the launcher; set by whoever reads the notes
 
 

@@ -1,9 +1,9 @@
 """What every container gets besides its image: the client that connected, its dependencies, Homeport's part.
 
 Three trees, each made once: /pkg (modal, modal_proto, modal_version, synchronicity, and a sitecustomize that
-appends /__modal/deps, so that an image's own packages win), /__modal/deps (the client's dependencies as its
-image builder version pins them), /__modal/homeport (runtime/inside). All bytecode is compiled for the image's
-Python: containers cannot write here, and importing without it takes seconds.
+appends /__modal/deps, so that an image's own packages win, and takes notes), /__modal/deps (the client's
+dependencies as its image builder version pins them), /__modal/homeport (runtime/inside). All bytecode is
+compiled for the image's Python: containers cannot write here, and importing without it takes seconds.
 """
 
 import asyncio
@@ -25,14 +25,29 @@ from homeport.runtime.pythons import PythonLayer
 from homeport.runtime.uv import Log, run_tool, run_uv
 
 _REVISION = 1  # part of the keys: raise it when what this file makes changes
+_CLIENT_REVISION = 2  # the same, of the client's tree alone
 _CLIENT_PACKAGES = ("modal", "modal_proto", "modal_version", "synchronicity")
 _MISSING_PIN = re.compile(r"no version of ([\w.-]+)==([\w.+!-]+)")
 _SITECUSTOMIZE = '''\
-"""Puts the client's dependencies last on the path, so that the image's own packages win."""
+"""Puts the client's dependencies last on the path, so that the image's own packages win, and has this Python
+take notes where the container keeps some; the modules that do it are under no name that is left."""
 
+import os
 import sys
 
 sys.path.append("/__modal/deps")
+if os.access("/__modal/run/notes.jsonl", os.W_OK):
+    _package = sys.modules["_homeport"] = type(sys)("_homeport")
+    _package.__path__ = ["/__modal/homeport"]
+    try:
+        from _homeport import notes
+
+        notes.install_in_container("/__modal/run")
+        del notes
+    except Exception:
+        pass  # a program must not suffer from what is written down about it
+    for _name in [name for name in sys.modules if name.partition(".")[0] == "_homeport"]:
+        del sys.modules[_name]
 '''
 
 
@@ -85,7 +100,7 @@ async def _ensure_client(
         log(f"The client is ready ({time.monotonic() - started:.1f} s).\n")
         return {"kind": "client", "version": client_version}
 
-    return await store.make(f"client {_REVISION} {client_version} {python.series}", fill)
+    return await store.make(f"client {_CLIENT_REVISION} {client_version} {python.series}", fill)
 
 
 async def _ensure_dependencies(

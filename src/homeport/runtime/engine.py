@@ -62,6 +62,7 @@ class ContainerSpec:
     command: tuple[str, ...] | None = None  # None: Modal's container entrypoint; else this, by exec
     has_stdin: bool = False  # else its input is empty
     terminal: "Terminal | None" = None  # in place of pipes
+    notes_key: bytes = b""  # the salt of digests in what is noted inside; empty: nothing is
     keeps_files: bool = False  # what it writes is wanted after its end: it has to be on disk then
 
 

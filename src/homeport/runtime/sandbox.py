@@ -30,6 +30,8 @@ from homeport.runtime.engine import (
 )
 from homeport.runtime.host import cure
 from homeport.runtime.identity import has_own_uid, own
+from homeport.runtime.inside.notes import FILE as NOTES
+from homeport.runtime.inside.notes import KEY as NOTES_KEY
 from homeport.runtime.launcher import (
     WarmParents,
     channel_pair,
@@ -214,6 +216,8 @@ class Sandbox:
         arguments = folder / "run" / "arguments.pb"
         arguments.write_bytes(spec.container_arguments)
         own(arguments)
+        if spec.notes_key:
+            _make_notes(folder / "run", spec.notes_key)
         log = self._home.logs / f"{spec.task_id}.log"
         log.touch(mode=0o644)
         own(log)
@@ -360,6 +364,15 @@ async def _run_launcher(request: dict[str, Any], channel: socket.socket, fds: li
     """The launcher's exit status. The supervisor is its child, and on its own."""
     process = await spawn_launcher(request, channel, pass_fds=fds)
     return await process.wait()
+
+
+def _make_notes(folder: Path, key: bytes) -> None:
+    """The file that the container's processes append to, whichever user they become; see inside/notes.py."""
+    for name, content in ((NOTES_KEY, key), (NOTES, b"")):
+        path = folder / name
+        path.write_bytes(content)
+        path.chmod(0o666 if name == NOTES else 0o644)
+        own(path)
 
 
 def _start_error(task_id: str, problem: str) -> ContainerStartError:

@@ -13,7 +13,7 @@ import sys
 import types
 from typing import Any
 
-from . import entry, web_server
+from . import entry, notes, web_server
 
 MAIN = "/__modal/homeport/__main__.py"
 
@@ -54,5 +54,6 @@ def _become_entrypoint() -> None:
     sys.modules["__main__"] = types.ModuleType("__main__")
     package = __name__.rpartition(".")[0]
     web_server.find_on_loopback()
+    notes.install_in_container(os.path.dirname(os.environ.get("MODAL_CONTAINER_ARGUMENTS_PATH", "")))
     entry.forget_ourselves(package)
     runpy._run_module_as_main(entry.ENTRYPOINT)  # type: ignore[attr-defined]  # `python -m` calls this
