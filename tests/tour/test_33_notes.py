@@ -1,4 +1,4 @@
-"""What happens to a variable in a container is written down, line by line, and the program notices nothing."""
+"""What happens to a variable in a container is noted, line by line, and the program notices nothing."""
 
 import json
 
@@ -39,7 +39,7 @@ def train():
     with open("/tmp/settings.yaml", "w") as file:                 # line 30
         file.write("limit: 50")
     victim = subprocess.Popen([sys.executable, "-c", "import os, time; os.getenv('DYING'); time.sleep(60)"])
-    while "DYING" not in notes():
+    while '"name":"DYING"' not in notes():
         pass
     victim.kill()
     victim.wait()
@@ -85,7 +85,7 @@ def test_every_change_and_first_read_is_noted_with_its_line(modal, write):
     grandchild = _one(notes, "read", "DEPTH")["pid"]
     own = _one(notes, "set", "LIMIT")["pid"]
     assert family[family[grandchild]] == own
-    assert not any("50" in note.get("digest", "") == "50" for note in notes)
+    assert '"50"' not in text  # no value is written down
 
 
 def _short(note):
