@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -215,6 +216,7 @@ def _http_socket(home: Home) -> socket.socket:
 def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     """Serves blobs, volume blocks and the run pages; answers how to end that."""
     from homeport.control.image_aliases import ImageAliases
+    from homeport.control.run_known import known
     from homeport.control.run_records import RunRecords
     from homeport.web.app import build_app
     from homeport.web.pages.sources import Sources
@@ -239,6 +241,7 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
             secrets=engine.secrets,
             environments=engine.apps.environments,
             database=engine.db,
+            known=partial(known, engine.home),
             server_url=lambda: engine.starter.server_url,
             token=engine.token,
         ),

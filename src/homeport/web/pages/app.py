@@ -13,10 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homeport.model.errors import HomeportError
 from homeport.web.errors import status_of
+from homeport.web.pages.asking import asking_routes
 from homeport.web.pages.door import SESSION_VALID_S, Door
 from homeport.web.pages.guard import Guard
 from homeport.web.pages.objects import object_routes
 from homeport.web.pages.render import answer
+from homeport.web.pages.rerun import rerun_routes
 from homeport.web.pages.run import run_routes
 from homeport.web.pages.runs import list_routes
 from homeport.web.pages.sources import Sources
@@ -44,6 +46,8 @@ def build_pages(sources: Sources, door: Door) -> ASGIApp:
         Route("/static/{name}", _static()),
         *list_routes(sources),
         *run_routes(sources, door),
+        *rerun_routes(sources, door),
+        *asking_routes(sources),
         *object_routes(sources),
         *volume_routes(sources),
     ]

@@ -19,7 +19,7 @@ def draw(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-def answer(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+def answer(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """A page as a response. Call it in a thread where there is much to draw."""
     # a file's name may hold bytes that are no text
     html = draw(template, path=request.url.path, **values).encode("utf-8", "replace")

@@ -14,6 +14,8 @@ from homeport.record.run import Contract, Function, Note, Run, Violation
 STATES: Final = ("running", "succeeded", "failed", "stopped")
 KINDS: Final = ("run", "deployment", "call", "schedule")
 VERDICTS: Final = {"kept": "kept", "broken": "broken", "unseen": "not seen"}
+_AT_MOST: Final = "max_"  # rules that nothing need be seen of
+_FORBIDS: Final = ("not ", "none ")
 _PLATFORM: Final = "platform"
 _BASE: Final = "image: FROM "
 
@@ -93,9 +95,10 @@ def _clause(contract: Contract, rule: str, broken: Mapping[str, Violation], *, i
         violation = broken[rule]
         seen = violation.seen or seen
         return Clause(rule, violation.expected or expected, seen, "broken" if seen else "unseen")
-    if rule not in contract.seen and is_live:
-        return Clause(rule, expected, "", "open")
-    return Clause(rule, expected, seen, "kept")
+    is_kept_by_absence = rule.startswith(_AT_MOST) or expected.startswith(_FORBIDS)
+    if rule in contract.seen or (is_kept_by_absence and not is_live):
+        return Clause(rule, expected, seen, "kept")
+    return Clause(rule, expected, "", "open")
 
 
 def _function(function: Function, notes: Iterable[Note]) -> FunctionView:

@@ -12,6 +12,7 @@ from homeport.control.run_records import RunFilter, RunRow
 from homeport.control.secrets import Secrets
 from homeport.control.volume_service import VolumeService
 from homeport.model.home import Home
+from homeport.record.explain.known import Known
 from homeport.record.run import Run
 from homeport.store.database import Database
 from homeport.store.home_files import Token
@@ -39,7 +40,8 @@ class Records(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """`server_url` is where a client of this engine connects, known once it is served, with `token`."""
+    """`known` gives a run with all that explains it, from any thread. `server_url` is where a client of this
+    engine connects, known once it is served, with `token`."""
 
     home: Home
     records: Records
@@ -50,5 +52,6 @@ class Sources:
     secrets: Secrets
     environments: Environments
     database: Database
+    known: Callable[[str], Known]
     server_url: Callable[[], str]
     token: Token

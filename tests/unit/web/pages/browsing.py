@@ -19,6 +19,7 @@ from homeport.control.secrets import Secrets
 from homeport.control.volume_service import VolumeService
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
+from homeport.record.explain.known import Known
 from homeport.record.run import Run
 from homeport.store.blobs import BlobStore
 from homeport.store.database import Database
@@ -75,6 +76,7 @@ class Site:
             secrets=self.secrets,
             environments=environments,
             database=self.database,
+            known=lambda named: Known(self.records.record(self.records.find(named))),
             server_url=lambda: "http://127.0.0.1:7437",
             token=Token(*TOKEN),
         )

@@ -1,14 +1,16 @@
-// Keeps the page of a run that lives current: its log, and the parts that change. Without it the page is whole,
-// only still. Everything that comes was escaped by the server or is put in as text.
+// Keeps the page of a run that lives current: its log, and the parts that change; and a page that asks to be looked
+// at again. Without it they are whole, only still. Everything that comes was escaped by the server or is put in as
+// text.
 "use strict";
 
 const run = document.getElementById("run");
 const box = document.getElementById("lines");
+const AGAIN_MS = 2000;
 const LOG_MS = 1000;
 const PARTS_EVERY = 3; // answers
 const MOST_LINES = 5000;
 
-let cursor = run.dataset.cursor;
+let cursor = run?.dataset.cursor;
 let turn = 0;
 const shown = new Map(); // part -> digest of what it shows
 
@@ -68,5 +70,19 @@ async function follow() {
   if (!isOver) setTimeout(follow, LOG_MS);
 }
 
+async function lookAgain() {
+  if (!document.hidden) {
+    try {
+      const page = new DOMParser().parseFromString(await (await fetch("")).text(), "text/html");
+      document.getElementById("main").innerHTML = page.getElementById("main").innerHTML;
+      document.title = page.title;
+    } catch {
+      // the engine is starting again: go on asking
+    }
+  }
+  if (document.querySelector("[data-again]")) setTimeout(lookAgain, AGAIN_MS);
+}
+
 if (box) box.scrollTop = box.scrollHeight;
-follow();
+if (run) follow();
+else setTimeout(lookAgain, AGAIN_MS);
