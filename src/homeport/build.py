@@ -42,6 +42,7 @@ from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
+from homeport.control.contract_service import ContractService
 from homeport.control.contracts import ImageSource
 from homeport.control.dicts import Dicts
 from homeport.control.environments import Environments
@@ -149,6 +150,7 @@ class Engine:
     endpoints: Endpoints
     stored: "Stored"
     runs: RunService
+    contracts: ContractService
 
 
 @dataclass
@@ -214,6 +216,8 @@ def build(
     task_records = TaskRecords(machine, functions, volumes.states, _secret_name(secrets))
     runs = RunService(home, db, machine, functions, task_records)
     runs.connect(apps, calls, containers, starter)
+    contracts = ContractService(home, db, functions, mounts, runs.runs, salt=salt)
+    contracts.connect(apps, calls, containers, logs)
     schedules = Schedules(db, functions, calls)
     execs = Execs(runtime)
     containers.on_exec = execs.changed
@@ -283,6 +287,7 @@ def build(
         endpoints=endpoints,
         stored=stored,
         runs=runs,
+        contracts=contracts,
     )
 
 

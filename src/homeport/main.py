@@ -89,6 +89,7 @@ async def serve(
         stack.callback(engine.schedules.close)
         engine.runs.open(isolation.chosen())
         stack.push_async_callback(engine.runs.close)
+        stack.push_async_callback(engine.contracts.close)
         engine.stored.open()
         stack.callback(engine.stored.expiry.close)
         server = engine.gateway.server()

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "Show what differs between two runs, the likeliest cause first.",
         "runs": "List what was run here, newest first.",
         "show": "Show the record of a run.",
+        "contract": "Say what runs have to look like, from a good one.",
         "ui": "Open the pages of runs in a browser.",
         "guard": "Hold a run on Modal's cloud to a contract.",
     },

@@ -54,6 +54,8 @@ class Apps:
         ones may drain.
     on_disconnect: run when a detached app lost its client: only its last triggered call goes on.
     on_created: told of an app that a client begins, within the transaction that writes it.
+    on_emptied: run when all of that is done, for the last words in the app's log.
+    stop_reasons: why apps will be stopped soon: said then, whatever their clients say when they leave.
     on_stopped: told once an app has stopped and all of its containers have ended.
     pending: how many calls of an app are unfinished; set by whoever builds the calls.
     """
@@ -72,6 +74,8 @@ class Apps:
         self.on_publish: list[Hook] = []
         self.on_disconnect: list[Hook] = []
         self.on_created: list[OnCreated] = []
+        self.on_emptied: list[Hook] = []
+        self.stop_reasons: dict[str, str] = {}
         self.on_stopped: list[Callable[[str], None]] = []
         self.pending: Callable[[str], int] = lambda app_id: 0
         self.user = _user_name()
@@ -369,6 +373,7 @@ class Apps:
         app_id = row["app_id"]
         if row["state"] in _ENDED:
             return
+        why = self.stop_reasons.pop(app_id, why)
         self._heartbeats.forget(app_id)
         self._database.run(
             "begin_app_stop",
@@ -386,6 +391,8 @@ class Apps:
             for error in results:
                 if isinstance(error, Exception):
                     logger.error("stopping %s: a step failed", app_id, exc_info=error)
+            for hook in self.on_emptied:
+                await hook(app_id)
             self._database.run(
                 "finish_app_stop", app_id=app_id, state=api_pb2.APP_STATE_STOPPED, stopped_at=self._now()
             )

@@ -1,16 +1,18 @@
 """What is kept of contracts: each run's verdict so far, and the values from which other runs must differ."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from homeport.model.home import Home
+from homeport.record.codec import decode_note
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import ContractFile
-from homeport.record.run import Call, Contract, Count
+from homeport.record.run import Call, Contract, Count, Note
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -83,4 +85,11 @@ class ContractRecords:
         return self._home.runs / run_id / _FILE
 
 
-Told = Mapping[str, list[str]]
+def read_notes(path: Path | None, task_id: str) -> list[Note]:
+    """What a container's processes noted so far."""
+    try:
+        lines = path.read_bytes().splitlines() if path is not None else []
+    except OSError:
+        return []
+    notes = (decode_note(line) for line in lines)
+    return [replace(note, task_id=task_id) for note in notes if note is not None]

@@ -78,7 +78,7 @@ class ContractWatch:
         notes_of: Callable[[str, str], Sequence[Note]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._files = files
+        self.files = files
         self._sources = sources
         self._stops = stops
         self._kept = kept
@@ -90,7 +90,7 @@ class ContractWatch:
     # ---- what runs.py tells
 
     def watches(self, run_id: str, app_id: str) -> bool:
-        held = self._files.of(app_id)
+        held = self.files.of(app_id)
         if held is None or not held.file.contracts:
             return False
         if run_id in self._runs:
@@ -103,10 +103,10 @@ class ContractWatch:
         return True
 
     def launched(self, run_id: str, launcher: Launcher | None) -> None:
-        self._files.launched(run_id, launcher)
+        self.files.launched(run_id, launcher)
 
     def called(self, run_id: str, app_id: str, app_name: str, call: Call) -> None:
-        held = self._files.of(app_id)
+        held = self.files.of(app_id)
         if held is None:
             return
         watched = self._runs.get(run_id) or Watched(run_id, app_id, app_name, held)
@@ -169,7 +169,7 @@ class ContractWatch:
         watched = self._runs.pop(run_id, None)
         self._kept.forget(run_id)
         if watched is not None and run_id == watched.app_id:
-            self._files.forget(run_id)
+            self.files.forget(run_id)
 
     def last_word(self, run_id: str, state: State) -> None:
         """What never showed, and which contracts were for nothing; said once, before the app's log ends."""
@@ -188,7 +188,8 @@ class ContractWatch:
             self._say_unmatched(watched, {judged.judge.terms.name for judged in active})
         self._write(watched)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        await self._stops.close()
         for watched in self._runs.values():
             for timer in (*watched.timers, watched.writing):
                 if timer is not None:

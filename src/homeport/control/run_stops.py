@@ -40,9 +40,10 @@ class RunStops:
         for task in concerned:
             self._lives.kill(task, sentence, grace_s=_GRACE_S)
         for call in list(self._calls.backlog.calls_of(app_id)):
-            if call.unfinished and (is_app or run_id in (call.call_id, getattr(call, "run_id", ""))):
+            if call.unfinished and (is_app or run_id in (call.call_id, call.run_id)):
                 self._calls.cancel(call.call_id, reason=sentence, terminate=True)
         if is_app:
+            self._apps.stop_reasons[app_id] = sentence
             job = asyncio.get_running_loop().create_task(self._stop_app(app_id, sentence))
             self._background.add(job)
             job.add_done_callback(self._background.discard)
@@ -58,3 +59,5 @@ class RunStops:
             await self._apps.stop(app_id, sentence)
         except NotFoundError:
             pass  # it was refused before it was written
+        finally:
+            self._apps.stop_reasons.pop(app_id, None)

@@ -55,6 +55,8 @@ class FakeStops:
     said: list[str] = field(default_factory=list)
     stopped: list[tuple[str, str, set[str]]] = field(default_factory=list)
 
+    async def close(self) -> None: ...
+
     def say(self, app_id: str, task_id: str, sentence: str) -> None:
         self.said.append(sentence)
 
@@ -157,7 +159,7 @@ def in_loop(test):  # type: ignore[no-untyped-def]
         async def main() -> None:
             world = World(home, database)
             test(world)
-            world.watch.close()
+            await world.watch.close()
 
         asyncio.run(main())
 
@@ -275,7 +277,6 @@ def test_an_engine_that_was_killed_takes_the_run_up_again(world: World) -> None:
     world.run()
     world.container()
     world.watch._write(world.watch._runs["ap-1"])
-    world.watch.close()
     world.watch = world.engine()
     assert world.watch.watches("ap-1", "ap-1")
     world.printed("Loading 50 train, 10 val files")
@@ -317,6 +318,6 @@ def test_a_condition_on_configuration_holds_once_the_file_is_opened(home: Home, 
         assert world.stops.stopped == []
         world.watch.noted("ap-1", [Note(1001.0, 1, "open", how="r", path="/app/full.yaml", task_id="ta-1")])
         assert "LIMIT is forbidden here" in world.stops.stopped[0][1]
-        world.watch.close()
+        await world.watch.close()
 
     asyncio.run(main())

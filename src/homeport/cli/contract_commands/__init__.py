@@ -1,0 +1,1 @@
+"""The subcommands of `homeport contract`, a file each."""

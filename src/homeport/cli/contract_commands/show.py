@@ -1,0 +1,64 @@
+"""`homeport contract show RUN`: what a run was held to."""
+
+import json
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from homeport.control.run_records import RunRecords
+from homeport.model.errors import NotFoundError
+from homeport.model.home import default_home
+from homeport.record.run import Contract
+
+_VERDICTS = {
+    "": "so far nothing breaks it",
+    "kept": "kept",
+    "broken": "broken",
+    "unseen": "not kept: something expected never showed",
+}
+
+
+@click.command()
+@click.argument("run")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(run: str, form: str) -> int:
+    """Show the contract of RUN (an id, the beginning of one, or `latest`): what was expected, what was seen.
+
+    Exits with 1 where the contract was not kept.
+    """
+    records = RunRecords(default_home())
+    record = records.record(records.find(run))
+    contract = record.contract
+    if contract is None:
+        raise NotFoundError(
+            f"Run {record.run_id} was held to no contract. Write one from a good run: "
+            "homeport contract init RUN"
+        )
+    if form == "json":
+        click.echo(json.dumps(msgspec.to_builtins(contract), indent=1, ensure_ascii=False))
+    else:
+        _show(contract, record.run_id)
+    return 1 if contract.verdict in ("broken", "unseen") else 0
+
+
+def _show(contract: Contract, run_id: str) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        Text(f"Contract {contract.name} of {contract.file}, run {run_id}: {_VERDICTS[contract.verdict]}.")
+    )
+    broken = {violation.rule for violation in contract.violations}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("", "rule", "expected", "seen"):
+        table.add_column(title, no_wrap=False, overflow="fold")
+    for rule, expected in contract.expected.items():
+        mark, style = (
+            ("x", "red") if rule in broken else ("ok", "green") if rule in contract.seen else ("-", "dim")
+        )
+        seen = contract.seen.get(rule, "never showed" if rule in broken else "not yet")
+        table.add_row(Text(mark, style), Text(rule), Text(expected), Text(seen))
+    console.print(table)
+    for violation in contract.violations:
+        console.print(Text(violation.sentence))

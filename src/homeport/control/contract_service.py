@@ -1,0 +1,58 @@
+"""Contracts put together, and who tells them what happens."""
+
+from homeport.control.apps import Apps
+from homeport.control.calls import Calls
+from homeport.control.containers import Containers
+from homeport.control.contract_files import ContractFiles
+from homeport.control.contract_records import ContractRecords, read_notes
+from homeport.control.contract_sources import ContractSources
+from homeport.control.contract_watch import ContractWatch
+from homeport.control.functions import Functions
+from homeport.control.logs import Logs
+from homeport.control.mounts import Mounts
+from homeport.control.run_outcomes import outcome
+from homeport.control.run_stops import RunStops
+from homeport.control.runs import Runs
+from homeport.model.home import Home
+from homeport.store.database import Database
+
+
+class ContractService:
+    """Holds the runs of an engine to their contracts. `salt`: of digests in place of values."""
+
+    def __init__(
+        self, home: Home, db: Database, functions: Functions, mounts: Mounts, runs: Runs, *, salt: bytes
+    ) -> None:
+        self._db = db
+        self._runs = runs
+        self._sources = ContractSources(functions, mounts.tree)
+        self._records = ContractRecords(home, db)
+        self._salt = salt
+        self.watch: ContractWatch | None = None
+
+    def connect(self, apps: Apps, calls: Calls, containers: Containers, logs: Logs) -> None:
+        """Has contracts hear of runs, and say their last word before an app's log ends."""
+        folders = self._runs.folders
+        watch = ContractWatch(
+            ContractFiles(self._db),
+            self._sources,
+            RunStops(apps, calls, containers.lives, logs),
+            self._records,
+            salt=self._salt,
+            notes_of=lambda app_id, task_id: read_notes(folders.notes(app_id, task_id), task_id),
+        )
+
+        async def last_word(app_id: str) -> None:
+            if self._runs.watch.is_watched(app_id):
+                await self._runs.watch.settle(app_id)
+                state, _ = outcome(self._db, app_id, app_id)
+                watch.last_word(app_id, state)
+
+        self.watch = watch
+        self._runs.watch.listeners.append(watch)
+        apps.on_publish.append(watch.files.published)
+        apps.on_emptied.append(last_word)
+
+    async def close(self) -> None:
+        if self.watch is not None:
+            await self.watch.close()
