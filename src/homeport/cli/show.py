@@ -29,15 +29,21 @@ def command(run: str, form: str) -> None:
     RUN is an id, a beginning of one, or `latest`. Values of Secrets are there as digests only.
     """
     from homeport.cli.shown import sections
+    from homeport.control.run_known import reader
     from homeport.control.run_records import RunRecords
     from homeport.record.codec import encode
+    from homeport.record.explain.known import Known
+    from homeport.record.explain.missing_module import sentence
 
-    records = RunRecords(default_home())
+    home = default_home()
+    records = RunRecords(home)
     found = records.record(records.find(run))
     if form == "json":
         click.echo(encode(found), nl=False)
         return
     _head(found)
+    if why := sentence(Known(found, reader(home))):
+        click.echo(why)
     for title, lines in sections(found):
         _section(title, lines)
 
