@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from homeport.check.arguments import walked_with_arguments
 from homeport.check.container.built import Layers
@@ -26,6 +26,9 @@ from homeport.check.source import Sources
 from homeport.check.values import Unknown
 from homeport.check.walk import walk, walk_launch
 
+if TYPE_CHECKING:
+    from homeport.check.kept import Kept
+
 
 @dataclass(frozen=True)
 class Question:
@@ -34,7 +37,8 @@ class Question:
     `as_module` is the name that `modal run -m` takes. `function` restricts what is said to it and what it
     calls. `python` is the interpreter that loads the app; without one it is only read. `is_sought`: the file
     was found below a folder, and may have no app. `secrets` tells the names that the server has, None where
-    they are not known. `layers` knows the images that are built there.
+    they are not known. `kept` has apps as they were loaded before. `layers` knows the images that are built
+    there.
     """
 
     entry: Path
@@ -44,6 +48,7 @@ class Question:
     command: Command | None = None
     python: Path | None = None
     load_timeout_s: float = 20.0
+    kept: "Kept | None" = None
     target: Literal["homeport", "modal"] = "homeport"
     secrets: Callable[[], frozenset[str] | None] | None = None
     layers: Layers | None = None
@@ -120,6 +125,7 @@ def _loaded(
         timeout_s=question.load_timeout_s,
         sources=sources,
         source_app=source_app,
+        kept=question.kept,
     )
     return (source_app, loaded) if isinstance(loaded, LoadFailure) else (loaded, None)
 

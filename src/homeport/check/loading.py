@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.check.facts import App, LoadFailure, Module
+from homeport.check.kept import Kept, key_of
 from homeport.check.loaded import app_of
 from homeport.check.loaded_nodes import site_of
 from homeport.check.source import Sources
@@ -49,11 +50,13 @@ def load_app(
     sources: Sources,
     source_app: App,
     environment: Mapping[str, str] | None = None,
+    kept: Kept | None = None,
 ) -> App | LoadFailure:
     """The app as the client has it once its file is imported from `folder`, or why it cannot be imported.
 
     `source_app`, the same app as its source has it, gives the nodes and sites of what is in both.
-    `environment` is the launcher's, by default this process's.
+    `environment` is the launcher's, by default this process's. With `kept`, an app is loaded again only where
+    it may be another one.
     """
     asked = {
         "entry": os.path.abspath(folder / entry),  # noqa: PTH100 (links stay, as in `modal run`)
@@ -62,6 +65,10 @@ def load_app(
         "timeout_s": timeout_s,
     }
     variables = os.environ if environment is None else environment
+    key = key_of(asked, python, folder, variables) if kept else ""
+    if kept and (report := kept.find(key)):
+        return app_of(report, entry_module, sources, source_app)
+    started_ns = time.time_ns()
     try:
         process = _Process(python, asked, folder, variables)
     except OSError as error:
@@ -73,6 +80,8 @@ def load_app(
         return _ended(text, process, timeout_s)
     if report["failure"] is not None:
         return _failure(report["failure"])
+    if kept:
+        kept.keep(key, report, entry, started_ns)
     return app_of(report, entry_module, sources, source_app)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from homeport.check.facts import Launcher
     from homeport.check.gathering import Question
+    from homeport.check.kept import Kept
     from homeport.check.preflight import Result, Selection
     from homeport.check.rendering.places import Places
 
@@ -37,6 +38,7 @@ Exit status: 0 nothing that fails for certain, 1 errors (with --strict also warn
 not be made. `# homeport: ignore[HP101]` at the end of a line takes back what is said of it.
 """
 
+LONG_S = 2.0  # what takes longer to be loaded is explained
 FORMATS = ("text", "json", "sarif", "github")
 
 
@@ -64,6 +66,7 @@ class _WithArguments(click.Command):
     type=click.Path(path_type=Path),
     help="The Python with modal that would run the app.  [default: that of the shell's modal command]",
 )
+@click.option("--fresh", is_flag=True, help="Load the app again, though nothing that it read is another.")
 @click.option(
     "--elsewhere",
     is_flag=True,
@@ -117,6 +120,7 @@ def _check(
     as_module: bool,
     static: bool,
     python: Path | None,
+    fresh: bool,
     elsewhere: bool,
     target: Any,
     select: tuple[str, ...],
@@ -137,7 +141,8 @@ def _check(
     interpreter = _interpreter(python)
     launcher = _launcher(folder, interpreter, elsewhere=elsewhere)
     loading = None if static or elsewhere else interpreter
-    questions = [_question(reference, arguments, launcher, loading, target) for reference in found]
+    kept = _kept(is_fresh=fresh) if loading else None
+    questions = [_question(reference, arguments, launcher, loading, kept, target) for reference in found]
     if probe:
         from homeport.cli.check_probe import probe as probe_apps
 
@@ -152,6 +157,8 @@ def _check(
     with _progress(len(questions)) as begin:
         result = preflight(questions, chosen, begin)
     _require_apps(result)
+    if kept and form == "text":
+        _say_what_took_long(kept)
     if fix or diff:
         result = _mend(result, questions, chosen, Places(result.reports, folder), is_dry=not fix)
     if not (diff and not fix):
@@ -175,6 +182,30 @@ def _progress(total: int) -> "Iterator[Callable[[int, Question], None]]":
         yield say
     finally:
         click.echo("\r\033[K", nl=False, err=True)
+
+
+def _kept(*, is_fresh: bool) -> "Kept | None":
+    """Apps as they were loaded before; nothing is kept where others may look into the home."""
+    from homeport.check.kept import Kept
+    from homeport.model.home import default_home
+
+    try:
+        home = default_home()
+        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_private = not home.root.stat().st_mode & 0o077
+    except (HomeportError, OSError):
+        return None
+    return Kept(home.cache / "loaded", is_fresh=is_fresh) if is_private else None
+
+
+def _say_what_took_long(kept: "Kept") -> None:
+    for entry, seconds in kept.took_s.items():
+        if seconds > LONG_S:
+            click.echo(
+                f"{os.path.relpath(entry)} took {seconds:.1f} s to be loaded; until something that it reads "
+                "is changed, it is not loaded again.",
+                err=True,
+            )
 
 
 def _require_apps(result: "Result") -> None:
@@ -223,6 +254,7 @@ def _question(
     arguments: tuple[str, ...] | None,
     launcher: "Launcher",
     python: Path | None,
+    kept: "Kept | None",
     target: Any,
 ) -> "Question":
     from homeport.check.facts import Command
@@ -238,6 +270,7 @@ def _question(
         function=reference.function,
         command=typed,
         python=python,
+        kept=kept,
         is_sought=reference.is_sought,
         secrets=secrets_here if target == "homeport" and not launcher.is_elsewhere else None,
         layers=HomeLayers() if target == "homeport" and not launcher.is_elsewhere else None,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from homeport.check.values import Site
 from homeport.model.errors import FailedPreconditionError, InvalidError
 
 DRIVER = Path(probing.__file__).with_name("inside") / "probe.py"
+LOAD_TIMEOUT_S = 120.0  # images are built afterwards, which takes longer
 SOURCES = Path(probing.__file__).parents[2]  # where `homeport` is imported from
 
 
@@ -39,7 +41,7 @@ def probe(questions: list[Question], form: str) -> int:
     sources = Sources()
     reports = []
     for question in questions:
-        facts = gather(question, sources)
+        facts = gather(replace(question, load_timeout_s=LOAD_TIMEOUT_S), sources)
         reports.append((question, facts, _probed(question, facts)))
     if form == "json":
         click.echo(json.dumps([_as_json(*report) for report in reports], indent=2))

@@ -20,6 +20,7 @@ from homeport.check.source import Sources
 from tests.support.check import MODULES
 
 SAMPLE = 60  # files
+PARTS = 240  # of all files
 LAUNCHER = Launcher(Path("/"), frozenset(), "1.6.4", "3.11", MODULES)
 
 
@@ -44,12 +45,17 @@ def checked(path: Path) -> str:
     return text.render(result, Places(result.reports, Path("/")))
 
 
-def test_files_of_the_standard_library_and_of_site_packages(pytestconfig: pytest.Config) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every file takes a quarter of an hour: in parts, each of which stays below a test's time limit."""
+    if "part" in metafunc.fixturenames:
+        metafunc.parametrize("part", range(PARTS if metafunc.config.getoption("--every-file") else 1))
+
+
+def test_files_of_the_standard_library_and_of_site_packages(part: int, pytestconfig: pytest.Config) -> None:
     files = sorted(every_file())
     assert len(files) > 1000
-    if not pytestconfig.getoption("--every-file"):
-        files = files[:: len(files) // SAMPLE]
-    for path in files:
+    is_whole = pytestconfig.getoption("--every-file")
+    for path in files[part::PARTS] if is_whole else files[:: len(files) // SAMPLE]:
         checked(path)
 
 

@@ -23,6 +23,7 @@ from homeport.check.inside import guard
 from homeport.check.inside.encoding import Encoder, Objects
 from homeport.check.inside.frames import Note, Origins, Place
 from homeport.check.inside.importing import imported
+from homeport.check.inside.reads import FileReads
 from homeport.check.inside.recording import Recording
 from homeport.check.inside.shell import ShellReads
 
@@ -35,6 +36,7 @@ class Load:
         self.origins = Origins(os.path.abspath(asked["entry"]))
         self.objects = Objects()
         self.shell = ShellReads(self.origins)
+        self.files = FileReads(self.origins)
         self.recording = Recording(self.origins, self.objects, Encoder(self.objects, self.shell.origin))
         self.attempts: List[Note] = []
         self.module: Any = None
@@ -56,6 +58,7 @@ class Load:
         os._exit = self._on_exit  # type: ignore[assignment]
         _limit_time(self.asked)  # what the client's own import took does not count
         self.shell.watch()
+        self.files.watch()
         try:
             self.module = imported(self.asked["entry"], self.asked["module"])
         except SystemExit as error:
@@ -141,6 +144,8 @@ class Load:
             "reads": self.shell.reads,
             "attempts": self.attempts,
             "failure": failure,
+            "files": self.files.paths(),
+            "why_not_kept": self.files.why_not,
         }
 
 
