@@ -13,7 +13,7 @@ from pathlib import Path
 
 from homeport.check import ignores, rules
 from homeport.check.called import relevant
-from homeport.check.facts import Facts, Import, MissingModule
+from homeport.check.facts import Facts, FoundModule, Import
 from homeport.check.findings import Finding
 from homeport.check.gathering import Question, gather, has_objects
 from homeport.check.merging import Reported, merged
@@ -149,7 +149,7 @@ def _ways(entry: Path, top: Path, libraries: frozenset[str]) -> Iterator[tuple[P
         if place != top:
             yield place, ""
         parts = entry.relative_to(place).with_suffix("").parts
-        is_taken = parts[0] in libraries or parts[0] in sys.stdlib_module_names
+        is_taken = parts[0] in {"modal", *libraries, *sys.stdlib_module_names}
         if len(parts) > 1 and all(part.isidentifier() for part in parts) and not is_taken:
             yield place, ".".join(parts)
 
@@ -159,7 +159,7 @@ def _left_behind(facts: Facts, top: Path) -> set[str]:
     missing = {
         str(event.name).partition(".")[0]
         for event in facts.launch_events
-        if isinstance(event, Import) and isinstance(event.resolution, MissingModule) and severity_of(event)
+        if isinstance(event, Import) and not isinstance(event.resolution, FoundModule) and severity_of(event)
     }
     places = [place for place in facts.entry.path.parents if place.is_relative_to(top)]
     return {name for name in missing if any(_has_module(place, name) for place in places)}

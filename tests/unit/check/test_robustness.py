@@ -46,7 +46,7 @@ def checked(path: Path) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every file takes a quarter of an hour: in parts, each of which stays below a test's time limit."""
+    """Every file takes five minutes of a processor: in parts, which stay below a test's time limit."""
     if "part" in metafunc.fixturenames:
         metafunc.parametrize("part", range(PARTS if metafunc.config.getoption("--every-file") else 1))
 

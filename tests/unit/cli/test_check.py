@@ -321,7 +321,7 @@ def test_an_app_below_the_folder_is_not_checked_from_where_it_lacks_its_own_modu
     (folder / "more" / "backend" / "images.py").write_text("image = None\n")
     (folder / "more" / "backend" / "job.py").write_text("from backend.images import image\n" + APP)
     (folder / "more" / "backend" / "modal" / "run.py").write_text("import backend.images\n" + APP)
-    assert check(".", "--static") == 1
+    assert check(".", "--elsewhere") == 1
     assert "── train (more/backend/job.py, from more)" in check.out
     assert (
         "── train (more/backend/modal/run.py, from more)" in check.out
