@@ -17,8 +17,8 @@ import msgspec
 from homeport.model.home import Home
 from homeport.record.run import Launcher
 
-KEPT_OF_TASK: Final = ("environment.json", "image.json", "task.json", "samples.jsonl", "image_facts.json")
-KEPT_OF_RUN_FOLDER: Final = ("notes.jsonl", "notes.key")
+KEPT_OF_TASK: Final = ("environment.json", "image.json", "task.json", "samples.jsonl", "configs.jsonl")
+KEPT_OF_RUN_FOLDER: Final = ("notes.jsonl",)
 
 
 class RunFolders:

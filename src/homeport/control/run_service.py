@@ -11,15 +11,18 @@ from homeport.control.containers import Containers
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
 from homeport.control.run_compose import machine_facts
+from homeport.control.run_configs import RunConfigs
 from homeport.control.run_folders import write_whole
 from homeport.control.run_functions import described
 from homeport.control.run_sources import Defined, RunSources
 from homeport.control.run_task_record import TaskRecords
 from homeport.control.run_writer import RunWriter
 from homeport.control.runs import FindLauncher, Runs
+from homeport.control.samples import Samples
 from homeport.control.starting import Starter
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
+from homeport.runtime.engine import ContainerSpec
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -44,7 +47,10 @@ class RunService:
         self.writer = RunWriter(home, db)
         self.runs = Runs(home, db, functions, self.writer, find_launcher)
         self.sources = RunSources(home, db, self._defined)
-        self.runs.on_ended_container = tasks.end
+        self.configs = RunConfigs(home)
+        self.samples: Samples | None = None  # needs the containers, which come later
+        self.runs.on_leaving = self.configs.look
+        self.runs.on_left = self._task_left
         self.runs.on_launched = self.sources.begin
         self.writer.before = self.sources.ready
 
@@ -61,6 +67,13 @@ class RunService:
         containers.on_output = self.runs.watch.grew
         containers.on_left_over = self.runs.left_over
         containers.lives.on_ended.append(self.runs.container_ended)
+        self.samples = Samples(
+            self._home,
+            containers.lives.tasks.values,
+            lambda task_id: bool(self.runs.watch.runs_of(task_id)),
+            self.runs.watch.sampled,
+            self.configs.look,
+        )
 
     def open(self, isolation: str) -> None:
         """After calls and containers were taken up."""
@@ -72,20 +85,30 @@ class RunService:
         except OSError as error:
             logger.warning("records will not tell the machine: %s", error)
         self.runs.open()
+        if self.samples is not None:
+            self.samples.open()
 
     async def close(self) -> None:
+        if self.samples is not None:
+            await self.samples.close()
         await self.runs.close()
         await self.writer.close()
         await self.sources.close()
 
-    def _record_task(self, folder: Path, definition: Definition, gpu_devices: tuple[int, ...]) -> None:
+    def _record_task(self, folder: Path, definition: Definition, spec: ContainerSpec) -> None:
+        if definition.is_build_step or definition.sandbox is not None:
+            return
         try:
-            self._tasks.begin(folder, definition, gpu_devices)
+            self._tasks.begin(folder, definition, spec)
         except Exception as error:
             logger.exception("limits and volumes of %s", folder.name)
             self.runs.folders.miss(
                 definition.app_id, f"Limits and volumes of {folder.name} were not recorded: {error}."
             )
+
+    def _task_left(self, folder: Path) -> None:
+        self.configs.forget(folder.name)
+        self._tasks.end(folder)
 
     def _defined(self, app_id: str) -> Defined:
         published = self._functions.published(app_id)

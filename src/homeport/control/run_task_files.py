@@ -9,9 +9,12 @@ from typing import Any, Final
 import msgspec
 from modal_proto import api_pb2
 
+from homeport.control.run_configs import read_configs
 from homeport.control.run_folders import RunFolders, read_json
 from homeport.control.run_outcomes import Reading
+from homeport.control.samples import read_samples
 from homeport.record.codec import decode_note
+from homeport.record.curves import thinned
 from homeport.record.run import (
     Attempt,
     ConfigFile,
@@ -69,6 +72,7 @@ class _Reader:
         self._images: dict[str, Image] = {}
         self._functions: dict[str, Function] = {}
         self._volumes: dict[str, Volume] = {}
+        self._configs: dict[tuple[str, str], ConfigFile] = {}  # by path and content
         self._notes: list[Note] = []
         self._attempts: list[Attempt] = []
         self._not_honoured: list[str] = []
@@ -83,7 +87,7 @@ class _Reader:
             images=tuple(self._images.values()),
             functions=tuple(self._functions.values()),
             volumes=tuple(self._volumes.values()),
-            configs=(),
+            configs=tuple(self._configs.values()),
             folders=_folders_of(self._notes, list(self._volumes.values())),
             notes=tuple(sorted(self._notes, key=lambda note: note.at)[:_MAX_NOTES]),
             attempts=tuple(self._attempts),
@@ -113,6 +117,9 @@ class _Reader:
             if image is not None:
                 self._images[row["image_id"]] = image
         self._notes += self._notes_of(app_id, task_id)
+        opened = self._folders.of_task(app_id, task_id, "configs.jsonl")
+        for config in read_configs(opened) if opened is not None else []:
+            self._configs.setdefault((config.path, config.sha256), config)
         self._attempts.append(self._attempt(row, tag, task))
 
     def _attempt(self, row: Row, tag: str, task: TaskFile) -> Attempt:
@@ -130,7 +137,7 @@ class _Reader:
             memory_peak_bytes=row["memory_peak_bytes"],
             gpus=task.gpus,
             inputs=counted["inputs"] if counted is not None else 0,
-            curve=tuple(self._curve(row["app_id"], row["task_id"])),
+            curve=self._curve(row["app_id"], row["task_id"]),
         )
 
     def _environment(self, app_id: str, task_id: str) -> Iterator[Variable]:
@@ -181,15 +188,9 @@ class _Reader:
         if damaged:
             self._missing.append(f"{damaged} damaged notes of {task_id} were skipped.")
 
-    def _curve(self, app_id: str, task_id: str) -> Iterator[Sample]:
+    def _curve(self, app_id: str, task_id: str) -> tuple[Sample, ...]:
         path = self._folders.of_task(app_id, task_id, "samples.jsonl")
-        if path is None:
-            return
-        for line in path.read_bytes().splitlines():
-            try:
-                yield msgspec.json.decode(line, type=Sample)
-            except msgspec.MsgspecError:
-                continue  # the last line of an engine that was killed
+        return tuple(thinned(read_samples(path))) if path is not None else ()
 
     def _read(self, app_id: str, task_id: str, name: str) -> Any:
         path = self._folders.of_task(app_id, task_id, name)
@@ -211,6 +212,12 @@ def _folders_of(notes: Sequence[Note], volumes: Sequence[Volume]) -> tuple[Folde
     for note in notes:
         if note.kind == "folder":
             latest[note.task_id, note.pid, note.path] = note
+            if note.how == "below":  # what was told of the folders in it is part of this
+                inside = note.path.rstrip("/") + "/"
+                for key in [
+                    k for k in latest if k[:2] == (note.task_id, note.pid) and k[2].startswith(inside)
+                ]:
+                    del latest[key]
     merged: dict[str, Folder] = {}
     for note in latest.values():
         known = merged.get(note.path) or Folder(note.path, volume=_volume_of(note.path, volumes))

@@ -1,6 +1,6 @@
 """What is written of a container before it exists, `task.json`, and of its volumes once it has ended."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import msgspec
 
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
+from homeport.control.run_configs import roots_of, write_roots
 from homeport.control.run_folders import write_whole
 from homeport.control.run_limits import gpus_of, limits_of
 from homeport.control.run_task_files import TaskFile
@@ -15,6 +16,7 @@ from homeport.control.volume_states import VolumeStates
 from homeport.model.errors import HomeportError, NotFoundError
 from homeport.plan.resources import Machine
 from homeport.record.run import Volume
+from homeport.runtime.engine import ContainerSpec
 
 
 class TaskRecords:
@@ -33,9 +35,9 @@ class TaskRecords:
         self._secret_name = secret_name
         self._warnings: dict[str, tuple[str, ...]] = {}  # by definition
 
-    def begin(self, folder: Path, definition: Definition, gpu_devices: Sequence[int]) -> None:
+    def begin(self, folder: Path, definition: Definition, spec: ContainerSpec) -> None:
         """After its volumes were attached."""
-        function = definition.function
+        function, gpu_devices = definition.function, spec.gpu_devices
         record = TaskFile(
             limits=limits_of(definition, self._machine, gpu_devices),
             secrets=tuple(self.secret_names(function.secret_ids)),
@@ -53,6 +55,7 @@ class TaskRecords:
             not_honoured=self._not_honoured(definition),
         )
         write_whole(folder / "task.json", msgspec.json.encode(record))
+        write_roots(folder, roots_of(spec, folder, self._volume_name))
 
     def end(self, folder: Path) -> None:
         """After the last commit of its volumes."""

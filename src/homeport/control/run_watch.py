@@ -4,8 +4,9 @@ A listener says of each app whether it wants to know; runs that nobody watches c
 listener fails is its own matter, but for a HomeportError where a step may be refused.
 """
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homeport.control.run_events import RunListener
@@ -30,6 +31,7 @@ class RunWatch:
         self._tails = Tails(home, self._printed, self._noted)
         self._watched: set[str] = set()
         self._runs: dict[str, set[str]] = {}  # of each container
+        self._leaving: list[asyncio.Future[None]] = []
         self._variables: dict[str, Mapping[str, Variable]] = {}  # of each container, as it began
 
     def close(self) -> None:
@@ -66,10 +68,6 @@ class RunWatch:
         """The runs that a container works for. Not to be changed."""
         return self._runs.get(task_id, set())
 
-    def tasks(self) -> Iterable[str]:
-        """Containers that work, or worked last, for a run."""
-        return list(self._runs)
-
     def work(self, task_id: str, run_id: str, function: str) -> None:
         """A container works for a run from now on. Raises what a listener refuses it with."""
         self._runs.setdefault(task_id, set()).add(run_id)
@@ -88,11 +86,25 @@ class RunWatch:
         """Returns once all is told that the run's containers said before now."""
         await self._tails.settle([task_id for task_id, runs in self._runs.items() if run_id in runs])
 
-    def ended(self, task_id: str) -> None:
+    def silent(self, task_id: str) -> None:
         """A container has ended: what it said last is told."""
         self._tails.end(task_id)
+
+    def left(self, task_id: str) -> None:
+        """Nothing is left of a container but what is kept of it."""
         self._runs.pop(task_id, None)
         self._variables.pop(task_id, None)
+        waiting, self._leaving = self._leaving, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def all_left(self, run_id: str) -> None:
+        """Returns once no container works for a run."""
+        while any(run_id in runs for runs in self._runs.values()):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._leaving.append(waiter)
+            await waiter
 
     def sampled(self, task_id: str, sample: Sample) -> None:
         for run_id in self._runs.get(task_id, set()) & self._watched:

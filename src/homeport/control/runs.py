@@ -38,6 +38,8 @@ _ENDS_EVERY_S: Final = 0.2  # ended calls are written together
 _OPEN_END_S: Final = (
     30.0  # a map whose caller never says that all inputs came ends so long after its last result
 )
+_LEAVING_S: Final = 120.0  # for the last commits of an app's volumes
+_CLOSE_S: Final = 3.0
 _CALLERS_KNOWN: Final = 512
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
@@ -70,7 +72,9 @@ class Runs:
     ) -> None:
         self.folders = RunFolders(home)
         self.watch = RunWatch(home, self.folders)
-        self.on_ended_container: Callable[[Path], None] = lambda folder: None  # its folder, while it is there
+        # of a container whose folder is still there: in a thread, and then in the loop
+        self.on_leaving: Callable[[str], None] = lambda task_id: None
+        self.on_left: Callable[[Path], None] = lambda folder: None
         self.on_launched: Callable[[str, Launcher | None], None] = lambda app_id, launcher: None
         self._tasks = home.tasks
         self._db = db
@@ -101,6 +105,8 @@ class Runs:
                     self._finish(run_id, row["app_id"], row["done_at"] or self._now())
 
     async def close(self) -> None:
+        if self._background:
+            await asyncio.wait(self._background, timeout=_CLOSE_S)
         self.watch.close()
         for job in list(self._background):
             job.cancel()
@@ -160,9 +166,17 @@ class Runs:
             self._finish(app_id, app_id, self._now())
 
     def stopped(self, app_id: str) -> None:
-        """All of the app's containers have ended."""
+        """All of the app's containers have ended; what they leave may still be looked through."""
         if self._apps.pop(app_id, None) is not None:
-            self._finish(app_id, app_id, self._now())
+            self._spawn(self._finish_app(app_id, self._now()))
+
+    async def _finish_app(self, app_id: str, ended_at: float) -> None:
+        try:
+            async with asyncio.timeout(_LEAVING_S):
+                await self.watch.all_left(app_id)
+        except TimeoutError:
+            self.folders.miss(app_id, "Its record was written before all that its containers left was there.")
+        self._finish(app_id, app_id, ended_at)
 
     # ---- calls
 
@@ -308,9 +322,12 @@ class Runs:
         if task.definition.is_build_step or task.definition.sandbox is not None:
             return
         with self._recording(task.app_id, "what its container left"):
-            self.watch.ended(task.task_id)
+            self.watch.silent(task.task_id)
             if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
+                with self._recording(task.app_id, "the configuration files that it opened"):
+                    await asyncio.to_thread(self.on_leaving, task.task_id)
                 self._keep(task.app_id, task.task_id)
+        self.watch.left(task.task_id)
 
     def left_over(self, app_id: str, task_id: str) -> None:
         """A container ended while no engine ran; its folder is about to be removed."""
@@ -322,7 +339,7 @@ class Runs:
 
     def _keep(self, app_id: str, task_id: str) -> None:
         with self._recording(app_id, "the state of its volumes"):
-            self.on_ended_container(self._tasks / task_id)
+            self.on_left(self._tasks / task_id)
         self.folders.keep_task(app_id, task_id)
 
     def _begin(self, app_id: str, kind: Kind, name: str, environment: str) -> None:

@@ -30,7 +30,7 @@ _DEFAULT_WORKDIR = "/root"
 _SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
 
-OnRecording = Callable[[Path, Definition, tuple[int, ...]], None]  # the folder of a container that will be
+OnRecording = Callable[[Path, Definition, ContainerSpec], None]  # the folder of a container that will be
 OnComposed = Callable[[str, Definition, Mapping[str, environment.Variable]], None]
 
 
@@ -84,7 +84,7 @@ class Starter:
         self._sources = sources
         self._salt = salt
         self.server_url = ""  # the engine's, once it listens
-        self.on_recording: OnRecording = lambda folder, definition, gpu_devices: None
+        self.on_recording: OnRecording = lambda folder, definition, spec: None
         self.on_composed: OnComposed = lambda task_id, definition, variables: None  # may refuse the start
 
     async def ground(self, definition: Definition) -> Ground:
@@ -120,7 +120,6 @@ class Starter:
             for mount in function.volume_mounts
         )
         self._record(task_id, ground)
-        self.on_recording(self._home.tasks / task_id, definition, gpu_devices)
         self.on_composed(task_id, definition, ground.variables)
         limit_mib = definition.grant.memory_limit_mib
         spec = ContainerSpec(
@@ -136,6 +135,7 @@ class Starter:
             gpu_devices=gpu_devices,
             keeps_files=definition.is_build_step,
         )
+        self.on_recording(self._home.tasks / task_id, definition, spec)
         if definition.sandbox is not None:
             return of_sandbox(spec, definition.sandbox)
         return replace(
