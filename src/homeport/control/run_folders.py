@@ -7,7 +7,7 @@ left, `callers/` who called deployed functions. What a record says is composed b
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +86,25 @@ class RunFolders:
 
     def remove_folder(self, run_id: str) -> None:
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
+
+    def remove_facts(self, run_id: str) -> None:
+        """All but what containers left."""
+        folder = self.folder(run_id)
+        with suppress(FileNotFoundError):
+            for entry in list(folder.iterdir()):
+                if entry.is_file():
+                    entry.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds what containers left
+            folder.rmdir()
+
+    def remove_runs(self, run_ids: Iterable[str], callers_before: float) -> None:
+        """Records, and files about callers that are older than a time."""
+        for run_id in run_ids:
+            self.file(run_id).unlink(missing_ok=True)
+        for file in (self.root / "callers").glob("*.json"):
+            with suppress(OSError):
+                if file.stat().st_mtime < callers_before:
+                    file.unlink()
 
     def remove_task(self, app_id: str, task_id: str) -> None:
         shutil.rmtree(self.kept(app_id, task_id), ignore_errors=True)

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 KEPT: Final = 10_000
 _ALIKE_S: Final = 0.5  # between two records of calls of one function
+_PRUNE_EVERY: Final = 50  # records
+_CALLERS_KEPT_S: Final = 24 * 3600.0  # a connection may be idle for so long between two calls
 _CLOSE_S: Final = 3.0  # for what is left when the engine is told to stop; the next one does the rest
 
 
@@ -36,6 +38,7 @@ class RunWriter:
         self._folders = RunFolders(home)
         self._records = RunRecords(home)
         self._kept = kept
+        self._count = 0
         self._queue: deque[str] = deque()
         self._queued = asyncio.Event()
         self._idle = asyncio.Event()
@@ -77,6 +80,7 @@ class RunWriter:
 
     async def _work(self) -> None:
         await self._step("rows of files", self._restore())
+        await self._step("old runs", self._prune())
         while True:
             if not self._queue:
                 self._queued.clear()
@@ -108,7 +112,10 @@ class RunWriter:
         if is_call:
             self._alike[alike] = (time.monotonic(), run_id)
         self._mark(row_of(run), stands_for="")
-        await asyncio.to_thread(self._clear, run)
+        await self._clear(run)
+        self._count += 1
+        if self._count % _PRUNE_EVERY == 0:
+            await self._prune()
 
     def _compose(self, run_id: str) -> Run:
         """In a thread."""
@@ -128,10 +135,23 @@ class RunWriter:
             verdict=row.verdict,
         )
 
-    def _clear(self, run: Run) -> None:
-        """Removes what is in the record now; files of a container that other runs need stay."""
+    async def _clear(self, run: Run) -> None:
+        """Removes what is in the record now. Files of a container that other runs need stay."""
         if run.kind == "run":
-            self._folders.remove_folder(run.run_id)
+            await asyncio.to_thread(self._folders.remove_folder, run.run_id)
+            return
+        await asyncio.to_thread(self._folders.remove_facts, run.run_id)
+        for row in self._db.all("run_tasks_unneeded", run_id=run.run_id):
+            self._folders.remove_task(row["app_id"], row["task_id"])
+
+    async def _prune(self) -> None:
+        """Deletes the oldest runs beyond those that are kept, and who called long ago."""
+        old = [row["run_id"] for row in self._db.all("runs_too_old", kept=self._kept)]
+        await asyncio.to_thread(self._folders.remove_runs, old, time.time() - _CALLERS_KEPT_S)
+        with self._db.transaction():
+            for run_id in old:
+                self._db.run("run_delete", run_id=run_id)
+                self._db.run("run_tasks_delete", run_id=run_id)
 
     async def _restore(self) -> None:
         known = {row["run_id"] for row in self._db.all("run_ids")}

@@ -93,6 +93,8 @@ class Runs:
     def open(self) -> None:
         """Takes up the runs of an earlier engine, after calls and containers were; those that nothing works
         for any more have ended."""
+        with self._recording("", "runs without a row"):
+            self._find_rowless()
         for row in self._db.all("runs_going_on"):
             run_id = row["run_id"]
             with self._recording(run_id, "that it goes on"):
@@ -103,6 +105,20 @@ class Runs:
                     self.watch.work(task["task_id"], run_id, task["tag"] or "")
                 if row["is_done"]:
                     self._finish(run_id, row["app_id"], row["done_at"] or self._now())
+
+    def _find_rowless(self) -> None:
+        """Runs whose rows were not written, or are damaged: their folders tell of them."""
+        for app_id in list(self.folders.running()):
+            app = self._db.one("run_app", app_id=app_id)
+            if app is None or self._db.one("run_by_id", run_id=app_id) is not None:
+                continue
+            kind: Kind = "deployment" if app["name"] is not None else "run"
+            self._begin(
+                app_id, kind, app["name"] or app["description"], app["environment"], app["created_at"]
+            )
+            for task in self._db.all("run_app_tasks", app_id=app_id):
+                self._db.run("run_task_insert", run_id=app_id, task_id=task["task_id"])
+            self.folders.miss(app_id, "Its row was lost, and made again when the engine started.")
 
     async def close(self) -> None:
         if self._background:
@@ -342,7 +358,7 @@ class Runs:
             self.on_left(self._tasks / task_id)
         self.folders.keep_task(app_id, task_id)
 
-    def _begin(self, app_id: str, kind: Kind, name: str, environment: str) -> None:
+    def _begin(self, app_id: str, kind: Kind, name: str, environment: str, started_at: float = 0.0) -> None:
         self._apps[app_id] = kind
         self._db.run(
             "run_insert",
@@ -351,7 +367,7 @@ class Runs:
             kind=kind,
             app=name,
             environment=environment,
-            started_at=self._now(),
+            started_at=started_at or self._now(),
         )
 
     def _finish(self, run_id: str, app_id: str, ended_at: float) -> None:

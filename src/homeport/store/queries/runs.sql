@@ -55,11 +55,21 @@ SELECT run_id FROM runs;
 SELECT * FROM runs WHERE NOT is_written ORDER BY started_at;
 
 -- name: runs_too_old
--- The oldest beyond those that are kept.
-SELECT run_id FROM runs WHERE is_written ORDER BY started_at DESC LIMIT -1 OFFSET :kept;
+-- The oldest beyond those that are kept, but for deployments that are in use: their calls' records are made of them.
+SELECT run_id FROM (
+    SELECT run_id, kind, app_id FROM runs WHERE is_written ORDER BY started_at DESC LIMIT -1 OFFSET :kept
+) AS old
+WHERE NOT (old.kind = 'deployment' AND EXISTS (
+    SELECT 1 FROM apps WHERE apps.app_id = old.app_id AND apps.stopped_at IS NULL
+));
 
--- name: runs_that_stand_for
-SELECT run_id FROM runs WHERE stands_for = :run_id;
+-- name: run_tasks_unneeded
+-- Containers of a run that have ended and that no run needs any more whose record is not written.
+SELECT tasks.task_id, tasks.app_id FROM run_tasks JOIN tasks USING (task_id)
+WHERE run_tasks.run_id = :run_id AND tasks.finished_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM run_tasks AS others JOIN runs USING (run_id)
+    WHERE others.task_id = run_tasks.task_id AND NOT runs.is_written
+);
 
 -- name: runs_found
 -- Rows by filters, each of which an empty value leaves out; the newest first.
@@ -147,10 +157,6 @@ SELECT COUNT(*) AS total, COALESCE(SUM(state < 2), 0) AS unfinished,
     COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated
 FROM inputs WHERE call_id = :call_id;
 
--- name: tasks_kept
--- Containers whose files some run still needs.
-SELECT DISTINCT run_tasks.task_id FROM run_tasks JOIN runs USING (run_id) WHERE NOT runs.is_written;
-
 -- name: run_of_task
 -- Whether the record of some run still needs what a container leaves.
 SELECT run_id FROM run_tasks JOIN runs USING (run_id) WHERE task_id = :task_id AND NOT is_written LIMIT 1;
@@ -193,3 +199,8 @@ WHERE c.run_id = :run_id;
 -- The folders of what some mounts brought, by JSON of their ids.
 SELECT DISTINCT mount_trees.folder FROM mounts JOIN mount_trees USING (checksum)
 WHERE mounts.mount_id IN (SELECT value FROM json_each(:mount_ids)) ORDER BY mount_trees.folder;
+
+-- name: run_app_tasks
+SELECT task_id FROM tasks WHERE app_id = :app_id AND function_id NOT IN (
+    SELECT function_id FROM functions WHERE is_build_step
+);
