@@ -103,7 +103,8 @@ SELECT DISTINCT app FROM runs ORDER BY app;
 SELECT run_id FROM runs WHERE substr(run_id, 1, length(:prefix)) = :prefix ORDER BY started_at DESC LIMIT 5;
 
 -- name: run_latest
-SELECT run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1;
+-- Firings of a schedule come by themselves: nobody means them while there is another run.
+SELECT run_id FROM runs ORDER BY kind = 'schedule', started_at DESC, run_id LIMIT 1;
 
 -- name: run_newest_ids
 SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 200;
