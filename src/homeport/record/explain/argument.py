@@ -25,14 +25,14 @@ def explain_argument(known: Known, name: str) -> Answer:
         return _unknown(known, name)
     call, argument = given[0]
     value = definitions.value(known, call.function, argument) or "a value that was not recorded"
-    came = _came(known, call, argument)
+    how = came(known, call, argument)
     others = _others(known, given[1:], value)
     steps = (
         *_steps(known, call, argument, value),
         *others,
         *decision_steps(known, argument.name, value),
     )
-    return Answer(name, f"{argument.name} of {call.function} is {value}, {came}.", steps)
+    return Answer(name, f"{argument.name} of {call.function} is {value}, {how}.", steps)
 
 
 def decision_steps(known: Known, name: str, value: str) -> Iterable[Step]:
@@ -51,13 +51,17 @@ def decision_steps(known: Known, name: str, value: str) -> Iterable[Step]:
             yield Step("code", said, known.shown(place), line, BY_READING)
 
 
-def _came(known: Known, call: Call, argument: Argument) -> str:
+def came(known: Known, call: Call, argument: Argument) -> str:
     """How the argument came, as the end of a sentence."""
     if argument.came == "default":
         found = definitions.parameter(known, call.function, argument.name)
         where = f" of {known.shown(found.place, on_launcher=True)}" if found else ""
         return f"the default{where}: nobody gave one"
     typed = _typed(known, argument.name)
+    if not typed and _is_default(known, call, argument):
+        found = definitions.parameter(known, call.function, argument.name)
+        where = f" of {known.shown(found.place, on_launcher=True)}" if found else ""
+        return f"the default{where}: the command names none"
     if argument.came == "command line" or typed:
         return f"as typed: {typed or 'on the command line'}"
     lines = definitions.calling_lines(known, call.function, argument.name)
@@ -74,17 +78,32 @@ def _came(known: Known, call: Call, argument: Argument) -> str:
     return "given by the code that called"
 
 
+def _is_default(known: Known, call: Call, argument: Argument) -> bool:
+    """Whether `modal run` itself filled the default in, as it does for every argument that is not typed."""
+    found = definitions.parameter(known, call.function, argument.name)
+    return (
+        argument.came != "command line"
+        and "run" in known.launcher.argv
+        and found is not None
+        and found.default == argument.value
+        and not definitions.calling_lines(known, call.function, argument.name)
+    )
+
+
 def _steps(known: Known, call: Call, argument: Argument, value: str) -> Iterable[Step]:
     typed = _typed(known, argument.name)
-    argv = clauses.command(known.launcher.argv) if known.launcher.argv else "was not recorded"
-    yield Step("command", f"{argv}: {f'types it: {typed}' if typed else 'does not name it'}")
+    if known.launcher.argv:
+        said = f"types it: {typed}" if typed else "does not name it"
+        yield Step("command", f"`{clauses.command(known.launcher.argv)}` {said}")
+    else:
+        yield Step("command", "who started the run was not recorded")
     for line in definitions.calling_lines(known, call.function, argument.name)[:_MOST_LINES]:
         where = known.shown(line.place, on_launcher=True)
         text = known.sources.line(line.place.file, line.place.line, on_launcher=True)
         yield Step("launcher", f"calls {call.function} with {line.given}", where, text, BY_READING)
     found = definitions.parameter(known, call.function, argument.name)
     if found is not None:
-        is_used = ", which was used" if argument.came == "default" else ", which was not used"
+        is_used = ", which was used" if found.default == value else ", which was not used"
         default = f"the default is {found.default}{is_used}" if found.default else "there is no default"
         text = known.sources.line(found.place.file, found.place.line, on_launcher=True)
         yield Step("function", default, known.shown(found.place, on_launcher=True), text, BY_READING)

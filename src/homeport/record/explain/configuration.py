@@ -44,15 +44,15 @@ def chosen_by(known: Known, path: str) -> tuple[str, list[Step]] | None:
             value = definitions.value(known, call.function, given)
             if not _names(value, path):
                 continue
-            how = {"default": "the default", "command line": "as typed", "given": "given by the caller"}
-            clause = f"the argument {given.name} = {value} chose the file ({how[given.came]})"
+            came = argument.came(known, call, given)
+            clause = f"the file was chosen by the argument {given.name} = {value}, {came}"
             answer = argument.explain_argument(known, given.name)
             return clause, list(answer.steps)
     for note in known.run.notes:
         if note.kind != "child" or not any(_names(f'"{word}"', path) for word in note.argv[1:]):
             continue
         place = f" in {known.shown(note.stack[0])}" if note.stack else ""
-        return f"the command `{clauses.command(note.argv)}`{place} chose the file", []
+        return f"the file was chosen by the command `{clauses.command(note.argv)}`{place}", []
     return None
 
 

@@ -27,9 +27,15 @@ class Known:
     def launcher(self) -> Launcher:
         return self.run.launcher or Launcher()
 
-    @property
+    @cached_property
     def entry(self) -> str:
-        return self.run.source.entry
+        """The app's file on the launcher; where that is not known, the one that a mount brought, if there is
+        one that makes an app."""
+        if self.run.source.entry:
+            return self.run.source.entry
+        files = [path for path in self.sources.python_files() if path.startswith("/root/")]
+        apps = [path for path in files if "modal.App(" in (self.sources.text(path) or "")]
+        return apps[0] if len(apps) == 1 else ""
 
     def shell(self, name: str) -> ShellVariable | None:
         return next((each for each in self.launcher.shell if each.name == name), None)
@@ -66,7 +72,7 @@ class Known:
     def shown_path(self, path: str, *, on_launcher: bool = False) -> str:
         if not on_launcher:
             end = path.removeprefix("/root/")
-            if end == path or not self.entry.endswith(f"/{end}"):
+            if end == path or not self.run.source.entry.endswith(f"/{end}"):
                 return path
             path = self.entry
         folder = self.launcher.cwd.rstrip("/")

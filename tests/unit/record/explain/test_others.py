@@ -40,6 +40,15 @@ class TestArguments:
         )
         assert any(step.text == 'the default is "configs/full.yaml", which was used' for step in answer.steps)
 
+    def test_a_default_that_modal_run_filled_in(self):
+        world = known(came="given")
+        assert explain_argument(world, "config_path").sentence == (
+            f'config_path of train is "configs/full.yaml", the default of app.py:{DEF_LINE}: '
+            "the command names none."
+        )
+        other = known(config_path="b.yaml", came="given")
+        assert explain_argument(other, "config_path").sentence.endswith("given by the code that called.")
+
     def test_as_typed(self):
         answer = explain_argument(
             typed("modal", "run", "app.py::train", "--config-path", "configs/smoke_test.yaml"), "config-path"
@@ -85,8 +94,8 @@ class TestConfigurations:
         opened = worlds.line_of(worlds.sources()[TRAIN], "main(yaml")
         assert answer.sentence == (
             f'data.cache is "/results/cache/full", by /app/configs/full.yaml:{line}, which '
-            f'/app/train.py:{opened} opened; the argument config_path = "configs/full.yaml" chose the file '
-            "(the default)."
+            f"/app/train.py:{opened} opened; the file was chosen by the argument config_path = "
+            f'"configs/full.yaml", the default of app.py:{DEF_LINE}: nobody gave one.'
         )
         assert any("smoke" in step.text and "not in it" in step.text for step in answer.steps)
 

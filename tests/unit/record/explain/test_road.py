@@ -1,5 +1,7 @@
 """Each road by which a variable reaches a run is told from the others, with its line."""
 
+from dataclasses import replace
+
 from homeport.record.explain.road import road
 from homeport.record.run import Call, Note, Place, ShellVariable, Variable
 from tests.support import fifty_runs as worlds
@@ -227,3 +229,11 @@ def test_where_a_link_is_missing_the_value_that_was_read_tells():
     read = Note(104.0, 9, "read", NAME, "get", digest("50"), stack=(Place(TRAIN, 1),))
     notes = [process(2, 1, 90.0, "python"), start, other, process(9, 8, 103.0, "python", "train.py"), read]
     assert "child `bash a.sh`" in told(known(notes=notes))[1]
+
+
+def test_without_a_launcher_the_apps_file_is_the_mounts_one_that_makes_an_app():
+    world = known(variables=[SECRET], notes=READ)
+    bare = type(world)(
+        replace(world.run, launcher=None, source=replace(world.run.source, entry="")), world.read
+    )
+    assert told(bare) == ("secret", f"{NAME} came from Secret.from_dict in /root/app.py:{worlds.DICT_LINE}")
