@@ -147,38 +147,16 @@ def with_swiglu(model: TinyDiT) -> None:
         block.feedforward = SwiGLU(model.preset.width)
 
 
-class RotaryAttention(Attention):
-    """Attention whose queries and keys are turned by their row and column (Su et al. 2021, arXiv 2104.09864).
-
-    Half of each head's pairs turn with the row, half with the column.
-    """
-
-    def __init__(self, width: int, heads: int, grid: int) -> None:
-        super().__init__(width, heads)
-        pairs = width // heads // 4
-        rate = 100.0 ** (-torch.arange(pairs) / pairs)
-        row, column = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
-        angle = torch.cat((row.flatten()[:, None] * rate, column.flatten()[:, None] * rate), dim=1)
-        self.register_buffer("cos", angle.cos(), persistent=False)
-        self.register_buffer("sin", angle.sin(), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        count, tokens, width = x.shape
-        q, k, v = self.qkv(x).view(count, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        y = functional.scaled_dot_product_attention(self.turn(q), self.turn(k), v)
-        out: Tensor = self.out(y.transpose(1, 2).reshape(count, tokens, width))
-        return out
-
-    def turn(self, x: Tensor) -> Tensor:
-        a, b = x.chunk(2, dim=-1)
-        return torch.cat((a * self.cos - b * self.sin, a * self.sin + b * self.cos), dim=-1)
-
-
-def with_rope(model: TinyDiT) -> None:
-    """RoPE beside the positions that are added."""
-    preset = model.preset
+def without_rope(model: TinyDiT) -> None:
+    """Positions added to the patches alone."""
     for block in model.blocks:
-        block.attention = RotaryAttention(preset.width, preset.heads, preset.size // preset.patch)
+        assert isinstance(block, Block)
+        block.attention.rotary = nn.Identity()  # type: ignore[assignment]
+
+
+def without_added_positions(model: TinyDiT) -> None:
+    """RoPE alone."""
+    model.position_NW.zero_()
 
 
 def with_qk_norm(model: TinyDiT) -> None:
@@ -188,13 +166,14 @@ def with_qk_norm(model: TinyDiT) -> None:
         def forward(self, x: Tensor) -> Tensor:
             count, tokens, width = x.shape
             q, k, v = self.qkv(x).view(count, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-            q, k = (functional.rms_norm(part, part.shape[-1:]) for part in (q, k))
+            q, k = (self.rotary(functional.rms_norm(part, part.shape[-1:])) for part in (q, k))
             y = functional.scaled_dot_product_attention(q, k, v)
             out: Tensor = self.out(y.transpose(1, 2).reshape(count, tokens, width))
             return out
 
     for block in model.blocks:
-        block.attention = Normed(model.preset.width, model.preset.heads)
+        preset = model.preset
+        block.attention = Normed(preset.width, preset.heads, preset.size // preset.patch)
 
 
 def without_spectrum(model: TinyDiT) -> None:
@@ -216,7 +195,8 @@ VARIANTS: dict[str, tuple[Preset, float, Change]] = {
     "patch 4 head alone": (FINE, 0.25, without_spectrum),
     "patch 4 image": (FINE_IMAGE, 0.25, same),
     "rms norm": (FINE, 0.25, with_rms_norm),
-    "rope": (FINE, 0.25, with_rope),
+    "no rope": (FINE, 0.25, without_rope),
+    "rope alone": (FINE, 0.25, without_added_positions),
     "swiglu": (FINE, 0.25, with_swiglu),
     "qk norm": (FINE, 0.25, with_qk_norm),
     "no dropout": (replace(FINE, dropout=0.0), 0.25, same),

@@ -27,6 +27,11 @@ COLOURS = 3
 TIME_SCALE = 1000.0
 """Times in [0, 1] are spread to [0, 1000] before the sines, whose wavelengths start at 2 pi (DiT's range)."""
 TIME_FREQUENCIES = 256
+ROTARY_BASE = 100.0
+"""Fastest over slowest turn, nearly: pictures have few rows (Heo et al. 2024, see Rotary)."""
+NETWORK = 2
+"""Which network weights are of, where names and shapes do not tell: 1 had positions added to patches alone,
+2 turns queries and keys by them, too. A checkpoint of another number is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,9 @@ class TinyDiT(nn.Module):
         self.register_buffer("position_NW", positions(grid, width), persistent=False)
         self.time = nn.Sequential(nn.Linear(TIME_FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.classes = nn.Embedding(num_classes + 1, width)
-        self.blocks = nn.ModuleList(Block(width, preset.heads, preset.dropout) for _ in range(preset.depth))
+        self.blocks = nn.ModuleList(
+            Block(width, preset.heads, grid, preset.dropout) for _ in range(preset.depth)
+        )
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
         self.head = nn.Linear(width, numbers)
@@ -149,10 +156,10 @@ class Block(nn.Module):
     how its input is shifted and scaled, and how much of its output counts (nothing, at first).
     """
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, grid: int, dropout: float) -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads, grid)
         self.norm_feedforward = nn.LayerNorm(width, elementwise_affine=False)
         self.feedforward = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
@@ -197,21 +204,55 @@ def frequencies(patch: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Each token looks at all: x_BNW -> x_BNW."""
+    """Each token of a grid x grid picture looks at all: x_BNW -> x_BNW.
 
-    def __init__(self, width: int, heads: int) -> None:
+    How much it looks at which follows from what both hold and from where they lie to each other (`Rotary`).
+    """
+
+    def __init__(self, width: int, heads: int, grid: int) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
+        self.rotary = Rotary(grid, width // heads)
         self.out = nn.Linear(width, width)
 
     def forward(self, x_BNW: Tensor) -> Tensor:
         count, tokens, width = x_BNW.shape
         heads_first = (2, 0, 3, 1, 4)  # (3, B, heads, N, W / heads)
-        q, k, v = self.qkv(x_BNW).view(count, tokens, 3, self.heads, -1).permute(heads_first)
-        y_BHNW = functional.scaled_dot_product_attention(q, k, v)
+        qkv = self.qkv(x_BNW).view(count, tokens, 3, self.heads, -1).permute(heads_first)
+        q, k = self.rotary(qkv[:2])
+        y_BHNW = functional.scaled_dot_product_attention(q, k, qkv[2])
         y_BNW: Tensor = self.out(y_BHNW.transpose(1, 2).reshape(count, tokens, width))
         return y_BNW
+
+
+class Rotary(nn.Module):
+    """Queries and keys turned by their patch's row and column: (..., N, D) -> (..., N, D).
+
+    Number j and number j + D/2 of a head are a point (a, b) of a plane, turned by an angle p r_j:
+
+        a' = a cos(p r_j) - b sin(p r_j),   b' = b cos(p r_j) + a sin(p r_j)
+
+    p is the patch's row for the first half of the planes, its column for the others. A query's product with
+    a key then depends on p only by the distance between them (RoFormer: Su et al. 2021, arXiv 2104.09864,
+    equation 34; by two axes, with r_j = 100^(-4j / D): Heo et al. 2024, arXiv 2403.13298, 3.2).
+    """
+
+    def __init__(self, grid: int, width: int) -> None:
+        super().__init__()
+        assert width % 4 == 0, "planes, half of them for rows"
+        planes = width // 4
+        rate = ROTARY_BASE ** (-torch.arange(planes) / planes)
+        row, column = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+        angle_NP = torch.cat([place.flatten()[:, None] * rate for place in (row, column)], dim=1)
+        self.cos_ND: Tensor
+        self.sin_ND: Tensor
+        self.register_buffer("cos_ND", angle_NP.cos().repeat(1, 2), persistent=False)
+        self.register_buffer("sin_ND", torch.cat((-angle_NP.sin(), angle_NP.sin()), dim=1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, dim=-1)
+        return torch.addcmul(x * self.cos_ND, torch.cat((b, a), dim=-1), self.sin_ND).type_as(x)
 
 
 def modulate(x_BNW: Tensor, shift_B1W: Tensor, scale_B1W: Tensor) -> Tensor:

@@ -44,16 +44,30 @@ def test_positions_tell_all_patches_apart_and_neighbours_lie_nearer() -> None:
 
 
 def test_a_picture_with_its_patches_in_another_order_is_another_picture() -> None:
-    """Without positions the output would be the same, in the other order."""
-    model, x = shaken(), pictures(1, 16)
+    """Without positions, added or turned by, the output would be the same, in the other order."""
+    for without in ((), ("added",), ("turned",)):
+        model = shaken()
+        forget_positions(model, without)
+        assert difference_of_order(model) > 0.1, without
+    forget_positions(model, ("added", "turned"))  # and the test sees it: nothing else tells patches apart
+    assert difference_of_order(model) < 1e-4
+
+
+def forget_positions(model: TinyDiT, kinds: tuple[str, ...]) -> None:
+    if "added" in kinds:
+        model.position_NW.zero_()
+    for block in model.blocks if "turned" in kinds else ():
+        block.attention.rotary = nn.Identity()
+
+
+def difference_of_order(model: TinyDiT) -> float:
+    """Between what is made of a picture and of the same one with its patches in another order, put back."""
+    x = pictures(1, 16)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
     moved = unpatchify(patchify(x, 4)[:, order], 4)
     t, y = torch.tensor([0.3]), torch.tensor([0])
     expected = unpatchify(patchify(model(x, t, y), 4)[:, order], 4)
-    assert (model(moved, t, y) - expected).abs().max() > 0.1
-    model.position_NW.zero_()  # and the test sees it: nothing else tells patches apart
-    expected = unpatchify(patchify(model(x, t, y), 4)[:, order], 4)
-    torch.testing.assert_close(model(moved, t, y), expected)
+    return float((model(moved, t, y) - expected).abs().max())
 
 
 def test_one_token_fills_one_patch_and_nothing_else() -> None:
@@ -172,3 +186,42 @@ def test_times_beyond_the_last_trained_one_are_answered_and_finite() -> None:
     model, x = shaken(), pictures(2, 16)
     v = model(x, torch.tensor([flow_matching.LAST_TIME, 1.0]), torch.tensor([0, 0]))
     assert v.isfinite().all()
+
+
+def looks(rotary: dit.Rotary, q_D: Tensor, k_D: Tensor) -> Tensor:
+    """What a query at each place has in common with a key at each: NN, both the same numbers everywhere."""
+    places = len(rotary.cos_ND)
+    return rotary(q_D.expand(places, -1)) @ rotary(k_D.expand(places, -1)).T
+
+
+def test_how_much_a_query_and_a_key_have_in_common_depends_on_the_way_between_them_alone() -> None:
+    """RoFormer, equation 16, by two axes."""
+    random = torch.Generator().manual_seed(0)
+    q_D, k_D = torch.randn(2, 32, generator=random)
+    at = looks(dit.Rotary(8, 32), q_D, k_D).view(8, 8, 8, 8)  # row and column of the query, of the key
+    torch.testing.assert_close(at[2, 3, 4, 1], at[3, 5, 5, 3])  # two rows down, two columns to the left
+    torch.testing.assert_close(at[0, 0, 0, 0], at[7, 7, 7, 7])
+    ways = at[4, 4].flatten()
+    assert torch.cdist(ways[:, None], ways[:, None]).add(torch.eye(64)).min() > 1e-4  # and each way tells
+
+
+def test_a_turn_changes_no_length_and_the_first_place_is_not_turned() -> None:
+    x_BHND = torch.randn(2, 3, 16, 8, generator=torch.Generator().manual_seed(0))
+    turned = dit.Rotary(4, 8)(x_BHND)
+    torch.testing.assert_close(turned.norm(dim=-1), x_BHND.norm(dim=-1))
+    assert turned[:, :, 0].equal(x_BHND[:, :, 0]) and not turned[:, :, 1].equal(x_BHND[:, :, 1])
+
+
+def test_a_turn_is_by_the_angle_that_its_equation_says() -> None:
+    """Plane j of a head of 8: rates 1 and 1/10, by the row for j = 0 and 1, by the column for 2 and 3."""
+    place = 2 * 4 + 3  # third row, fourth column
+    x_ND = torch.zeros(16, 8)
+    x_ND[place] = torch.arange(1.0, 9.0)
+    a, b = x_ND[place].chunk(2)
+    expected = torch.complex(a, b) * torch.polar(torch.ones(4), torch.tensor([2.0, 0.2, 3.0, 0.3]))
+    turned = dit.Rotary(4, 8)(x_ND)[place]
+    torch.testing.assert_close(turned, torch.cat((expected.real, expected.imag)))
+
+
+def test_half_precision_stays_half_precision_through_a_turn() -> None:
+    assert dit.Rotary(4, 8)(torch.ones(16, 8, dtype=torch.bfloat16)).dtype == torch.bfloat16

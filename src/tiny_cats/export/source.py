@@ -13,7 +13,7 @@ from tiny_cats.export.graph import WithScaling
 from tiny_cats.export.inputs import random_inputs
 from tiny_cats.runtime.folder import Description, Kind, digest
 from tiny_cats.runtime.models import refuse_other_kind
-from tiny_cats.training.resuming import FORMAT
+from tiny_cats.training.resuming import FORMAT, of_another_model
 from training_kit.checkpoint import BEST, Content, read_checkpoint, step_files
 from training_kit.files import read_json
 
@@ -42,10 +42,7 @@ def read_source(path: Path, wanted: Kind | None = None) -> Source:
         model = _MODELS[content["task"]](content)
         about = _describe(file, content)
     except (KeyError, TypeError, RuntimeError, ModelError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{file}: of another model than this version makes ({words}): use the version that trained it"
-        ) from None
+        raise of_another_model(file, error) from None
     module = WithScaling(model).eval() if about.kind == "classifier" else model
     return Source(about, module, model.state_dict(), {"random": random_inputs(about)})
 

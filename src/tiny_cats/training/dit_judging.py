@@ -14,13 +14,13 @@ from tiny_cats import augment
 from tiny_cats.config.schema import DitConfig
 from tiny_cats.data.batches import take
 from tiny_cats.data.dataset import Dataset, View
-from tiny_cats.errors import CheckpointError, DataError
+from tiny_cats.errors import CheckpointError, DataError, ModelError
 from tiny_cats.evaluation.gates import FEWEST
 from tiny_cats.evaluation.tinydit import Judged, Pictures, Say, Subject, Yardstick, judge_tinydit
 from tiny_cats.runtime.grid import write_grid
 from tiny_cats.sampling import sample
 from tiny_cats.training.dit_task import DitTask, sampler_of
-from tiny_cats.training.resuming import read_weights
+from tiny_cats.training.resuming import of_another_model, read_weights
 from training_kit import files
 from training_kit.metrics import read_metrics
 
@@ -69,12 +69,16 @@ def judge_run(
     content = read_weights(path, DitTask.name)
     if content["about"]["classes"] != list(dataset.classes):
         raise CheckpointError(f"{path}: of other classes than these pictures have: judge it on its own data")
+    try:
+        average, raw = (sampler_of(content, averaged=which).to(device) for which in (True, False))
+    except ModelError as error:
+        raise of_another_model(path, error) from None
     refuse_unjudgeable(config, dataset, device)
     held_out = pictures_of((dataset.val, dataset.test), config.data.size)
     training = pictures_of((dataset.train,), config.data.size)
     subject = Subject(
-        average=(average := sampler_of(content).to(device)),
-        raw=sampler_of(content, averaged=False).to(device),
+        average=average,
+        raw=raw,
         sample=lambda y_B, generator: _sample(average, y_B.to(device), config, generator),
         classes=dataset.classes,
         device=device,

@@ -16,7 +16,8 @@ from tiny_cats import augment
 from tiny_cats.config.schema import DitConfig
 from tiny_cats.data.batches import Batch, open_batches, take
 from tiny_cats.data.dataset import Dataset, View
-from tiny_cats.dit import build_model
+from tiny_cats.dit import NETWORK, build_model
+from tiny_cats.errors import ModelError
 from tiny_cats.flow_matching import EMA, FlowMatchingLoss, spread_times, velocity_errors
 from tiny_cats.runtime.grid import write_grid
 from tiny_cats.sampling import sample
@@ -49,6 +50,7 @@ class DitTask:
 
     def about(self) -> dict[str, Any]:
         return {
+            "network": NETWORK,
             "preset": self.config.model.preset,
             "size": self.net.size,
             "classes": list(self.dataset.classes),
@@ -137,8 +139,13 @@ class DitTask:
 
 
 def sampler_of(content: Content, *, averaged: bool = True) -> Any:
-    """A checkpoint's TinyDiT, in evaluation mode on the CPU: its average, or its raw weights."""
+    """A checkpoint's TinyDiT, in evaluation mode on the CPU: its average, or its raw weights.
+
+    Raises ModelError where the weights, though they may fit, are of another network.
+    """
     about = content["about"]
+    if (network := about.get("network", 1)) != NETWORK:
+        raise ModelError(f"its network is version {network}, here it is version {NETWORK}")
     model = build_model(about["preset"], len(about["classes"]))
     model.load_state_dict(content["extra"]["ema"]["weights"] if averaged else content["model"])
     return model.eval().requires_grad_(False)

@@ -130,6 +130,14 @@ def read_weights(path: Path, task_name: str) -> checkpoint.Content:
     return content
 
 
+def of_another_model(path: Path, error: Exception) -> CheckpointError:
+    """What is said of a checkpoint whose weights this version cannot use, for a reason in a line."""
+    words = (str(error).splitlines() or [type(error).__name__])[0]
+    return CheckpointError(
+        f"{path}: of another model than this version makes ({words}): use the version that trained it"
+    )
+
+
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from tests.tiny_cats.export.sources import CLASSES, drawn
 from tiny_cats.commands import run
-from tiny_cats.dit import tinydit_32
+from tiny_cats.dit import NETWORK, tinydit_32
 from tiny_cats.errors import CheckpointError, ExportError
 from tiny_cats.export.source import read_source
 from tiny_cats.model import cats_model
@@ -28,7 +28,7 @@ def tinydit_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = {
         "format": FORMAT,
         "task": "tinydit",
-        "about": {"preset": "tinydit_32", "size": 32, "classes": list(CLASSES)},
+        "about": {"network": NETWORK, "preset": "tinydit_32", "size": 32, "classes": list(CLASSES)},
         "model": model.state_dict(),
         "extra": {"ema": {"updates": 9, "weights": average}},
         "step": 9,
@@ -112,6 +112,16 @@ def test_a_checkpoint_of_another_preset_is_refused(
     assert err.startswith("error: ") and err.count("\n") == 1
     assert re.search(words, err)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_of_an_earlier_network_is_refused(tinydit_run: Path, tmp_path: Path) -> None:
+    """Its weights fit by name and shape, and would draw something else."""
+    content = torch.load(tinydit_run / "checkpoints/best.pt", weights_only=True)
+    for earlier in ({}, {"network": NETWORK - 1}):
+        about = {key: value for key, value in content["about"].items() if key != "network"} | earlier
+        write_checkpoint(tmp_path / "best.pt", content | {"about": about})
+        with pytest.raises(CheckpointError, match=r"its network is version 1, here it is version 2\)"):
+            read_source(tmp_path / "best.pt")
 
 
 def test_a_damaged_checkpoint_and_one_that_is_not_there(classifier_checkpoint: Path, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from tiny_cats import augment, dit
 from tiny_cats.commands.sample import guidance_for
 from tiny_cats.config.schema import Data, DitConfig
 from tiny_cats.data.dataset import prepare
-from tiny_cats.errors import ExportError
+from tiny_cats.errors import CheckpointError, ExportError
+from tiny_cats.training.dit_judging import judge_run
 from tiny_cats.training.dit_task import DitTask, sampler_of
 from tiny_cats.training.loop import train, validate
 from tiny_cats.training.resuming import FORMAT
-from training_kit.checkpoint import read_checkpoint
+from training_kit.checkpoint import read_checkpoint, write_checkpoint
 from training_kit.randomness import seed_all
 
 SETTINGS = {"steps": 6, "batch_size": 4, "log_every_steps": 1, "validate_every_steps": 3, "warmup_steps": 1}
@@ -110,6 +111,29 @@ def test_a_checkpoint_gives_the_average_and_the_raw_weights(task_of, tmp_path):
     torch.testing.assert_close(averaged(x, t, y), task.ema.model(x, t, y))
     torch.testing.assert_close(raw(x, t, y), task.model(x, t, y))
     assert not averaged(x, t, y).equal(raw(x, t, y))
+
+
+def test_weights_of_an_earlier_network_are_neither_resumed_nor_judged_though_they_fit(
+    pictures, task_of, tmp_path
+):
+    """Those that were trained with added positions alone have the same names and shapes."""
+    path = run(task_of(), tmp_path / "checkpoints", max_steps=3).last_checkpoint
+    content = read_checkpoint(path, FORMAT)
+    earlier = content | {"about": {key: value for key, value in content["about"].items() if key != "network"}}
+    write_checkpoint(path, earlier)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"step-000003\.pt: of another training \(network was null"):
+        run(task_of(), tmp_path / "checkpoints", resume=True)
+    write_checkpoint(tmp_path / "checkpoints" / "best.pt", earlier)
+    with pytest.raises(CheckpointError, match=EARLIER):
+        judge_run(tmp_path, config_of(), pictures, CPU.device, print)
+    assert path.read_bytes() == before and not (tmp_path / "results.json").exists()
+
+
+EARLIER = (
+    r"best\.pt: of another model than this version makes \(its network is version 1, here it is version 2\): "
+    "use the version that trained it$"
+)
 
 
 @pytest.mark.parametrize("mirror", [True, False])
