@@ -126,13 +126,19 @@ def _reported_loss(folder: Path, step: int) -> float | None:
 
 
 def _classifier(config: DitConfig, classes: tuple[str, ...], device: torch.device) -> Any:
-    """uint8 pictures -> the classes named, by the classifier that `gates.classifier` names; None without."""
-    if not config.gates.classifier:
-        return None
+    """The classifier that `gates.classifier` names; None without."""
+    path = config.gates.classifier
+    return classifier_at(Path(path), classes, device) if path else None
+
+
+def classifier_at(path: Path, classes: tuple[str, ...], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """uint8 pictures -> the classes named, by the classifier in a checkpoint.
+
+    Raises CheckpointError where it is missing, damaged, or knows other classes.
+    """
     from tiny_cats.model import normalise
     from tiny_cats.training.classifier_run import load_classifier
 
-    path = Path(config.gates.classifier)
     model, about = load_classifier(path, device)
     if tuple(about["about"]["classes"]) != classes:
         raise CheckpointError(f"{path}: gates.classifier knows other classes than these pictures have")
