@@ -4,6 +4,7 @@ Works without an engine, and beside one: the database is opened for reading only
 are made again of the files.
 """
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class RunRecords:
             if db is None:
                 rows = [row for row in self.from_files(set()) if _fits(row, wanted)]
                 return rows[page * limit : (page + 1) * limit]
-            found = db.all("runs_found", **vars(wanted), limit=limit, offset=page * limit)
+            found = db.all("runs_found", **_parameters(wanted), limit=limit, offset=page * limit)
             return [of_table(row) for row in found]
 
     def count(self, wanted: RunFilter = RunFilter()) -> int:
@@ -85,7 +86,7 @@ class RunRecords:
         with self._open() as db:
             if db is None:
                 return sum(_fits(row, wanted) for row in self.from_files(set()))
-            row = db.one("runs_counted", **vars(wanted))
+            row = db.one("runs_counted", **_parameters(wanted))
             return int(row["runs"]) if row is not None else 0
 
     def apps(self) -> list[str]:
@@ -219,6 +220,12 @@ def of_table(row: Row) -> RunRow:
         **{name: row[name] for name in RunRow.__dataclass_fields__ if name != "ended_at"},
         ended_at=row["ended_at"] or 0.0,
     )
+
+
+def _parameters(wanted: RunFilter) -> dict[str, object]:
+    """Of the queries; a text becomes a pattern for LIKE, which heeds no case."""
+    literal = re.sub(r"([%_\\])", r"\\\1", wanted.text)
+    return vars(wanted) | {"pattern": f"%{literal}%" if literal else ""}
 
 
 def _fits(row: RunRow, wanted: RunFilter) -> bool:

@@ -7,8 +7,9 @@ moments, never consistency.
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -74,7 +75,9 @@ class Database:
         self._connection.close()
 
 
-def _load_queries() -> dict[str, str]:
+@cache
+def _load_queries() -> Mapping[str, str]:
+    """Texts by name, read once in a process."""
     found: dict[str, str] = {}
     for file in sorted(
         (resources.files("homeport.store") / "queries").iterdir(), key=lambda entry: entry.name

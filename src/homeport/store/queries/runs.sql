@@ -80,9 +80,9 @@ WHERE (:state = '' OR state = :state)
     AND (:function = '' OR function = :function)
     AND (:verdict = '' OR verdict = :verdict)
     AND started_at >= :since
-    AND (:text = '' OR instr(lower(run_id || ' ' || app || ' ' || function || ' ' || outcome || ' ' || contract),
-        lower(:text)))
-ORDER BY started_at DESC, run_id
+    AND (:pattern = '' OR run_id LIKE :pattern ESCAPE '\' OR app || ' ' || function LIKE :pattern ESCAPE '\'
+        OR outcome LIKE :pattern ESCAPE '\' OR contract LIKE :pattern ESCAPE '\')
+ORDER BY started_at DESC, rowid DESC -- as the index has them
 LIMIT :limit OFFSET :offset;
 
 -- name: runs_counted
@@ -93,8 +93,8 @@ WHERE (:state = '' OR state = :state)
     AND (:function = '' OR function = :function)
     AND (:verdict = '' OR verdict = :verdict)
     AND started_at >= :since
-    AND (:text = '' OR instr(lower(run_id || ' ' || app || ' ' || function || ' ' || outcome || ' ' || contract),
-        lower(:text)));
+    AND (:pattern = '' OR run_id LIKE :pattern ESCAPE '\' OR app || ' ' || function LIKE :pattern ESCAPE '\'
+        OR outcome LIKE :pattern ESCAPE '\' OR contract LIKE :pattern ESCAPE '\');
 
 -- name: run_apps
 SELECT DISTINCT app FROM runs ORDER BY app;

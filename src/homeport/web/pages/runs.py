@@ -1,6 +1,7 @@
 """The list of runs: newest first, a page at a time, with filters; two of them can be picked to compare."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlencode
@@ -15,17 +16,34 @@ from homeport.web.pages.run_view import KINDS, STATES, VERDICTS
 from homeport.web.pages.sources import Sources
 
 ROWS: Final = 50
+_APPS_KEPT_S: Final = 5.0
 _MOST_PAGES: Final = 1_000_000
 
 
 def list_routes(sources: Sources) -> list[Route]:
+    apps = _Apps(sources)
+
     async def runs(request: Request) -> Response:
-        return await asyncio.to_thread(_list, sources, request)
+        return await asyncio.to_thread(_list, sources, apps, request)
 
     return [Route("/", runs)]
 
 
-def _list(sources: Sources, request: Request) -> Response:
+class _Apps:
+    """Names for the filter, kept for a moment: finding them takes as long as all else of the list."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._names: list[str] = []
+        self._asked_at = 0.0
+
+    def names(self) -> list[str]:
+        if time.monotonic() - self._asked_at > _APPS_KEPT_S:
+            self._names, self._asked_at = self._sources.records.apps(), time.monotonic()
+        return self._names
+
+
+def _list(sources: Sources, apps: _Apps, request: Request) -> Response:
     query = request.query_params
     wanted = RunFilter(
         state=_one_of(query.get("state", ""), STATES),
@@ -45,7 +63,7 @@ def _list(sources: Sources, request: Request) -> Response:
         first=(number - 1) * ROWS + 1,
         wanted=wanted,
         is_filtered=wanted != RunFilter(),
-        apps=_pairs(sources.records.apps()),
+        apps=_pairs(apps.names()),
         states=_pairs(STATES),
         kinds=_pairs(KINDS),
         verdicts=VERDICTS,
