@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from homeport.plan.suggestions import nearest
-from homeport.record.explain import configuration, missing_module, placing
+from homeport.record.explain import configuration, importing, missing_module, placing
 from homeport.record.explain.answers import Answer, Step
 from homeport.record.explain.known import Known
 from homeport.record.run import Folder
@@ -24,11 +24,11 @@ def explain_file(known: Known, path: str) -> Answer:
     folder = next((each for each in known.run.folders if each.path == full), None)
     counted = [_counted(known, folder)] if folder is not None else []
     chosen = configuration.chosen_by(known, full) if opened else None
-    searched = missing_module.searched(known, full)
-    steps = (*put, *opened, *searched, *counted, *(chosen[1] if chosen else ()))
+    imported, searched = importing.importers(known, full), missing_module.searched(known, full)
+    steps = (*put, *opened, *imported, *searched, *counted, *(chosen[1] if chosen else ()))
     said = _sentence(known, full, put, opened, folder)
-    if searched:
-        said = f"{said.removesuffix('.')}; {searched[0].place} {searched[0].text}."
+    if told := searched or imported:
+        said = f"{said.removesuffix('.')}; {told[0].place} {told[0].text}."
     return Answer(path, said, steps, is_found=bool(steps))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from homeport.record.explain.answers import BY_READING, Step
+from homeport.record.explain.importing import module_names
 from homeport.record.explain.known import Known
 from homeport.record.explain.mentions import dotted
 from homeport.record.run import Place
@@ -45,11 +46,7 @@ def _missing(known: Known) -> str:
 
 def _provides(path: str, module: str) -> bool:
     """Whether a file is the module, or its package, wherever it lies."""
-    if not module or not path.endswith(".py"):
-        return False
-    parts = PurePosixPath(path.removesuffix("/__init__.py").removesuffix(".py")).parts
-    names = tuple(module.split("."))
-    return parts[-len(names) :] == names
+    return module in module_names(path)
 
 
 def _folder_of(path: str) -> PurePosixPath:

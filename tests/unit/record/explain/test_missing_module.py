@@ -1,5 +1,7 @@
 """A module that was there, and not where the code looked."""
 
+from dataclasses import replace
+
 import pytest
 
 from homeport.record.explain.file import explain_file
@@ -31,6 +33,22 @@ def test_where_it_lay_and_which_line_looked_elsewhere():
     answer = explain_file(known, "/app/dataset.py")
     assert answer.sentence.endswith("; /work/src/train.py:4 put /app/src on sys.path, where it is not.")
     assert answer.steps[-1].line == 'sys.path.insert(0, "/app/src")'
+
+
+def test_who_imports_a_module_is_found_by_reading():
+    answer = explain_file(world(state="succeeded", outcome=""), "/app/dataset.py")
+    assert answer.sentence == "A mount brought /app/dataset.py; /work/src/train.py:5 imports it."
+    assert answer.steps[-1].line == "from dataset import load"
+
+
+def test_a_module_of_a_package_is_not_imported_by_its_last_name():
+    known = world(state="succeeded", outcome="", path="/app/cats/dataset.py")
+    inside = (*known.run.source.files, SourceFile("/app/cats/__init__.py", "none"))
+    in_package = Known(replace(known.run, source=replace(known.run.source, files=inside)), known.read)
+    assert explain_file(known, "/app/cats/dataset.py").sentence.endswith("/work/src/train.py:5 imports it.")
+    assert (
+        explain_file(in_package, "/app/cats/dataset.py").sentence == "A mount brought /app/cats/dataset.py."
+    )
 
 
 def test_a_package_counts_by_its_folder():
