@@ -46,9 +46,10 @@ Good:
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from homeport.check.facts import Event, Facts, FoundModule, Import, MissingModule
-from homeport.check.findings import Finding
+from homeport.check.findings import Finding, Severity
 from homeport.check.missing_imports import severity_of
 
 CODE = "HP106"
@@ -66,6 +67,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         said.add(name)
         top = name.partition(".")[0]
+        place = next((path.parent for path in facts.entry.path.parents if path.name == top), None)
+        if place is not None:
+            yield _own(facts, event, top, place, severity)
+            continue
         holders = _having(facts, name)
         where = f"only the image of {holders} has it" if holders else "there is no such module here"
         yield Finding(
@@ -78,6 +83,22 @@ def check(facts: Facts) -> Iterator[Finding]:
             else f"Install '{top}' where you launch, or import it in the function that uses it.",
             others=("Import it under `with image.imports():`, which runs in the image's containers only.",),
         )
+
+
+def _own(facts: Facts, event: Event, top: str, place: Path, severity: Severity) -> Finding:
+    """Of a package that the entry file lies in: `place` is the folder from which it is found."""
+    return Finding(
+        CODE,
+        event.site,
+        f"module '{top}' is imported where modal run is typed, and is not found from there: it lies in "
+        f"{place}",
+        severity,
+        fix=f"Type it in {place}: modal run {facts.entry.path.relative_to(place)}",
+        others=(
+            f"Set PYTHONPATH={place} where you launch.",
+            "Install its project where modal is, as with pip install -e.",
+        ),
+    )
 
 
 def _of_entry_points(facts: Facts) -> Iterator[Event]:

@@ -1,9 +1,11 @@
 """Imports that fail in a container, or where modal run is typed: which of the rules says so, and how."""
 
+from pathlib import Path
+
 import pytest
 
 from homeport.check.findings import Finding
-from tests.support.check import findings_of
+from tests.support.check import check, findings_of
 
 F = "@app.function(image=image)\ndef train():\n"
 
@@ -323,3 +325,18 @@ def test_looking_around_brings_no_module() -> None:
 def test_a_folder_that_is_not_above_the_file_there(top: str, severity: str | None) -> None:
     files = {"app.py": app("", "pass", f"from pathlib import Path\n{top}")}
     assert [each.severity for each in found(files, "HP111")] == ([severity] if severity else [])
+
+
+def test_a_module_of_ones_own_that_the_launcher_does_not_find_lies_elsewhere(tmp_path: Path) -> None:
+    jobs = tmp_path / "backend" / "jobs"
+    jobs.mkdir(parents=True)
+    (jobs / "embed.py").write_text(
+        "import modal\nfrom backend.common import image\napp = modal.App('a', image=image)\n"
+    )
+    (jobs.parent / "common.py").write_text("import modal\nimage = modal.Image.debian_slim()\n")
+    (report,) = check(jobs, "embed.py").reports
+    (finding,) = (one.finding for one in report.findings if one.finding.code == "HP106")
+    assert finding.message.endswith(f"is not found from there: it lies in {tmp_path}")
+    assert finding.fix == f"Type it in {tmp_path}: modal run backend/jobs/embed.py"
+    (report,) = check(tmp_path, "backend/jobs/embed.py").reports
+    assert not report.findings
