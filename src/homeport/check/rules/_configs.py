@@ -12,6 +12,7 @@ from homeport.check.rules._yaml import Node, parse, parse_json
 
 _OPENS = ("open", "read_text", "read_bytes", "load")
 _ENDS = (".yaml", ".yml", ".json", ".toml")
+CONFIG_ENDS = (*_ENDS, ".ini", ".cfg", ".conf")
 
 
 def started(facts: Facts) -> Iterator[tuple[Function, Mapping[str, str]]]:
@@ -60,7 +61,7 @@ def named(function: Function, typed: Mapping[str, str]) -> Iterator[tuple[str, s
     defaults = {parameter.name: _text(parameter.default) for parameter in function.parameters}
     for name in names:
         value = typed.get(name) or defaults.get(name, "")
-        if value.lower().endswith((*_ENDS, ".ini", ".cfg", ".conf")):
+        if value.lower().endswith(CONFIG_ENDS):
             yield name, value
 
 

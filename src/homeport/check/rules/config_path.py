@@ -3,7 +3,7 @@
 `--config-path configs/full.yaml` names a file of the container, not of the machine where it is typed. A
 relative path is meant from the container's working folder, `/root` unless the image says otherwise; a file
 that no step adds is not there at all. A local entry point runs on the launcher, and opens the launcher's
-files.
+files. What a script that is run as a child process is named in its command line counts, too.
 
 Bad:
     # command: app.py::train -- --config-path configs/smoke.yaml
@@ -38,11 +38,15 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
+from pathlib import Path, PurePath
 
 from homeport.check.command_line import meant, options, take_apart
-from homeport.check.facts import Facts, Function
+from homeport.check.execution.commands import scripts_of
+from homeport.check.facts import Call, Facts, Function
 from homeport.check.findings import Finding, Severity
-from homeport.check.rules._configs import named, started
+from homeport.check.opened_files import is_made, made_by, missing_files
+from homeport.check.rules._configs import CONFIG_ENDS, named, started
+from homeport.check.source_text import shown
 
 CODE = "HP505"
 
@@ -57,6 +61,58 @@ def check(facts: Facts) -> Iterator[Finding]:
             if _CONFIG.search(parameter.lower()) and not _OUTPUT.search(parameter.lower()):
                 yield from _of(facts, function, parameter, path)
     yield from _on_launcher(facts)
+    yield from _of_children(facts)
+
+
+def _of_children(facts: Facts) -> Iterator[Finding]:
+    """Files that a script is named on its command line, and that lie only where the command is typed."""
+    for function in facts.app.functions:
+        container = facts.containers.get(function.name)
+        if container is None:
+            continue
+        said = {missing.path for missing in missing_files(facts, "file")}
+        for events in (facts.events.get(function.name, ()), facts.with_arguments.get(function.name, ())):
+            made: set[str] = set()
+            for event in events:
+                if not isinstance(event, Call):
+                    continue
+                for word, path in _named_to_child(event):
+                    is_missing = container.at(path) is None and not is_made(path, made)
+                    if path not in said and is_missing and (here := container.nearest_file(path)):
+                        said.add(path)
+                        yield _not_shipped(facts, function, event, word, path, here)
+                made |= made_by(event)
+
+
+def _named_to_child(event: Call) -> Iterator[tuple[str, str]]:
+    """Words of a script's command line that name a configuration file, with the path that each is there."""
+    if not event.name.startswith(("subprocess.", "os.system")):
+        return
+    words = event.options.get("args", event.args[0] if event.args else None)
+    for script in scripts_of(words, event.options, event.folder, event.name):
+        flag = ""
+        for given in script.args:
+            word = str(given) if isinstance(given, str | PurePath) else ""
+            before, _, value = word.rpartition("=")
+            if (
+                value.endswith(CONFIG_ENDS)
+                and script.folder
+                and not _OUTPUT.search(f"{flag}{before}".lower())
+            ):
+                yield word, posixpath.normpath(posixpath.join(script.folder, value))
+            flag = word if word.startswith("-") else ""
+
+
+def _not_shipped(facts: Facts, function: Function, event: Call, word: str, path: str, here: Path) -> Finding:
+    return Finding(
+        CODE,
+        event.site,
+        f"{word} of the command is {path} in the container of {function.name}, where no such file is; "
+        f"nothing ships {shown(here, facts)} there",
+        "warning",
+        function.name,
+        fix=f"Add the file to the image: add_local_file(…, {path!r}).",
+    )
 
 
 def _on_launcher(facts: Facts) -> Iterator[Finding]:

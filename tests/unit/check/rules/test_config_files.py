@@ -232,3 +232,32 @@ def test_toml_and_json(name: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "a: [", "plain words", "&a [*a]", "name: !!python/x 1\n"])
 def test_a_file_of_another_kind_says_nothing(text: str) -> None:
     assert not [one for one in said("HP506", body="print(1)", config=text) if one.severity != "note"]
+
+
+LAUNCH = """
+import subprocess, sys
+import modal
+image = modal.Image.debian_slim().workdir("/repo").add_local_dir(".", "/repo", ignore=["conf/a.yaml"])
+app = modal.App("a", image=image)
+@app.function()
+def go(exp: str = "conf/a.yaml"):
+    %s
+"""
+SCRIPT = {"train.py": "print(1)\n", "conf/a.yaml": "a: 1\n", "conf/b.yaml": "a: 1\n"}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_said"),
+    [
+        ('subprocess.run([sys.executable, "train.py", "--exp", exp], check=True)', True),
+        ('subprocess.run(["python", "train.py", f"--exp={exp}"])', True),
+        ('subprocess.run("python train.py --exp conf/a.yaml", shell=True)', True),
+        ('subprocess.run(["python", "train.py", "--exp", "conf/b.yaml"])', False),
+        ('subprocess.run(["python", "train.py", "--output", "conf/a.yaml"])', False),
+        ('subprocess.run(["python", "train.py", "--exp", "conf/new.yaml"])', False),
+        ('open("conf/a.yaml", "w").write("a"); subprocess.run(["python", "train.py", "conf/a.yaml"])', False),
+    ],
+)
+def test_a_configuration_that_a_script_is_named_and_that_is_not_shipped(line: str, is_said: bool) -> None:
+    findings = findings_of({"app.py": LAUNCH % line, **SCRIPT}, only="HP505")
+    assert ["nothing ships conf/a.yaml there" in one.message for one in findings] == [True] * is_said
