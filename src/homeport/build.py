@@ -56,6 +56,7 @@ from homeport.control.image_names import ImageNames
 from homeport.control.image_recipes import Base, as_base
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
+from homeport.control.launchers import Launchers
 from homeport.control.links import Links
 from homeport.control.logs import Logs
 from homeport.control.lookups import Lookups
@@ -214,7 +215,7 @@ def build(
     containers = Containers(home, db, machine, functions, calls, starter, runtime, volumes, builds)
     containers.lives.on_ended.append(builds.collect)
     task_records = TaskRecords(machine, functions, volumes.states, _secret_name(secrets))
-    runs = RunService(home, db, machine, functions, task_records)
+    runs = RunService(home, db, machine, functions, task_records, Launchers(home, salt).find)
     runs.connect(apps, calls, containers, starter)
     contracts = ContractService(home, db, functions, mounts, runs.runs, salt=salt)
     contracts.connect(apps, calls, containers, logs)

@@ -96,3 +96,39 @@ def _short(note):
 
 def _one(notes, kind, name):
     return next(note for note in notes if note["kind"] == kind and note.get("name") == name)
+
+
+LAUNCHED = """
+import os
+
+import modal
+
+app = modal.App("tour-launched", image=modal.Image.debian_slim())
+secret = modal.Secret.from_dict({"LIMIT": os.environ["LIMIT"]})     # line 6
+
+
+@app.function(secrets=[secret])
+def train():
+    return os.environ["LIMIT"]
+
+
+@app.local_entrypoint()
+def main(epochs: int = 1):
+    print("TRAINED", train.remote())
+"""
+
+
+def test_homeport_run_notes_what_the_app_reads_where_it_is_launched(homeport, engine, write, folder):
+    app = write("launched.py", LAUNCHED)
+
+    output = homeport("run", app, "--epochs", 2, env={"LIMIT": "50"}).text
+
+    assert "TRAINED 50" in output
+    record = homeport("show", "latest", "--format", "json").out
+    launcher = json.loads(record)["launcher"]
+    assert launcher["argv"] == ["homeport", "run", str(app), "--epochs", "2"]
+    assert launcher["cwd"] == str(folder)
+    read = next(note for note in launcher["notes"] if note.get("name") == "LIMIT")
+    assert (read["stack"][0]["file"], read["stack"][0]["line"]) == (str(app), 6)
+    variable = next(each for each in launcher["shell"] if each["name"] == "LIMIT")
+    assert variable["digest"] == read["digest"]

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from homeport.cli import client_environment, service
+from homeport.cli import client_environment, launch_notes, service
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import default_home
 
@@ -41,8 +41,9 @@ def become_modal(args: tuple[str, ...]) -> NoReturn:
         click.echo(f"The engine is up at {endpoint.server_url}.", err=True)
         if endpoint.note:
             click.echo(endpoint.note, err=True)
-    environment = client_environment.applied(os.environ, endpoint, service.read_token(home))
-    line = [*modal_command(), *args]
+    token = service.read_token(home)
+    environment = client_environment.applied(os.environ, endpoint, token)
+    line = [*launch_notes.noting(modal_command(), home, token), *args]
     sys.stdout.flush()
     os.execve(line[0], line, environment)
 

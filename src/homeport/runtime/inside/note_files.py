@@ -33,7 +33,7 @@ class Folder:
     def __init__(self, path: str, is_below: bool = False) -> None:
         self.path = path
         self.is_below = is_below
-        self.read: set[int] = set()  # hashes of paths
+        self.read: set[int] = set()  # hashes of folder and name
         self.written: set[int] = set()
         self.configurations = 0
         self.told = 0
@@ -55,7 +55,8 @@ class Files:
 
     def reset(self) -> None:
         """In a fork: nothing of what its parent opened."""
-        self._names: dict[str, Folder | None] = {}  # as the program named it; None: of no interest
+        # as the program names it: what it is counted in and the hash of its path; None: of no interest
+        self._names: dict[str, tuple[Folder, int] | None] = {}
         self._folders: dict[str, Folder] = {}
         self._configurations: set[tuple[str, str]] = set()
         self._remembered = 0
@@ -69,15 +70,16 @@ class Files:
             path = os.fsdecode(path)
         head, slash, name = path.rpartition("/")
         try:
-            folder = self._names[head]
+            found = self._names[head]
         except KeyError:
-            folder = self._find(head, slash, mode)
-        if folder is None:
+            found = self._find(head, slash, mode)
+        if found is None:
             return
         extension = name.rpartition(".")[2]
         if extension in _PROGRAMS:
             return
-        opened = hash(path)
+        folder, place = found
+        opened = hash(name) ^ place
         files = folder.written if flags & os.O_ACCMODE else folder.read
         if opened in files:
             return
@@ -92,23 +94,23 @@ class Files:
 
     def moved(self, *_: Any) -> None:
         """The working folder changes: relative names mean others."""
-        self._names = {name: folder for name, folder in self._names.items() if name.startswith("/")}
+        self._names = {name: found for name, found in self._names.items() if name.startswith("/")}
 
     def finish(self) -> None:
         for folder in list(self._folders.values()):
             if folder.count > folder.told:
                 self._tell(folder, with_place=False)
 
-    def _find(self, head: str, slash: str, mode: Any) -> Folder | None:
+    def _find(self, head: str, slash: str, mode: Any) -> tuple[Folder, int] | None:
         if not head.startswith("/") and mode is None and not (slash and not head):
             return None  # by os.open: it may be relative to a descriptor
         path = head or "/" if slash else ""
         path = os.path.normpath(os.path.join(os.getcwd(), path))
         if len(self._names) > _MOST_NAMES:
             self._names.clear()
-        folder = None if self._is_ignored(path + "/") else self._folder(path)
-        self._names[head] = folder
-        return folder
+        found = None if self._is_ignored(path + "/") else (self._folder(path), hash(path))
+        self._names[head] = found
+        return found
 
     def _is_ignored(self, path: str) -> bool:
         return (

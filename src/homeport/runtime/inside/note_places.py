@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+
+from .note_lines import command_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Places:
         self._needs_user = needs_user
         self._kinds: dict[str, str] = {}
         self._folder = _working_folder()  # of names of files that are relative
-        self._is_typed = _is_typed(getattr(sys, "orig_argv", None) or sys.argv)
+        self._is_typed = _is_typed(command_line())
 
     def is_by_client(self, frame: FrameType | None) -> bool:
         """Whether it is the client that does it, be it that the user's code called upon it."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILE, KEY = "notes.jsonl", "notes.key"
-_READS_IN_A_ROW = 300  # of one variable, from places that are known
+# reads of one variable from places that are known, before it is quiet: at first, and again after each event
+_READS, _READS_AGAIN = 5000, 50
 _MOST_PLACES = 20000
 _HOW = {"get": "get", "getenv": "get", "getenvb": "get", "__contains__": "in"}
 _OS, _MAPPING = vars(os), vars(sys.modules["_collections_abc"])  # whose functions read for their callers
@@ -169,14 +170,16 @@ class Notes:
         if len(self._seen) > _MOST_PLACES:
             self._seen.clear()
         self._seen.add((key, where))
-        if key is None or (None, where) not in self._seen:  # else one by one, in copying all
-            self._reads[key] = 0
+        line = (None, where[0], frame.f_lineno)
+        if key is None:
+            self._seen.add(line)
+        if key is None or line not in self._seen:  # else one by one, in copying all
             self._note_read(key, how, frame)
 
     def _count(self, key: Any) -> None:
-        reads = self._reads[key] = self._reads.get(key, 0) + 1
-        if reads >= _READS_IN_A_ROW and key is not None:
-            self._reads[key] = 0
+        left = self._reads[key] = self._reads.get(key, _READS) - 1
+        if left <= 0 and key is not None:
+            self._reads[key] = _READS_AGAIN
             self._quiet.add(key)
 
     def _note_read(self, key: Any, how: str, frame: FrameType) -> None:
