@@ -55,19 +55,19 @@ def came(known: Known, call: Call, argument: Argument) -> str:
     """How the argument came, as the end of a sentence."""
     if argument.came == "default":
         found = definitions.parameter(known, call.function, argument.name)
-        where = f" of {known.shown(found.place, on_launcher=True)}" if found else ""
+        where = f" of {_shown(known, found.place)}" if found else ""
         return f"the default{where}: nobody gave one"
     typed = _typed(known, argument.name)
     if not typed and _is_default(known, call, argument):
         found = definitions.parameter(known, call.function, argument.name)
-        where = f" of {known.shown(found.place, on_launcher=True)}" if found else ""
+        where = f" of {_shown(known, found.place)}" if found else ""
         return f"the default{where}: the command names none"
     if argument.came == "command line" or typed:
         return f"as typed: {typed or 'on the command line'}"
     lines = definitions.calling_lines(known, call.function, argument.name)
     if len(lines) == 1:
         line = lines[0]
-        where = known.shown(line.place, on_launcher=True)
+        where = _shown(known, line.place)
         through = ""
         if line.parameter is not None:
             through = f", where it is the parameter {line.parameter.name} of {line.parameter.function}"
@@ -75,7 +75,10 @@ def came(known: Known, call: Call, argument: Argument) -> str:
             default = line.parameter.default
             through += f", as typed: {named}" if named else f", whose default is {default}" if default else ""
         return f"given in {where}{through}"
-    return "given by the code that called"
+    found = definitions.parameter(known, call.function, argument.name)
+    is_default = found is not None and found.default == argument.value
+    also = f", which is also the default of {_shown(known, found.place)}" if found and is_default else ""
+    return f"given by the code that called{also}"
 
 
 def _is_default(known: Known, call: Call, argument: Argument) -> bool:
@@ -98,7 +101,7 @@ def _steps(known: Known, call: Call, argument: Argument, value: str) -> Iterable
     else:
         yield Step("command", "who started the run was not recorded")
     for line in definitions.calling_lines(known, call.function, argument.name)[:_MOST_LINES]:
-        where = known.shown(line.place, on_launcher=True)
+        where = _shown(known, line.place)
         text = known.sources.line(line.place.file, line.place.line, on_launcher=True)
         yield Step("launcher", f"calls {call.function} with {line.given}", where, text, BY_READING)
     found = definitions.parameter(known, call.function, argument.name)
@@ -106,9 +109,13 @@ def _steps(known: Known, call: Call, argument: Argument, value: str) -> Iterable
         is_used = ", which was used" if found.default == value else ", which was not used"
         default = f"the default is {found.default}{is_used}" if found.default else "there is no default"
         text = known.sources.line(found.place.file, found.place.line, on_launcher=True)
-        yield Step("function", default, known.shown(found.place, on_launcher=True), text, BY_READING)
+        yield Step("function", default, _shown(known, found.place), text, BY_READING)
     by = f"by {call.parent}" if call.parent else "from outside"
     yield Step("call", f"{call.call_id}, called {by}: {argument.name} = {value}", at=call.started_at)
+
+
+def _shown(known: Known, place: Place) -> str:
+    return known.shown(place, on_launcher=True)
 
 
 def _others(known: Known, given: Sequence[tuple[Call, Argument]], value: str) -> list[Step]:

@@ -99,7 +99,8 @@ def _has(known: Known, notes: Sequence[Note], name: str, note: Note) -> bool:
 def _step(known: Known, note: Note, where: str, text: str) -> Step:
     place = note.stack[0] if note.stack else None
     line = known.sources.line(place.file, place.line) if place else ""
-    return Step(where, text, known.shown(place) if place else "", line, at=note.at)
+    through = clauses.through(note)
+    return Step(where, f"{text}{through}", known.shown(place) if place else "", line, at=note.at)
 
 
 def _shortened(steps: list[Step]) -> list[Step]:

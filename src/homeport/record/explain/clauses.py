@@ -98,7 +98,18 @@ def set_in_code(known: Known, name: str, note: Note) -> str:
     place = note.stack[0] if note.stack else None
     by_import = bool(note.stack) and note.stack[-1].function == "<module>"
     when = " when it was imported" if by_import and not _is_script(known, note) else ""
-    return f"{name}{_literal(known, name, note)} was set by code{_in(known, place)}{when}"
+    value = _literal(known, name, note)
+    return f"{name}{value} was set by code{_in(known, place)}{through(note)}{when}"
+
+
+def through(note: Note) -> str:
+    """The library that did it on behalf of the user's line, such as dotenv, as the end of a clause."""
+    if not note.library:
+        return ""
+    file = note.library[0].file
+    for part in ("/site-packages/", "/dist-packages/"):
+        file = file.partition(part)[2] or file
+    return f" through {file.strip('/').partition('/')[0].removesuffix('.py')}"
 
 
 def removed(known: Known, name: str, note: Note) -> str:

@@ -34,7 +34,7 @@ def _before(known: Known, name: str) -> Iterable[Step]:
     for note in launching.changes(known, name)[:_MOST_LINES]:
         place = note.stack[0] if note.stack else None
         verb = "set it" if note.kind == "set" else "removed it"
-        yield _launcher_step(known, place, f"{verb} before the app was sent")
+        yield _launcher_step(known, place, f"{verb}{clauses.through(note)} before the app was sent")
     for line in lines[:_MOST_LINES]:
         noted = "" if line.how == "noted" else BY_READING
         whole = _reads_whole(known, line)

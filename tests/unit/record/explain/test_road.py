@@ -237,3 +237,9 @@ def test_without_a_launcher_the_apps_file_is_the_mounts_one_that_makes_an_app():
         replace(world.run, launcher=None, source=replace(world.run.source, entry="")), world.read
     )
     assert told(bare) == ("secret", f"{NAME} came from Secret.from_dict in /root/app.py:{worlds.DICT_LINE}")
+
+
+def test_a_library_that_set_it_is_named():
+    library = (Place("/usr/local/lib/python3.11/site-packages/dotenv/main.py", 94, "set"),)
+    noted = Note(101.0, 2, "set", NAME, stack=(Place(APP, 41, "train"),), library=library)
+    assert told(known(notes=[*READ, noted]))[1] == f"{NAME} was set by code in app.py:41 through dotenv"
