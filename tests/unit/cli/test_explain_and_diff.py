@@ -43,7 +43,7 @@ def test_the_first_sentence_is_the_answer_and_the_chain_is_numbered(capsys) -> N
     out = " ".join(capsys.readouterr().out.split())
     assert out.startswith(
         f"{NAME} came from Secret.from_dict in app.py:{worlds.DICT_LINE}, which took it from the shell "
-        f"(exported in bash, pid 812); /app/train.py:{worlds.READ_LINE} read it. 1 shell has it;"
+        f"(bash, pid 812, began with it); /app/train.py:{worlds.READ_LINE} read it. 1 shell has it;"
     )
     assert f"5 pid 9 /app/train.py:{worlds.READ_LINE} read it" in out
 

@@ -9,7 +9,7 @@ from homeport.record.explain.known import Known
 from homeport.record.explain.launching import Kind
 from homeport.record.explain.mentions import Decision, Mention, mentions
 from homeport.record.explain.processes import started
-from homeport.record.run import Note, Place, ShellVariable, Variable
+from homeport.record.run import Note, Place, Process, ShellVariable, Variable
 
 _LONGEST_COMMAND = 60
 
@@ -82,10 +82,17 @@ def shell_of(known: Known, shell: ShellVariable) -> str:
     """`the shell (~/.bashrc:7)`."""
     if shell.set_in is not None:
         return f"the shell ({known.shown(shell.set_in, on_launcher=True)})"
-    if shell.holder is not None:
-        program = shell.holder.argv[0].rpartition("/")[2].lstrip("-") if shell.holder.argv else "a process"
-        return f"the shell (exported in {program}, pid {shell.holder.pid})"
+    if (holder := holder_of(shell)) is not None:
+        program = holder.argv[0].rpartition("/")[2].lstrip("-") if holder.argv else "a process"
+        return f"the shell ({program}, pid {holder.pid}, began with it)"
     return "the shell (exported there, or typed before the command)"
+
+
+def holder_of(shell: ShellVariable) -> Process | None:
+    """The oldest process that began with the value; not the command that starts the launcher itself."""
+    if shell.holder is None or any(word.endswith("/homeport") for word in shell.holder.argv[:2]):
+        return None
+    return shell.holder
 
 
 def is_shells(known: Known, variable: Variable) -> bool:

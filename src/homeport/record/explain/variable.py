@@ -55,7 +55,7 @@ def _shell(known: Known, name: str) -> Step:
         text = text if name in text and "=" not in text else ""  # a value is nobody's business
         place = known.shown(shell.set_in, on_launcher=True)
         return Step("shell", f"has it; its start-up file sets it{_holder(shell)}", place, text)
-    if shell.holder is not None:
+    if clauses.holder_of(shell) is not None:
         return Step("shell", f"has it{_holder(shell)}; no start-up file sets it")
     return Step(
         "shell", "only the command itself has it: exported in this shell, or typed before the command"
@@ -63,10 +63,10 @@ def _shell(known: Known, name: str) -> Step:
 
 
 def _holder(shell: ShellVariable) -> str:
-    if shell.holder is None:
+    holder = clauses.holder_of(shell)
+    if holder is None:
         return ""
-    program = clauses.command(shell.holder.argv)
-    return f"; `{program}` (pid {shell.holder.pid}) is the oldest process that has this value"
+    return f"; `{clauses.command(holder.argv)}` (pid {holder.pid}) is the oldest process that began with it"
 
 
 def _reads_whole(known: Known, line: launching.Line) -> bool:

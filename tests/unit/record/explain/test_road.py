@@ -41,7 +41,7 @@ def test_from_the_shell_into_a_secret_by_reading_the_source():
     assert told(world) == (
         "shell",
         f"{NAME} came from Secret.from_dict in app.py:{worlds.DICT_LINE}, which took it from the shell "
-        "(exported in bash, pid 812)",
+        "(bash, pid 812, began with it)",
     )
 
 
@@ -192,7 +192,7 @@ def test_without_any_source_it_is_still_said_which_road():
     blind = type(world)(world.run)
     assert told(blind) == (
         "shell",
-        f"{NAME} came from Secret.from_dict, which took it from the shell (exported in bash, pid 812)",
+        f"{NAME} came from Secret.from_dict, which took it from the shell (bash, pid 812, began with it)",
     )
 
 

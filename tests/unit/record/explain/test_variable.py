@@ -36,7 +36,7 @@ def test_the_shells_variable_in_a_secret_from_its_start_up_file_to_the_read():
     assert steps(answer) == [
         (
             "shell",
-            "has it; its start-up file sets it; `-bash` (pid 812) is the oldest process that has this value",
+            "has it; its start-up file sets it; `-bash` (pid 812) is the oldest process that began with it",
             "~/.bashrc:7",
         ),
         ("launcher", "copied all of os.environ", f"app.py:{worlds.DICT_LINE + 1}"),
@@ -82,7 +82,7 @@ def test_a_variable_of_the_shell_that_the_app_did_not_hand_on():
     assert not answer.is_found
     assert answer.sentence == (
         f"{NAME} reached no container of ap-1; /app/train.py:{worlds.READ_LINE} looked for it and found "
-        "nothing: it is in the shell (exported in bash, pid 812), and the app did not hand it on."
+        "nothing: it is in the shell (bash, pid 812, began with it), and the app did not hand it on."
     )
     assert ("container", "began without it", "") in steps(answer)
 
