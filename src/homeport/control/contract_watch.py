@@ -264,7 +264,8 @@ class ContractWatch:
             if judged.judge.terms.on_violation == "warn":
                 self._say(watched, judged, violation, ' (on_violation is "warn", so the run goes on)')
             else:
-                self._say(watched, judged, violation, " The run is stopped.")
+                if watched.run_id != watched.app_id:  # else the app's own end says it
+                    self._say(watched, judged, violation, " The call is ended.")
                 self._stop(watched, judged, violation)
             self._write(watched)
 

@@ -43,7 +43,7 @@ class RunStops:
             if call.unfinished and (is_app or run_id in (call.call_id, call.run_id)):
                 self._calls.cancel(call.call_id, reason=sentence, terminate=True)
         if is_app:
-            self._apps.stop_reasons[app_id] = sentence
+            self._apps.stop_reasons[app_id] = sentence.removesuffix(".")  # the app's log adds one
             job = asyncio.get_running_loop().create_task(self._stop_app(app_id, sentence))
             self._background.add(job)
             job.add_done_callback(self._background.discard)
@@ -56,7 +56,7 @@ class RunStops:
     async def _stop_app(self, app_id: str, sentence: str) -> None:
         await asyncio.sleep(_CLIENT_S)
         try:
-            await self._apps.stop(app_id, sentence)
+            await self._apps.stop(app_id, sentence.removesuffix("."))
         except NotFoundError:
             pass  # it was refused before it was written
         finally:

@@ -62,15 +62,18 @@ def _when(run: Run) -> list[str]:
     if run.function:
         conditions.append(f"function = {_text(run.function)}")
     call = next((call for call in run.calls if call.function == run.function), None)
-    unknown = []
+    others = []
     for argument in call.arguments if call is not None else ():
-        if argument.name.startswith("*") or not argument.value or argument.value.startswith("<"):
-            unknown.append(argument.name)
-        elif len(argument.value) < 200:
-            conditions.append(f"{key(argument.name)} = {_text(argument_text(argument.value))}")
+        if argument.name.startswith("*") or argument.value.startswith("<") or len(argument.value) > 200:
+            continue
+        text = argument_text(argument.value)
+        if argument.value.startswith('"') and text:
+            conditions.append(f"{key(argument.name)} = {_text(text)}")
+        elif argument.value:
+            others.append(f"{key(argument.name)} = {_value(text)}")
     found = [f"when = {{ {', '.join(conditions)} }}"] if conditions else []
-    if unknown:
-        found.append(f"# arguments left to their defaults, or no plain values: {', '.join(unknown)}")
+    if others:
+        found.append(f"# its other arguments were: {', '.join(others)}")
     return found
 
 
