@@ -51,6 +51,11 @@ def training(name):
     return TRAINING.replace("NAME", name)
 
 
+def contract_of(homeport, run):
+    """What the run's record says of its contract so far."""
+    return json.loads(homeport("show", run, "--format", "json").out).get("contract", {})
+
+
 def test_a_run_with_too_few_files_is_stopped_at_once_and_says_which_variable_made_it_so(
     modal, homeport, write
 ):
@@ -80,7 +85,7 @@ def test_a_run_that_keeps_it_is_left_alone(modal, homeport, write):
     said = modal("run", "app.py::train")
     assert "trained to the end" in said.out and "ontract" not in said.text
     app_id = re.search(r"ap-\w{22}", said.text)[0]
-    wait_until(lambda: homeport("contract", "show", app_id).code == 0, what="the verdict")
+    wait_until(lambda: contract_of(homeport, app_id).get("verdict") == "kept", what="the verdict")
     assert "kept" in homeport("contract", "show", app_id).out
 
 
@@ -173,7 +178,7 @@ def test_a_call_of_a_deployed_app_fails_and_the_app_stays(modal, python, write):
 
 
 @pytest.mark.once_as("root")
-def test_an_engine_that_is_killed_holds_the_run_to_its_contract_all_the_same(modal, engine, write):
+def test_an_engine_that_is_killed_holds_the_run_to_its_contract_all_the_same(modal, homeport, engine, write):
     write(
         "app.py",
         training("killed").replace('print("trained to the end")', 'print("Loading 7 train, 1 val files")'),
@@ -184,8 +189,10 @@ def test_an_engine_that_is_killed_holds_the_run_to_its_contract_all_the_same(mod
     time.sleep(1)
     engine.kill()
     engine.start()
-    run.wait_for("expected 3734 train files, saw 7", timeout_s=40)
-    assert run.wait(40) != 0
+    app_id = re.search(r"ap-\w{22}", run.text)[0]
+    wait_until(lambda: contract_of(homeport, app_id).get("verdict"), 40, "the verdict of the next engine")
+    assert contract_of(homeport, app_id)["violations"][0]["sentence"] == "expected 3734 train files, saw 7."
+    run.wait(40)  # it may have given up while there was no engine
 
 
 def test_a_contract_is_written_from_a_good_run(modal, homeport, write, folder):

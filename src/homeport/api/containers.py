@@ -56,7 +56,10 @@ class ContainerServicer:
         return response
 
     async def FunctionPutOutputs(self, request: api_pb2.FunctionPutOutputsRequest, caller: Caller) -> Empty:
-        self._containers.put_outputs(_task(caller), list(request.outputs))
+        task_id, items = _task(caller), list(request.outputs)
+        if self._containers.before_outputs is not None:
+            await self._containers.before_outputs([item.input_id for item in items])
+        self._containers.put_outputs(task_id, items)
         return Empty()
 
     async def FunctionGetDynamicConcurrency(

@@ -7,7 +7,7 @@ to lives.py, what becomes of inputs to attempts.py.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from modal_proto import api_pb2
 
@@ -62,6 +62,8 @@ class Containers:
         self._volumes = volumes
         self._logs = logs
         self.on_exec: Callable[[str], None] = lambda task_id: None
+        # awaited before results of inputs count, for who looks first at what was printed before them
+        self.before_outputs: Callable[[list[str]], Awaitable[None]] | None = None
         self.on_claimed: Callable[[Task, list[Input]], None] = lambda task, entries: None
         self.on_output: Callable[[str], None] = lambda task_id: None
         # a container's folder that an engine which was killed left: its app's id, '' where nobody knows it

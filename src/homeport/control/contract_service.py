@@ -48,7 +48,13 @@ class ContractService:
                 state, _ = outcome(self._db, app_id, app_id)
                 watch.last_word(app_id, state)
 
+        async def before_outputs(input_ids: list[str]) -> None:
+            """A run that breaks its contract must not succeed first: what it printed comes another way."""
+            for run_id in watch.waiting(input_ids, calls.backlog):
+                await self._runs.watch.settle(run_id)
+
         self.watch = watch
+        containers.before_outputs = before_outputs
         self._runs.watch.listeners.append(watch)
         apps.on_publish.append(watch.files.published)
         apps.on_emptied.append(last_word)

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from modal_proto import api_pb2
+
+from homeport.control.backlog import Backlog
 from homeport.control.contract_files import ContractFiles, Held
 from homeport.control.contract_records import ContractRecords, Kept
 from homeport.control.contract_sources import ContractSources
@@ -29,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _WRITE_EVERY_S: Final = 0.5
 _MOST_NOTES: Final = 20_000
+_UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
 
 @dataclass(eq=False)
@@ -57,6 +61,7 @@ class Watched:
     writing: asyncio.TimerHandle | None = None
     stopped_by: str = ""  # the sentence
     is_over: bool = False
+    matched: set[str] = field(default_factory=set)  # calls that a contract is for
 
     @property
     def started_at(self) -> float:
@@ -116,6 +121,8 @@ class ContractWatch:
         self._check_one(watched, [terms for terms in found if not terms.when.config], call)
         watched.app_name = app_name
         watched.calls.append(call)
+        if found:
+            watched.matched.add(call.call_id)
         for terms in found:
             if terms.name not in watched.judged:
                 self._hold(watched, terms, call.started_at)
@@ -194,6 +201,19 @@ class ContractWatch:
             for timer in (*watched.timers, watched.writing):
                 if timer is not None:
                     timer.cancel()
+
+    def waiting(self, input_ids: Sequence[str], backlog: Backlog) -> set[str]:
+        """The runs whose contracts have to be judged before these inputs' results count: of matched calls."""
+        if not self._runs:
+            return set()
+        calls = [entry.call for each in input_ids if (entry := backlog.input(each)) is not None]
+        return {
+            call.run_id
+            for call in calls
+            if call.kind == _UNARY
+            and (watched := self._runs.get(call.run_id)) is not None
+            and call.call_id in watched.matched
+        }
 
     # ---- which contract
 
