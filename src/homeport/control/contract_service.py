@@ -25,7 +25,7 @@ class ContractService:
     ) -> None:
         self._db = db
         self._runs = runs
-        self._sources = ContractSources(functions, mounts.tree)
+        self._sources = ContractSources(home, functions, mounts.tree)
         self._records = ContractRecords(home, db)
         self._salt = salt
         self.watch: ContractWatch | None = None

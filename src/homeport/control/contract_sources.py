@@ -8,9 +8,11 @@ from typing import Final
 
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
+from homeport.control.run_configs import opened_now
 from homeport.model.errors import HomeportError
+from homeport.model.home import Home
 from homeport.record.contracts.defaults import defaults
-from homeport.record.run import SourceFile
+from homeport.record.run import Note, SourceFile
 
 _MOST_FILES: Final = 2000
 _LARGEST: Final = 512 * 1024
@@ -22,7 +24,8 @@ MountTree = Callable[[str], Path | None]
 class ContractSources:
     """`tree` gives a mount's files as a folder that stands for /."""
 
-    def __init__(self, functions: Functions, tree: MountTree) -> None:
+    def __init__(self, home: Home, functions: Functions, tree: MountTree) -> None:
+        self._home = home
         self._functions = functions
         self._tree = tree
 
@@ -40,7 +43,12 @@ class ContractSources:
         """A file's text by `files`' place of it; without one, a file of the launcher."""
         return _text(Path(place or path))
 
-    def config(self, app_id: str, path: str) -> str | None:
+    def config(self, note: Note) -> str:
+        """The text of the configuration file that a process opened; empty where it cannot be had."""
+        found = opened_now(self._home, note)
+        return found.text if found is not None else ""
+
+    def _mounted(self, app_id: str, path: str) -> str | None:
         """The text of a file in the app's containers, where a mount brought it."""
         for tree in self._trees(app_id):
             text = _text(tree / path.lstrip("/"))
@@ -56,7 +64,7 @@ class ContractSources:
         for definition in self._definitions(app_id):
             module = definition.function.module_name.replace(".", "/")
             if definition.tag.partition(".")[0] == function.partition(".")[0] and module:
-                text = self.config(app_id, f"/root/{module}.py")
+                text = self._mounted(app_id, f"/root/{module}.py")
                 return defaults(text or "", function)
         return {}
 

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _WRITE_EVERY_S: Final = 0.5
 _MOST_NOTES: Final = 20_000
+_MOST_EARLIER: Final = 50
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
 
@@ -91,6 +93,7 @@ class ContractWatch:
         self._notes_of = notes_of
         self._now = now
         self._runs: dict[str, Watched] = {}
+        self._earlier: dict[str, deque[Call]] = {}  # calls of deployed apps, whose containers are kept warm
 
     # ---- what runs.py tells
 
@@ -121,6 +124,8 @@ class ContractWatch:
         self._check_one(watched, [terms for terms in found if not terms.when.config], call)
         watched.app_name = app_name
         watched.calls.append(call)
+        if run_id != app_id:
+            self._earlier.setdefault(app_id, deque(maxlen=_MOST_EARLIER)).append(call)
         if found:
             watched.matched.add(call.call_id)
         for terms in found:
@@ -259,8 +264,7 @@ class ContractWatch:
             return
         for note in notes:
             if note.kind == "open" and note.how == "r":
-                text = self._sources.config(watched.app_id, note.path)
-                watched.config.update(values_of(text, note.path) if text is not None else {})
+                watched.config.update(values_of(self._sources.config(note), note.path))
         self._look_at_config(watched)
 
     def _look_at_config(self, watched: Watched) -> None:
@@ -336,7 +340,7 @@ class ContractWatch:
             notes=tuple(watched.notes),
             attempts=tuple(attempts),
         )
-        return Known(run, self._sources.read)
+        return Known(run, self._sources.read, tuple(self._earlier.get(watched.app_id, ())))
 
     def _recorded(self, variable: Variable) -> records.Variable:
         value, digest = ("", self._digest(variable.value)) if variable.secret else (variable.value, "")

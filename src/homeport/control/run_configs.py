@@ -144,6 +144,15 @@ def read_configs(file: Path) -> list[ConfigFile]:
     return found
 
 
+def opened_now(home: Home, note: Note) -> ConfigFile | None:
+    """A file that a container's process opened, as it lies there; None where the container is gone."""
+    try:
+        data = (home.tasks / note.task_id / "roots.json").read_bytes()
+        return _config(msgspec.json.decode(data, type=Roots), note, note.task_id)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def _config(roots: Roots, note: Note, task_id: str) -> ConfigFile:
     found = ConfigFile(path=note.path, opened=note.stack[0] if note.stack else None, task_id=task_id)
     try:

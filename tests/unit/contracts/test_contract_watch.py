@@ -71,7 +71,7 @@ class FakeSources:
     def read(self, path: str, place: str) -> str | None:
         return APP
 
-    def config(self, app_id: str, path: str) -> str | None:
+    def config(self, note: Note) -> str:
         return "experiment: full\n"
 
     def defaults(self, app_id: str, function: str, entry: str) -> dict[str, str]:
