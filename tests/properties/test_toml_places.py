@@ -114,7 +114,7 @@ def test_every_value_is_where_its_place_says(text: str) -> None:
             places.spans[*path, key].start == span.start for key in inner
         ):
             continue  # a table of its own, or a dotted key's: its place is the header's or the pair's
-        assert repr(tomllib.loads(f"x = {written}")["x"]) == repr(value)
+        assert repr(tomllib.loads(f"x = {written}")["x"]) == repr(value) and written == written.strip()
         assert places.value(path) == places.position(span.start)
 
 

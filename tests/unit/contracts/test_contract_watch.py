@@ -194,7 +194,7 @@ def test_after_it_was_stopped_nothing_else_is_called(world: World) -> None:
     world.run()
     world.container()
     world.printed("Loading 50 train, 10 val files")
-    world.printed("Loading 51 train, 10 val files")
+    world.watch.noted("ap-1", [Note(1001.0, 7, "set", "LIMIT", digest="x", task_id="ta-1")])
     assert len(world.stops.stopped) == 1
     with pytest.raises(FailedPreconditionError, match="expected 3734 train files"):
         world.run()

@@ -23,7 +23,10 @@ def observed(line: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[tuple[s
 
 def plain(line: str) -> str:
     """A line without colours, and of a progress bar's line what stands last."""
-    return _COLOURS.sub("", line).rstrip("\r\n").rpartition("\r")[2][:_LONGEST]
+    if "\x1b" in line:
+        line = _COLOURS.sub("", line)
+    line = line.rstrip("\r\n")
+    return (line.rpartition("\r")[2] if "\r" in line else line)[:_LONGEST]
 
 
 def _reported(text: str) -> Iterator[tuple[str, str]]:
