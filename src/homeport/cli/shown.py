@@ -73,7 +73,8 @@ def _containers(run: Run) -> Iterator[str]:
 def _attempt(attempt: Attempt, begun_at: float) -> str:
     parts = [f"{attempt.task_id}  {attempt.function}"]
     if attempt.started_at:
-        parts.append(f"started after {human_duration(attempt.started_at - begun_at)}")
+        after = attempt.started_at - begun_at
+        parts.append(f"started after {human_duration(after)}" if after > 0 else "was there already")
     if attempt.ended_at and attempt.started_at:
         parts.append(f"ran {human_duration(attempt.ended_at - attempt.started_at)}")
     if attempt.cpu_time_s:

@@ -154,6 +154,10 @@ class RunWriter:
                 self._db.run("run_tasks_delete", run_id=run_id)
 
     async def _restore(self) -> None:
+        for run_id in list(self._folders.running()):
+            found = self._db.one("run_by_id", run_id=run_id)
+            if found is not None and found["is_written"] and found["kind"] != "deployment":
+                self._folders.remove_folder(run_id)  # the engine was killed after it was written
         known = {row["run_id"] for row in self._db.all("run_ids")}
         rows = await asyncio.to_thread(self._records.from_files, known)
         with self._db.transaction():

@@ -1,0 +1,179 @@
+"""What is a run, and what is kept of it."""
+
+import asyncio
+
+from homeport.control.calls import pickled_input
+from homeport.control.run_origins import BY_SCHEDULE, NO_RUN
+from homeport.control.run_records import RunFilter
+from tests.support.call_world import FAILURE, MAP, UNARY, item
+from tests.support.run_world import LAUNCHER, PlayRuns, RunWorld, wait_written
+from tests.support.world import wait_until
+
+APP = "ap-run"
+
+
+async def worked(world: RunWorld, call_id: str, status: int = 1) -> str:
+    """Lets a container answer the call's first input; the container."""
+    task_id = await world.container()
+    [(input_id, attempt, _)] = await world.take(task_id)
+    world.answer(task_id, input_id, attempt, status)
+    await world.results(call_id)
+    return task_id
+
+
+def test_a_run_is_recorded_from_its_launch_to_its_end(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        call_id = world.call(world.define("train", APP, secret_ids=["st-1"]).function_id, 7)
+        task_id = await worked(world, call_id)
+        await world.stop(APP)
+        run = await world.written(APP)
+        assert (run.kind, run.state, run.function, run.outcome) == (
+            "run",
+            "succeeded",
+            "train",
+            "It came to its end.",
+        )
+        assert run.launcher == LAUNCHER
+        assert [(call.call_id, call.inputs, call.succeeded) for call in run.calls] == [(call_id, 1, 1)]
+        assert [(each.task_id, each.inputs, each.exit_code) for each in run.attempts] == [(task_id, 1, 137)]
+        (function,) = run.functions
+        secret = next(each for each in function.environment if each.name == "KEY")
+        assert (secret.origin, secret.value, bool(secret.digest)) == ('Secret "s"', "", True)
+        assert function.limits.given["cpu"] == "all 4 cores"
+        assert run.missing == ()
+        await wait_until(lambda: not world.runs.folders.folder(APP).exists())
+        assert world.records.find("latest") == APP == world.records.find("ap-r")
+
+    play(scene)
+
+
+def test_a_run_can_be_looked_at_while_it_goes(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        world.call(world.define("train", APP).function_id, 7)
+        task_id = await world.container()
+        run = world.records.record(APP)
+        assert (run.state, run.function, run.launcher) == ("running", "train", LAUNCHER)
+        assert [each.task_id for each in run.attempts] == [task_id]
+
+    play(scene)
+
+
+def test_a_failure_is_the_outcome(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        call_id = world.call(world.define("train", APP).function_id, 7)
+        await worked(world, call_id, FAILURE)
+        await world.stop(APP, "uncaught exception raised locally: ValueError()")
+        run = await world.written(APP)
+        assert (run.state, run.outcome) == ("failed", "train failed: it said nothing.")
+        assert [row.run_id for row in world.records.rows(RunFilter(state="failed"))] == [APP]
+
+    play(scene)
+
+
+def test_an_interrupted_run_was_stopped(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        await world.stop(APP, "local client was interrupted")
+        run = await world.written(APP)
+        assert (run.state, run.outcome) == ("stopped", "Local client was interrupted.")
+
+    play(scene)
+
+
+def test_a_call_of_a_deployed_app_is_a_run_and_what_it_calls_is_part_of_it(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        outer, inner = world.define("outer", APP), world.define("inner", APP)
+        world.publish(outer, inner, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        deployment = await world.written(APP)
+        assert (deployment.kind, deployment.state) == ("deployment", "succeeded")
+        call_id = world.call(outer.function_id, 1)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        nested, _ = world.calls.create(inner.function_id, UNARY, 0, input_id, [item(0, 2)])
+        world.answer(task_id, input_id)
+        run = await world.written(call_id)
+        assert (run.kind, run.function, run.state) == ("call", "outer", "succeeded")
+        assert [(call.call_id, call.parent) for call in run.calls] == [
+            (call_id, ""),
+            (nested.call_id, call_id),
+        ]
+        assert run.launcher == LAUNCHER, "where nobody knows who called, it is who deployed"
+        assert {row.run_id for row in world.records.rows()} == {APP, call_id}
+
+    play(scene)
+
+
+def test_a_schedule_fires_runs_and_web_requests_are_none(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        definition = world.define("tick", APP)
+        world.publish(definition, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        fired = world.calls.start(definition.function_id, pickled_input(), BY_SCHEDULE)
+        world.calls.start(definition.function_id, pickled_input(), NO_RUN)
+        rows = world.records.rows(RunFilter(function="tick"))
+        assert [(row.run_id, row.kind) for row in rows] == [(fired.call_id, "schedule")]
+
+    play(scene)
+
+
+def test_a_map_ends_when_its_caller_said_that_all_came_and_all_are_done(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        definition = world.define("f", APP)
+        world.publish(definition, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        call_id = world.call(definition.function_id, 1, kind=MAP)
+        await worked(world, call_id)
+        await asyncio.sleep(0.4)
+        assert world.records.row(call_id).state == "running"
+        world.calls.finish_inputs(call_id)
+        assert (await world.written(call_id)).outcome == "It returned."
+
+    play(scene)
+
+
+def test_of_many_calls_a_few_have_a_record_and_all_a_row(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        definition = world.define(
+            "f", APP, autoscaler_settings={"max_containers": 1}, target_concurrent_inputs=500
+        )
+        world.publish(definition, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        await world.written(APP)
+        calls = [world.call(definition.function_id, i) for i in range(200)]
+        task_id = await world.container()
+        for input_id, attempt, _ in await world.take(task_id, 200):
+            world.answer(task_id, input_id, attempt)
+        for call_id in calls:
+            await wait_written(world, call_id)
+        files = world.runs.folders.written() - {APP}
+        assert 1 <= len(files) <= 20
+        assert world.records.count(RunFilter(state="succeeded", kind="call")) == 200
+        alone = next(call_id for call_id in calls if call_id not in files)
+        run = world.records.record(alone)
+        assert (run.run_id, run.calls[0].call_id) == (alone, alone)
+        assert run.functions[0].environment, "a neighbour's"
+        assert "a call beside it" in run.missing[0]
+
+    play(scene)
+
+
+def test_a_deployed_app_that_stops_keeps_its_deployments_record(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        definition = world.define("f", APP)
+        world.publish(definition, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        before = await world.written(APP)
+        await world.stop(APP, "user stopped from CLI")
+        await asyncio.sleep(0.1)
+        assert world.records.record(APP) == before
+
+    play(scene)
