@@ -16,7 +16,17 @@ from benchmarks.support.processes import User
 
 # The order matters: what needs a fresh machine first, what fills caches last.
 _CALLS = ("hello", "start", "at_once", "remote", "method", "map", "queue")
-_OTHERS = ("shell", "logs", "pages", "rebuild", "volume", "torch_start", "root_file_system", "check_speed")
+_OTHERS = (
+    "shell",
+    "runs",
+    "logs",
+    "pages",
+    "rebuild",
+    "volume",
+    "torch_start",
+    "root_file_system",
+    "check_speed",
+)
 NAMES = ("up", "idle", *_CALLS, *_OTHERS)
 
 

@@ -21,6 +21,7 @@ from homeport.control.run_folders import RunFolders, read_json
 from homeport.control.run_given import placed
 from homeport.control.run_outcomes import Reading, outcome
 from homeport.model.home import Home
+from homeport.record import notes
 from homeport.record.codec import decode
 from homeport.record.run import (
     Argument,
@@ -126,7 +127,20 @@ class Composer:
             path = self._folders.caller(row["launcher"])
         else:
             return None
-        return msgspec.json.decode(path.read_bytes(), type=Launcher) if path.exists() else None
+        if not path.exists():
+            return None
+        launcher = msgspec.json.decode(path.read_bytes(), type=Launcher)
+        return self._with_notes(launcher)
+
+    def _with_notes(self, launcher: Launcher) -> Launcher:
+        """With what the launcher noted after its launch, too; nothing of another process of its number."""
+        if not launcher.notes:
+            return launcher
+        for file in (self._folders.root / "launches").glob(f"{launcher.pid}-*.jsonl"):
+            found = notes.read_all(file)
+            if len(found) > len(launcher.notes) and tuple(found[: len(launcher.notes)]) == launcher.notes:
+                return replace(launcher, notes=tuple(found))
+        return launcher
 
     def _source(self, app_id: str) -> Source:
         path = self._folders.folder(app_id) / "source.json"

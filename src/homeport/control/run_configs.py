@@ -19,7 +19,7 @@ import msgspec
 from homeport.control.run_folders import write_whole
 from homeport.model.errors import HomeportError
 from homeport.model.home import Home
-from homeport.record.codec import decode_note
+from homeport.record import notes
 from homeport.record.masking import masked
 from homeport.record.run import ConfigFile, Note
 from homeport.runtime.engine import ContainerSpec
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 _MAX_TEXT_BYTES: Final = 64 * 1024
 _MAX_READ_BYTES: Final = 64 << 20
 _MAX_FILES: Final = 200  # of one container
-_BLOCK_BYTES: Final = 1 << 20
 
 
 class VolumeRoot(msgspec.Struct):
@@ -113,20 +112,12 @@ class RunConfigs:
         self._read.pop(task_id, None)
 
     def _opened(self, folder: Path, read: _Read) -> Iterator[Note]:
-        try:
-            with (folder / "run" / "notes.jsonl").open("rb") as file:
-                file.seek(read.offset)
-                while block := file.read(_BLOCK_BYTES):
-                    whole = block.rfind(b"\n") + 1
-                    if not whole:
-                        return
-                    read.offset += whole
-                    file.seek(read.offset)
-                    for line in block[:whole].splitlines():
-                        if b'"open"' in line and (note := decode_note(line)) is not None and note.how == "r":
-                            yield note
-        except FileNotFoundError:
-            return
+        while True:
+            found, end = notes.read(folder / "run" / "notes.jsonl", read.offset)
+            yield from (note for note in found if note.kind == "open" and note.how == "r")
+            if end == read.offset:
+                return
+            read.offset = end
 
 
 def read_configs(file: Path) -> list[ConfigFile]:

@@ -119,6 +119,7 @@ class RunRecords:
                 some = ", ".join(found[:4])
                 raise InvalidError(f"Several runs begin with {named!r}: {some}. Give more of the id.")
             known = [row["run_id"] for row in db.all("run_newest_ids")] if db is not None else []
+            known = known or sorted(self._folders.written())
         close = nearest(named, [*known, LATEST], 2)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise NotFoundError(f"There is no run {named!r}.{hint} homeport runs lists them.")

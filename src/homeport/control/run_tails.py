@@ -8,21 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from homeport.control.log_files import Source, read_records, to_lines
 from homeport.model.home import Home
 from homeport.plan.log_cursor import Place
 from homeport.plan.log_records import SYSTEM
-from homeport.record.codec import decode_note
+from homeport.record import notes
 from homeport.record.run import Note
 
 logger = logging.getLogger(__name__)
 
 _OUTPUT_WAIT_S = 0.05  # what is printed meanwhile is read at once
 _NOTES_EVERY_S = 0.15
-_NOTES_BLOCK_BYTES = 1 << 20
 _SETTLE_S = 0.3  # from a result to the last line before it, which takes another way
 _LONG_LINE = 64 * 1024
 
@@ -132,17 +131,11 @@ class Tails:
 
     def _read_notes(self, tail: _Tail) -> None:
         with suppress(OSError):
-            if tail.notes.stat().st_size <= tail.notes_read:
+            if tail.notes.lstat().st_size <= tail.notes_read:
                 return
-            with tail.notes.open("rb") as file:
-                file.seek(tail.notes_read)
-                block = file.read(_NOTES_BLOCK_BYTES)
-            lines, _, _ = block.rpartition(b"\n")
-            if not lines:
-                return
-            tail.notes_read += len(lines) + 1
-            notes = [note for line in lines.split(b"\n") if (note := decode_note(line)) is not None]
-            self._noted(tail.task_id, [replace(note, task_id=tail.task_id) for note in notes])
+        found, tail.notes_read = notes.read(tail.notes, tail.notes_read, task_id=tail.task_id)
+        if found:
+            self._noted(tail.task_id, found)
 
 
 def _whole(rest: dict[int, tuple[float, str]], fd: int, time_s: float, text: str) -> tuple[float, str] | None:

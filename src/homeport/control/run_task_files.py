@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from sqlite3 import Row
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from homeport.control.run_configs import read_configs
 from homeport.control.run_folders import RunFolders, read_json
 from homeport.control.run_outcomes import Reading
 from homeport.control.samples import read_samples
-from homeport.record.codec import decode_note
+from homeport.record import notes
 from homeport.record.curves import thinned
 from homeport.record.run import (
     Attempt,
@@ -29,7 +28,6 @@ from homeport.record.run import (
 )
 
 _MAX_NOTES: Final = 20_000
-_MAX_NOTES_BYTES: Final = 32 << 20  # of one container
 
 
 class TaskFile(msgspec.Struct):
@@ -168,25 +166,9 @@ class _Reader:
             notes=tuple(facts.get("notes", ())),
         )
 
-    def _notes_of(self, app_id: str, task_id: str) -> Iterator[Note]:
+    def _notes_of(self, app_id: str, task_id: str) -> list[Note]:
         path = self._folders.notes(app_id, task_id)
-        if path is None:
-            return
-        data = _head(path)
-        lines = data.split(b"\n")
-        if lines[-1]:
-            lines.pop()  # being written, or cut
-        damaged = 0
-        for line in lines:
-            if not line:
-                continue
-            note = decode_note(line)
-            if note is None:
-                damaged += 1
-            else:
-                yield replace(note, task_id=task_id)
-        if damaged:
-            self._missing.append(f"{damaged} damaged notes of {task_id} were skipped.")
+        return notes.read_all(path, task_id=task_id) if path is not None else []
 
     def _curve(self, app_id: str, task_id: str) -> tuple[Sample, ...]:
         path = self._folders.of_task(app_id, task_id, "samples.jsonl")
@@ -199,11 +181,6 @@ class _Reader:
         except (OSError, ValueError) as error:
             self._missing.append(f"{name} of {task_id} could not be read: {error}.")
             return None
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MAX_NOTES_BYTES)
 
 
 def _folders_of(notes: Sequence[Note], volumes: Sequence[Volume]) -> tuple[Folder, ...]:

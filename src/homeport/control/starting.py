@@ -84,6 +84,7 @@ class Starter:
         self._sources = sources
         self._salt = salt
         self.server_url = ""  # the engine's, once it listens
+        self.has_notes = True  # of containers' processes
         self.on_recording: OnRecording = lambda folder, definition, spec: None
         self.on_composed: OnComposed = lambda task_id, definition, variables: None  # may refuse the start
 
@@ -142,7 +143,7 @@ class Starter:
             spec,
             container_arguments=self._arguments(definition, task_id).SerializeToString(),
             command=_by_entrypoint(ground.image),
-            notes_key=b"" if definition.is_build_step else self._salt,
+            notes_key=self._salt if self.has_notes and not definition.is_build_step else b"",
         )
 
     def _arguments(self, definition: Definition, task_id: str) -> api_pb2.ContainerArguments:

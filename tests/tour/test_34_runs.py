@@ -1,0 +1,92 @@
+"""Every run leaves a record: what shaped it, and how it went.
+
+homeport run app.py::train --n 4
+homeport runs
+homeport show latest
+"""
+
+import json
+
+from tests.support.waiting import wait_until
+
+APP = """
+import time
+
+import modal
+
+image = modal.Image.debian_slim().env({{"FLAG": "1"}}).add_local_dir("configs", "/root/configs")
+app = modal.App("{name}", image=image)
+results = modal.Volume.from_name("{name}", create_if_missing=True)
+
+
+@app.function(
+    volumes={{"/results": results}}, secrets=[modal.Secret.from_dict({{"TOKEN": "hunter2"}})], cloud="aws"
+)
+def train(config_path: str = "configs/full.yaml", n: int = 3, seconds: float = 0.0):
+    text = open(f"/root/{{config_path}}").read()
+    with open("/results/model.txt", "w") as file:
+        file.write(f"{{text}} {{time.time()}}")
+    print("began", flush=True)
+    time.sleep(seconds)
+    return n
+"""
+
+
+def record(homeport, named):
+    return json.loads(homeport("show", named, "--format", "json").text)
+
+
+def newest(homeport, app):
+    return json.loads(homeport("runs", "--app", app, "--format", "json").text)[0]
+
+
+def test_a_run_leaves_a_record(modal, homeport, write):
+    write("configs/full.yaml", "limit: 50\npassword: hunter2\n")
+    app = write("app.py", APP.format(name="tour-runs"))
+
+    modal("run", f"{app}::train", "--n", "4")
+
+    row = wait_until(lambda: (found := newest(homeport, "tour-runs")) and found["ended_at"] and found)
+    assert (row["state"], row["function"]) == ("succeeded", "train")
+    found = record(homeport, row["run_id"])
+    (train,) = [function for function in found["functions"] if function["tag"] == "train"]
+    environment = {variable["name"]: variable for variable in train["environment"]}
+    assert environment["FLAG"]["origin"] == "image: ENV FLAG=1"
+    assert environment["TOKEN"]["origin"].startswith("Secret.from_dict")
+    (call,) = found["calls"]
+    assert {argument["name"]: argument["value"] for argument in call["arguments"]}["n"] == "4"
+    (config,) = found["configs"]
+    assert (config["text"], config["brought_by"]) == ("limit: 50\npassword: <masked>\n", "mount")
+    (volume,) = found["volumes"]
+    assert volume["committed"] not in ("", volume["seen"])
+    assert {file["path"] for file in found["source"]["files"]} >= {"/root/app.py", "/root/configs/full.yaml"}
+    assert found["not_honoured"] == ["train: cloud= has no meaning on one machine; the function runs here."]
+    (attempt,) = found["attempts"]
+    assert attempt["memory_peak_bytes"] > 0
+    assert "missing" not in found
+    assert "hunter2" not in json.dumps(found)
+    shown = homeport("show", row["run_id"]).text
+    assert "tour-runs::train  succeeded" in shown
+
+
+def test_the_record_is_complete_when_the_engine_was_killed_meanwhile(engine, modal, homeport, write):
+    write("configs/full.yaml", "limit: 50\n")
+    app = write("app.py", APP.format(name="tour-killed"))
+    modal("run", "--detach", f"{app}::train")  # the image is built
+    running = modal.start("run", "--detach", f"{app}::train", "--seconds", "12")
+    wait_until(lambda: newest(homeport, "tour-killed")["state"] == "running", 60)
+    run_id = newest(homeport, "tour-killed")["run_id"]
+    wait_until(lambda: record(homeport, run_id).get("configs"), 60)
+
+    engine.kill()
+    engine.start()
+
+    wait_until(lambda: newest(homeport, "tour-killed")["ended_at"], 60)
+    running.end()
+    found = record(homeport, run_id)
+    assert found["state"] == "succeeded"
+    assert found["functions"][0]["environment"]
+    assert found["configs"][0]["path"] == "/root/configs/full.yaml"
+    assert found["source"]["files"]
+    (attempt,) = found["attempts"]
+    assert attempt["curve"] and attempt["ended_at"]
