@@ -212,3 +212,35 @@ def test_what_cannot_be_without_isolation_is_refused_by_name(plain, write):
         assert named in said.text and "homeport up --engine auto" in " ".join(said.text.split())
     said = plain("modal", "shell", "--cmd", "true", fails=True)
     assert "Sandboxes are made for code that nobody vouches for" in said.text
+
+
+def test_what_happens_to_a_variable_is_noted_in_plain_processes_too(plain, write):
+    write(
+        "app.py",
+        """
+        import os, subprocess, sys
+        import modal
+
+        app = modal.App("tour-process-notes")
+
+
+        @app.function()
+        def train():
+            os.environ["LIMIT"] = "50"
+            child = "import os; os.getenv('LIMIT')"
+            subprocess.run([sys.executable, "-c", child], env=dict(os.environ, LIMIT="3"), check=True)
+            folder = os.path.dirname(os.environ["MODAL_CONTAINER_ARGUMENTS_PATH"])
+            for line in open(folder + "/notes.jsonl"):
+                print("NOTE", line, end="")
+        """,
+    )
+    said = plain("run", "app.py")
+    notes = [json.loads(line.removeprefix("NOTE ")) for line in said.lines if line.startswith("NOTE ")]
+    changes = [note for note in notes if note["kind"] == "set" and note["name"] == "LIMIT"]
+    assert [note["stack"][0]["line"] for note in changes] == [9]
+    reads = [note for note in notes if note["kind"] == "read" and note.get("name") == "LIMIT"]
+    assert [note["stack"][0]["file"] for note in reads] == ["<string>"]
+    assert reads[0]["pid"] != changes[0]["pid"]
+    child = next(note for note in notes if note["kind"] == "child")
+    assert child["changes"].keys() == {"LIMIT"}
+    assert child["changes"]["LIMIT"] == reads[0]["digest"] != changes[0]["digest"]
