@@ -5,12 +5,12 @@ may make files; and that it may install packages only where it says something of
 """
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "\n"})
+from homeport.check.shell_lines import simple_commands
+
 _HARMLESS = """
 echo true ls pwd whoami id env printenv which type cat head tail grep nvidia-smi nvcc ldconfig chmod
 chown rm rmdir export set unset umask test [ sleep date uname dpkg locale-gen update-alternatives
@@ -70,23 +70,11 @@ def effects(command: str) -> Iterator[Effect]:
             yield effect
 
 
-def _simple_commands(command: str) -> Iterator[list[str]]:
+def _simple_commands(command: str) -> list[list[str]]:
     try:
-        lexer = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
-        lexer.whitespace = " \t\r"
-        lexer.whitespace_split = True
-        tokens = list(lexer)
+        return simple_commands(command)
     except ValueError:
-        yield [command]
-        return
-    words: list[str] = []
-    for token in tokens:
-        if token in _SEPARATORS or token in ("(", ")", ");", "&&(") or (token.strip("\n") == "" and token):
-            yield words
-            words = []
-        else:
-            words.append(token)
-    yield words
+        return [[command]]
 
 
 def _effects_of(words: list[str]) -> Iterator[Effect]:

@@ -2,11 +2,11 @@
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from homeport.check.shell_lines import simple_commands, without_redirections
 from homeport.check.values import Unknown, Value
 
 PYTHON = re.compile(r"^(python|pypy)[0-9.]*$")
@@ -71,7 +71,6 @@ HARMLESS = frozenset(
     }
 )
 WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
-SEPARATORS = frozenset({"&&", "||", ";", "|", "&"})
 
 
 @dataclass(frozen=True)
@@ -152,27 +151,18 @@ def _commands(
 
 def _of_line(line: str, folder: str | None) -> Iterator[Command]:
     """A shell's line: commands in turn, `cd` heeded."""
-    for part in re.split(r"\n", line.replace("\\\n", " ")):
-        lexer = shlex.shlex(part, posix=True, punctuation_chars=";&|")
-        lexer.whitespace_split = True
-        lexer.commenters = "#"
-        try:
-            words = list(lexer)
-        except ValueError:
-            return
-        command: list[str] = []
-        for word in [*words, ";"]:
-            if word in SEPARATORS:
-                if command[:1] == ["cd"] and len(command) == 2:
-                    target = command[1]
-                    plain_target = not set(target) & set("$`*~")
-                    joined = posixpath.join(folder or "", target)
-                    folder = posixpath.normpath(joined) if plain_target and joined.startswith("/") else None
-                elif command:
-                    yield from _of_words(tuple(command), folder)
-                command = []
-            else:
-                command.append(word)
+    try:
+        commands = simple_commands(line)
+    except ValueError:
+        return
+    for words in map(without_redirections, commands):
+        if words[:1] == ["cd"] and len(words) == 2:
+            target = words[1]
+            plain_target = not set(target) & set("$`*~")
+            joined = posixpath.join(folder or "", target)
+            folder = posixpath.normpath(joined) if plain_target and joined.startswith("/") else None
+        elif words:
+            yield from _of_words(tuple(words), folder)
 
 
 def _of_words(words: tuple[Value, ...], folder: str | None) -> Iterator[Command]:
