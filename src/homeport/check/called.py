@@ -1,22 +1,19 @@
 """Which function a command runs, and which functions that calls."""
 
+from homeport.check.command_line import the_one
 from homeport.check.facts import Call, Facts, Function
 
 
 def chosen_function(facts: Facts, name: str) -> str | None:
-    """The function that `modal run FILE::NAME` runs, as the client chooses it; None where it would refuse.
-
-    NAME may be a function, `app.function`, a class's method, or nothing: the one entry point, else the one
-    function that there is.
+    """The function that FILE::NAME is about: the one that `modal run` runs, else one that it does not run but
+    that has the name, such as a web endpoint, or a class with several methods. None where there is none.
     """
-    functions = {function.name: function for function in facts.app.functions}
-    if not name:
-        entry_points = [each for each in functions if functions[each].kind == "local_entrypoint"]
-        alone = entry_points or list(functions)
-        return alone[0] if len(alone) == 1 else None
-    parts = name.split(".")
-    candidates = (name, ".".join(parts[1:]), parts[0], ".".join(parts[1:2]))
-    return next((each for each in candidates if each in functions), None)
+    runnable = the_one(facts, name)
+    if runnable is not None:
+        return runnable.function.name
+    names = {function.name for function in facts.app.functions}
+    first, _, rest = name.partition(".")  # CLASS.METHOD, or APP.FUNCTION
+    return next((each for each in (name, first, rest) if each in names), None)
 
 
 def called_for_certain(facts: Facts, name: str) -> set[str]:

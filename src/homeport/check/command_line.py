@@ -126,9 +126,12 @@ def _is_app(facts: Facts, name: str) -> bool:
 
 def meant(facts: Facts) -> Runnable | None:
     """The one that the command runs; None where it says no one, or nothing is asked."""
-    if facts.command is None:
-        return None
-    found = matching(facts, facts.command.function)
+    return the_one(facts, facts.command.function) if facts.command is not None else None
+
+
+def the_one(facts: Facts, asked: str) -> Runnable | None:
+    """What the client takes `asked` for; None where that is nothing, or several."""
+    found = matching(facts, asked)
     best = [each for each in found if each.priority == min(other.priority for other in found)]
     return best[0] if len(best) == 1 else None
 
