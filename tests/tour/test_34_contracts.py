@@ -101,7 +101,7 @@ def test_a_variable_that_a_child_is_given_stops_the_run_with_the_line_that_set_i
     write("app.py", training("child"))
     write("homeport.toml", '[contract.full]\nwhen = { function = "parent" }\nforbid_env = ["TOUR_LIMIT"]\n')
     said = modal("run", "app.py::parent", "--limit", "5", fails=True)
-    assert "TOUR_LIMIT is forbidden here" in said.complaint and "app.py:26" in said.complaint
+    assert "TOUR_LIMIT is forbidden here" in said.complaint and "app.py:25" in said.complaint
     assert "trained to the end" not in said.out
 
 

@@ -60,6 +60,8 @@ class TaskRecords:
     def end(self, folder: Path) -> None:
         """After the last commit of its volumes."""
         path = folder / "task.json"
+        if not path.exists():
+            return  # its start was refused before it was written
         record = msgspec.json.decode(path.read_bytes(), type=TaskFile)
         if record.volumes:
             record.volumes = tuple(replace(v, committed=self._state(v.volume_id)) for v in record.volumes)

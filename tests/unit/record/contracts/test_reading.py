@@ -4,7 +4,7 @@ import pytest
 
 from homeport.record.contracts.mistakes import BadContractsError
 from homeport.record.contracts.reading import decode, read
-from homeport.record.contracts.terms import Expectation
+from homeport.record.contracts.terms import Expectation, is_function
 
 FULL = r"""
 [contract.full]
@@ -141,6 +141,23 @@ def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
     with pytest.raises(BadContractsError) as caught:
         read(text, "f")
     assert str(caught.value).startswith(f"f:{said}")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tag", "is_it"),
+    [
+        ("train", "train", True),
+        ("train", "trainer", False),
+        ("Trainer", "Trainer.fit", True),
+        ("Trainer.fit", "Trainer.fit", True),
+        ("Trainer.fit", "Trainer.*", True),  # the class's containers serve it
+        ("Trainer.fit", "Trainer.eval", False),
+        ("Other.fit", "Trainer.*", False),
+        ("tr*", "train", True),
+    ],
+)
+def test_names_of_functions(wanted: str, tag: str, is_it: bool) -> None:
+    assert is_function(wanted, tag) is is_it
 
 
 def test_bytes_that_are_no_text_are_told() -> None:
