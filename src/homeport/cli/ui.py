@@ -30,7 +30,7 @@ def command(run: str, only_print: bool) -> None:
     endpoint, started = service.start(default_home())
     if started:
         click.echo(f"The engine is up at {endpoint.server_url}.", err=True)
-    path = f"/runs/{urllib.parse.quote(run, safe='')}" if run else "/"
+    path = f"/runs/{urllib.parse.quote(_id(run), safe='')}" if run else "/"
     address = endpoint.blob_url + str(ask("pages/login", {"path": path})["path"])
     if only_print:
         click.echo(address)
@@ -38,3 +38,10 @@ def command(run: str, only_print: bool) -> None:
         click.echo("The pages are open in the browser.")
     else:
         click.echo(f"No browser was found here. Open this address within a minute: {address}")
+
+
+def _id(named: str) -> str:
+    """Raises NotFoundError, InvalidError, with names that are close."""
+    from homeport.control.run_records import RunRecords
+
+    return RunRecords(default_home()).find(named)

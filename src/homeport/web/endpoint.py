@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from homeport.control.web_calls import WebCall, WebCalls
 from homeport.model.errors import HomeportError, NotFoundError
+from homeport.web.pages.door import SESSION_COOKIE
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Endpoint:
         call = self._pick_up(scope)
         is_resumed = call is not None
         try:
-            call = call or self._calls.begin(self._function_id, self._method, dict(scope))
+            call = call or self._calls.begin(self._function_id, self._method, _without_session(scope))
         except HomeportError as error:
             await answer(send, 404 if isinstance(error, NotFoundError) else 503, str(error))
             return
@@ -213,6 +214,19 @@ class _Exchange:
         else:
             # its status was sent: only a broken connection tells that this is not all
             raise ConnectionAbortedError(text)
+
+
+def _without_session(scope: Scope) -> dict[str, Any]:
+    """What the app is told of a request. Browsers send cookies to every port of a host, so also the one that
+    opens the run pages, which is no app's business."""
+    headers = []
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            cookies = [each.strip() for each in value.split(b";")]
+            value = b"; ".join(each for each in cookies if not each.startswith(SESSION_COOKIE.encode()))
+        if name != b"cookie" or value:
+            headers.append((name, value))
+    return {**scope, "headers": headers}
 
 
 def _is_last(message: MutableMapping[str, Any]) -> bool:

@@ -8,12 +8,14 @@ import pytest
 from homeport.control.web_calls import WebCalls
 from homeport.model.errors import FailedPreconditionError
 from homeport.web.endpoint import Endpoint
+from homeport.web.pages.door import Door
 
 
 class PlayedCall:
     """A call whose messages a test plays."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
         self.call_id = "fc-1"
         self.failure = ""
         self.heard: list[dict[str, Any]] = []
@@ -43,7 +45,7 @@ class PlayedCalls(WebCalls):
     def begin(self, function_id: str, method: str, scope: dict[str, Any]) -> Any:
         if self.error is not None:
             raise self.error
-        self.begun.append(PlayedCall())
+        self.begun.append(PlayedCall(scope))
         return self.begun[-1]
 
 
@@ -181,6 +183,25 @@ def test_only_this_machine_s_names_are_served(headers: dict[str, str], status: i
         for call in calls.begun:
             call.answer(b"meow")
         assert (await browser.answer())[0] == status
+        await endpoint.close()
+
+    asyncio.run(scene())
+
+
+def test_an_app_never_sees_the_cookie_that_opens_the_run_pages() -> None:
+    async def scene() -> None:
+        calls = PlayedCalls()
+        endpoint = Endpoint(calls, "fu-1", "")
+        door = Door("ak", "as")
+        own = f"{door.cookie}={door.issue_session()}"
+        browsers = [Browser(endpoint, cookie=f"a=1; {own}; b=2"), Browser(endpoint, cookie=own)]
+        await asyncio.sleep(0)
+        for call in calls.begun:
+            call.answer(b"ok")
+        for browser in browsers:
+            await browser.answer()
+        cookies = [dict(call.scope["headers"]).get(b"cookie") for call in calls.begun]
+        assert cookies == [b"a=1; b=2", None]
         await endpoint.close()
 
     asyncio.run(scene())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 CODE_VALID_S: Final = 60.0
 SESSION_VALID_S: Final = 30 * 24 * 3600.0
+SESSION_COOKIE: Final = "homeport-"  # what its name begins with
 _MOST_CODES: Final = 100
 
 
@@ -25,7 +26,7 @@ class Door:
         self._now = now
         self._codes: dict[str, tuple[float, str]] = {}
         # cookies know no ports: each engine's has a name of its own
-        self.cookie = f"homeport-{hashlib.sha256(token_id.encode()).hexdigest()[:12]}"
+        self.cookie = f"{SESSION_COOKIE}{hashlib.sha256(token_id.encode()).hexdigest()[:12]}"
 
     def issue_code(self, path: str) -> str:
         """A code that is good once, within a minute, and leads to `path`."""
