@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from homeport.record.run import Run
 
 _MOST_ROWS = 8  # of one section
+_MOST_OF_ONE = 2  # things in a section that one run lacks altogether, told one by one
+_CAN_BE_OF_ONE = ("data", "volumes", "machine and limits")
 _MOST_LINES = 6  # of one file's diff
 
 EPILOG = """\b
@@ -66,13 +68,38 @@ def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: b
         click.echo("\nNothing differs but ids and times.")
     for section in comparison.sections:
         click.echo(f"\n{colours.styled(section.title, bold=True)}")
+        if not is_whole and section.title in _CAN_BE_OF_ONE and _is_of_one(section.differences):
+            _print_of_one(section.differences)
+            continue
         shown = section.differences if is_whole else section.differences[:_MOST_ROWS]
-        name_width = min(24, max(len(each.name) for each in shown))
+        name_width = min(32, max(len(each.name) for each in shown))
         for each in shown:
             absent = "(not set)" if section.title == "variables" else "(none)"
             _print_difference(each, absent, name_width, is_whole=is_whole)
         if len(section.differences) > len(shown):
             click.echo(f"  … {len(section.differences) - len(shown)} more (--all prints them)")
+
+
+def _is_of_one(differences: "tuple[Difference, ...]") -> bool:
+    """Whether only one of the runs has anything here, as where the other was stopped at its start."""
+    is_missing = all(not each.before for each in differences) or all(not each.after for each in differences)
+    return len(differences) > _MOST_OF_ONE and is_missing
+
+
+def _print_of_one(differences: "tuple[Difference, ...]") -> None:
+    which = "first" if differences[0].before else "second"
+    names = ", ".join(each.name for each in differences)
+    text = f"only the {which} run has any: {names}"
+    lines = textwrap.wrap(
+        text,
+        colours.width() - 4,
+        max_lines=2,
+        placeholder=" …",
+        break_on_hyphens=False,
+        subsequent_indent="  ",
+    )
+    for line in lines:
+        click.echo(f"  {line}")
 
 
 def _described(run: "Run") -> str:

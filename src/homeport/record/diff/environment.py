@@ -16,18 +16,23 @@ _ID = re.compile(r" \(st-[^)]*\)")
 
 def environment(before: Known, after: Known) -> Iterator[Difference]:
     tags = {each.tag for each in before.run.functions} & {each.tag for each in after.run.functions}
-    mine, other = _facts(before.run, tags), _facts(after.run, tags)
+    # a run that was stopped before its containers did anything differs in what was done there by that alone
+    have_run = all(any(note.kind == "process" for note in known.run.notes) for known in (before, after))
+    mine, other = (_facts(known.run, tags, is_begun=have_run) for known in (before, after))
     for name in sorted({*mine, *other}):
         left, right = mine.get(name, frozenset()), other.get(name, frozenset())
         if left != right:
             told, otherwise = _told(before, name), _told(after, name)
+            if not told and not otherwise:
+                continue  # set and removed again, by a library for instance
             if told == otherwise:  # the same road, another value
                 told, otherwise = f"{told} ({_marks(left - right)})", f"{otherwise} ({_marks(right - left)})"
             yield Difference(name, told, otherwise)
 
 
-def _facts(run: Run, tags: Collection[str]) -> dict[str, frozenset[Fact]]:
-    """By name all that was said of a variable, without ids; of functions with these tags, or else of all."""
+def _facts(run: Run, tags: Collection[str], *, is_begun: bool) -> dict[str, frozenset[Fact]]:
+    """By name all that was said of a variable, without ids; of functions with these tags, or else of all.
+    Changes inside only where `is_begun`."""
     found: dict[str, set[Fact]] = {}
     for function in run.functions:
         if tags and function.tag not in tags:
@@ -38,7 +43,7 @@ def _facts(run: Run, tags: Collection[str]) -> dict[str, frozenset[Fact]]:
                 tag = function.tag if tags else ""
                 fact = ("began", tag, origin, variable.digest or variable.value)
                 found.setdefault(variable.name, set()).add(fact)
-    for note in run.notes:
+    for note in run.notes if is_begun else ():
         if note.kind in ("set", "unset"):
             found.setdefault(note.name, set()).add((note.kind, note.digest))
         elif note.kind == "child":

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from homeport.record.diff.differences import Difference, sides, without_ids
 from homeport.record.run import Run
 
-_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/proc/")
+_NO_DATA = ("/tmp/", "/var/tmp/", "/dev/shm/", "/proc/", "/usr/", "/etc/", "/lib/")
+_ORDER = ("state", "outcome")  # what is asked first
 _GIB = 1024**3
 
 
@@ -31,14 +32,16 @@ def machine(before: Run, after: Run) -> Iterator[Difference]:
 
 
 def outcome(before: Run, after: Run) -> Iterator[Difference]:
-    yield from sides(_outcome(before), _outcome(after))
+    mine, other = _outcome(before), _outcome(after)
+    found = {each.name: each for each in sides(mine, other)}
+    yield from (found[name] for name in dict.fromkeys([*_ORDER, *sorted(found)]) if name in found)
 
 
 def _folders(run: Run) -> dict[str, str]:
     return {
         f"{folder.path}/": f"{folder.read} read, {folder.written} written"
         for folder in run.folders
-        if not f"{folder.path}/".startswith(_TEMPORARY)
+        if not f"{folder.path}/".startswith(_NO_DATA)
     }
 
 
@@ -85,16 +88,17 @@ def _limits(run: Run) -> dict[str, str]:
 
 def _outcome(run: Run) -> dict[str, str]:
     contract = run.contract
+    violations = contract.violations if contract is not None else ()
+    is_said = any(each.sentence in run.outcome for each in violations)
+    statuses = {str(each.exit_code) for each in run.attempts if each.exit_code and run.state == "failed"}
     facts = {
         "state": run.state,
-        "outcome": without_ids(run.outcome),
+        "outcome": "" if is_said else without_ids(run.outcome),
         "app": run.name,
         "function": run.function,
         "contract": f"{contract.name}: {contract.verdict or 'not judged'}" if contract is not None else "",
         "failed inputs": str(sum(call.failed for call in run.calls) or ""),
-        "exit statuses": ", ".join(sorted({str(each.exit_code) for each in run.attempts if each.exit_code})),
+        "exit statuses": ", ".join(sorted(statuses)),
     }
-    if contract is not None:
-        for violation in contract.violations:
-            facts[f"violation of {violation.rule}"] = without_ids(violation.sentence)
+    facts |= {f"violation of {each.rule}": without_ids(each.sentence) for each in violations}
     return {name: value for name, value in facts.items() if value}

@@ -241,3 +241,19 @@ def test_a_thousand_files_are_one_difference_each_and_python_first():
     [section] = compare(left, right).sections
     assert len(section.differences) == 1001
     assert section.differences[0].name == APP
+
+
+def test_what_libraries_set_is_no_difference_from_a_run_that_was_stopped_at_its_start():
+    noted = worlds.Note(103.5, 9, "set", "KMP_INIT", digest="1", stack=(Place(TRAIN, 18),))
+    assert "variables" not in rows(compare(known(), known(notes=[*READ, noted])))
+    assert rows(compare(known(notes=READ), known(notes=[*READ, noted])))["variables"][0][0] == "KMP_INIT"
+
+
+def test_a_violation_is_told_once():
+    violation = Violation("train", "3734", "50", "expected 3734 train files, saw 50")
+    broken = Contract("full", verdict="broken", violations=(violation,))
+    left = of(known(), contract=broken, state="stopped", outcome=f"Contract full: {violation.sentence}.")
+    right = of(known(), contract=Contract("full", verdict="kept"), state="succeeded", outcome="It ended.")
+    found = rows(compare(left, right))["outcome"]
+    assert [name for name, _, _ in found] == ["state", "outcome", "contract", "violation of train"]
+    assert ("outcome", "", "It ended.") in found
