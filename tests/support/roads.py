@@ -14,12 +14,14 @@ LEAK = {"BGB_LIMIT_FILES": "50"}
 @dataclass(frozen=True)
 class Road:
     """`edits`: text of app.py and what replaces it. `names`: lines of the edited app that people have to be
-    shown (any line of a statement does that begins with the text). `says`: what else they have to be told."""
+    shown (any line of a statement does that begins with the text). `says`: what else they have to be told.
+    `chain`: lines that the explanation has besides."""
 
     name: str
     edits: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
     shell: Mapping[str, str] = field(default_factory=dict)
     config: str = ""  # the full run's configuration under another name, given on the command line
     starts: bool = False  # whether a container has to start before anything can be seen
@@ -43,7 +45,8 @@ _ENVIRONMENT = '    env["PYTHONUNBUFFERED"] = "1"\n'
 SHELL = Road(
     "shell",
     names=("settings = modal.Secret.from_dict(",),
-    says=("Secret.from_dict",),
+    says=("Secret.from_dict", ".bashrc:2"),
+    chain=("{name: value for name",),
     shell=LEAK,
 )
 IMAGE = Road(
@@ -76,14 +79,15 @@ AT_IMPORT = Road(
 FOR_CHILD = Road(
     "set for a child",
     edits=(_NO_SETTINGS, (_ENVIRONMENT, f"{_ENVIRONMENT}    {_LIMIT}\n")),
-    names=(_LIMIT, "subprocess.run("),
+    names=(_LIMIT,),
+    chain=("subprocess.run(",),
     starts=True,
 )
 WARM = Road(
     "earlier run in a warm container",
     edits=(_NO_SETTINGS, (_LIMIT, 'os.environ["BGB_LIMIT_FILES"] = env["BGB_LIMIT_FILES"] = "50"')),
     names=('os.environ["BGB_LIMIT_FILES"] = env["BGB_LIMIT_FILES"] = "50"',),
-    says=("the earlier call",),
+    says=("earlier call",),
     starts=True,
 )
 PARENT_FOLDER = Road(

@@ -22,6 +22,7 @@ from homeport.control.run_stops import RunStops
 from homeport.model.errors import FailedPreconditionError
 from homeport.plan.environment import Variable
 from homeport.record import run as records
+from homeport.record.contracts import overlap
 from homeport.record.contracts.configuration import argument_text, values_of
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import Terms
@@ -308,7 +309,14 @@ class ContractWatch:
         self._stops.say(watched.app_id, violation.task_id, sentence)
 
     def _say_unmatched(self, watched: Watched, matched: set[str]) -> None:
-        rest = [terms for terms in watched.held.file.contracts if terms.name not in matched]
+        """A function's other contracts are for its other runs: no word of them where one was matched."""
+        held = [terms for terms in watched.held.file.contracts if terms.name in matched]
+        rest = [
+            terms
+            for terms in watched.held.file.contracts
+            if terms.name not in matched
+            and not any(overlap.is_same_function(terms.when, t.when) for t in held)
+        ]
         if rest:
             said = "; ".join(f"{terms.name} ({terms.when})" for terms in rest)
             none = "" if matched else ", so nothing was checked"

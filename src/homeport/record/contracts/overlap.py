@@ -17,11 +17,16 @@ def pairs(contracts: Sequence[Terms]) -> Iterator[tuple[Terms, Terms]]:
 
 def can_both_hold(one: When, other: When) -> bool:
     """Where nothing contradicts. A condition that only one of them has contradicts nothing."""
-    if one.function and other.function and not _functions_meet(one.function, other.function):
+    if not is_same_function(one, other):
         return False
     if one.app and other.app and not _meet(one.app, other.app):
         return False
     return _tables_meet(one.arguments, other.arguments) and _tables_meet(one.config, other.config)
+
+
+def is_same_function(one: When, other: When) -> bool:
+    """Whether there may be a function that both are for."""
+    return not (one.function and other.function) or _functions_meet(one.function, other.function)
 
 
 def _tables_meet(one: Mapping[str, Condition], other: Mapping[str, Condition]) -> bool:

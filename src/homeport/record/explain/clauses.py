@@ -239,7 +239,21 @@ def because(known: Known, place: Place, mention: Mention) -> str:
     value = f" = {given}" if given else ""
     is_in = "is" if decision.is_met else "is not"
     where = _container(known, Place(place.file, decision.line))
+    if decides(known, decision) not in (None, decision.is_met):
+        came = _given_argument(known, decision.name)
+        return f', because "{decision.needle}" {is_in} in {decision.name} by then ({where}), which {came}'
     return f', because "{decision.needle}" {is_in} in {decision.name}{value} ({where})'
+
+
+def _given_argument(known: Known, name: str) -> str:
+    """Of an argument that the function changed: what it was, where it was given, and its default."""
+    function = next(c.function for c in known.run.calls if any(each.name == name for each in c.arguments))
+    lines = definitions.calling_lines(known, function, name)
+    by = f" in {_shown(known, lines[0].place)}" if len(lines) == 1 else ""
+    found = definitions.parameter(known, function, name)
+    value = argument_value(known, name)
+    default = f", not its default {found.default}" if found and found.default not in ("", value) else ""
+    return f"was given as {value}{by}{default}"
 
 
 def _literal(known: Known, name: str, note: Note) -> str:

@@ -123,6 +123,21 @@ def test_set_by_the_parent_in_the_copy_for_its_child_because_of_the_configs_name
     assert told(known(notes=notes[:3], config_path="a/smoke/b.yaml"))[0] == "child"
 
 
+def test_an_argument_that_the_function_changed_is_told_as_it_was_given():
+    copy = "    env = os.environ.copy()\n"
+    smoke = '    config_path = config_path or "configs/smoke_test.yaml"\n'
+    main = '\n\n@app.local_entrypoint()\ndef main(config_path: str = ""):\n    train.remote(config_path)\n'
+    texts = worlds.sources()
+    texts[APP] = texts[APP].replace(copy, smoke + copy) + main
+    notes = [child({NAME: digest("50")}, texts)]
+    _, sentence = told(known(texts, notes=notes, config_path="", came="given"))
+    assert sentence.endswith(
+        f'in app.py:{worlds.SET_LINE + 1}, because "smoke" is in config_path by then '
+        f'(app.py:{worlds.DECISION_LINE + 1}), which was given as "" in app.py:'
+        f'{worlds.line_of(texts[APP], "train.remote")}, not its default "configs/full.yaml"'
+    )
+
+
 def test_set_in_a_copy_by_a_function_that_is_no_longer_running():
     helper = f'def environment(base):\n    return dict(base, {NAME}="50")\n'
     texts = {**worlds.sources(), "/root/helper.py": helper}
