@@ -43,6 +43,8 @@ class Attempts:
         self._rows = rows
         self._backlog = backlog
         self._functions = functions
+        # within the transaction that gives inputs to a task
+        self.on_claimed: Callable[[str, Sequence[Input]], None] = lambda task_id, entries: None
         self.on_timeout: EndContainer = lambda task_id, entry, again: again()
 
     def claim(self, function_id: str, task_id: str, limit: int) -> list[Claimed]:
@@ -53,6 +55,7 @@ class Attempts:
         with self._rows.transaction():
             for entry in entries:
                 claimed.append(Claimed(entry, self._rows.write_claimed(entry, task_id, now)))
+            self.on_claimed(task_id, entries)
         for entry in entries:
             self.limit(entry)
         return claimed

@@ -64,7 +64,6 @@ class Containers:
         self.on_exec: Callable[[str], None] = lambda task_id: None
         # awaited before results of inputs count, for who looks first at what was printed before them
         self.before_outputs: Callable[[list[str]], Awaitable[None]] | None = None
-        self.on_claimed: Callable[[Task, list[Input]], None] = lambda task, entries: None
         self.on_output: Callable[[str], None] = lambda task_id: None
         # a container's folder that an engine which was killed left: its app's id, '' where nobody knows it
         self.on_left_over: Callable[[str, str], None] = lambda app_id, task_id: None
@@ -170,7 +169,6 @@ class Containers:
                 await asyncio.sleep(linger_s)
             claimed = self._attempts.claim(task.function_id, task_id, limit)
             if claimed:
-                self.on_claimed(task, [item.entry for item in claimed])
                 for item in claimed:
                     task.inputs[item.entry.input_id] = item.entry
                 task.delivered = (request_key, [item.entry for item in claimed])

@@ -70,7 +70,7 @@ class RunService:
         calls.backlog.on_settled.append(self.runs.settled)
         starter.on_recording = self._record_task
         starter.on_composed = self.runs.starting
-        containers.on_claimed = self.runs.claimed
+        calls.attempts.on_claimed = self.runs.claimed
         containers.on_output = self.runs.watch.grew
         containers.on_left_over = self.runs.left_over
         containers.lives.on_ended.append(self.runs.container_ended)

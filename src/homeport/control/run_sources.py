@@ -78,18 +78,20 @@ class RunSources:
             self._git[app_id] = job
 
     async def publish(self, app_id: str) -> None:
-        """The app's functions and their mounts are known; the rest goes on in the background."""
+        """The app's functions and their mounts are known, or others than before (`modal serve`); the rest
+        goes on in the background."""
         if app_id in self._launchers and app_id not in self._writing:
-            job = asyncio.get_running_loop().create_task(self._write(app_id, self._launchers.pop(app_id)))
+            job = asyncio.get_running_loop().create_task(self._write(app_id, self._launchers[app_id]))
             self._writing[app_id] = job
             job.add_done_callback(lambda _: self._writing.pop(app_id, None))
 
     async def ready(self, app_id: str) -> None:
         """Returns once the source is written, or after a while."""
-        self._launchers.pop(app_id, None)
         job = self._writing.get(app_id)
         if job is not None:
             await asyncio.wait({job}, timeout=_WAIT_S)
+        self._launchers.pop(app_id, None)
+        self._git.pop(app_id, None)
 
     async def close(self) -> None:
         jobs = [*self._writing.values(), *self._git.values()]
@@ -103,7 +105,7 @@ class RunSources:
             listed = json.dumps(sorted(defined.mount_ids))
             rows = self._db.all("run_trees", mount_ids=listed)
             trees = [self._home.mounts / str(row["folder"]) for row in rows]
-            asked = self._git.pop(app_id, None)
+            asked = self._git.get(app_id)
             git = await asked if asked is not None else None
             await asyncio.to_thread(self._put, app_id, trees, launcher, git, defined)
         except Exception as error:

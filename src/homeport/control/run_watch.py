@@ -51,11 +51,11 @@ class RunWatch:
     def is_watched(self, run_id: str) -> bool:
         return run_id in self._watched
 
-    def forget(self, run_id: str) -> None:
-        """It has ended, or was refused."""
-        self._watched.discard(run_id)
+    def forget(self, *run_ids: str) -> None:
+        """They have ended, or were refused."""
+        self._watched.difference_update(run_ids)
         for runs in self._runs.values():
-            runs.discard(run_id)
+            runs.difference_update(run_ids)
 
     # ---- containers
 

@@ -9,11 +9,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from homeport.control.run_folders import RunFolders, write_whole
 from homeport.control.run_outcomes import outcome
-from homeport.control.run_records import RunRecords, RunRow, of_table, row_of
+from homeport.control.run_records import RunRecords, RunRow, row_of
 from homeport.model.home import Home
 from homeport.record.codec import encode
 from homeport.record.run import Run
@@ -22,10 +23,20 @@ from homeport.store.database import Database
 logger = logging.getLogger(__name__)
 
 KEPT: Final = 10_000
-_ALIKE_S: Final = 0.5  # between two records of calls of one function
+_ALIKE_S: Final = 2.0  # between two records of calls of one function, where many end
+_OWN_RECORDS: Final = 5.0  # that calls of one function get at once after a while without
 _PRUNE_EVERY: Final = 50  # records
 _CALLERS_KEPT_S: Final = 24 * 3600.0  # a connection may be idle for so long between two calls
 _CLOSE_S: Final = 3.0  # for what is left when the engine is told to stop; the next one does the rest
+
+
+@dataclass(eq=False, slots=True)
+class _Alike:
+    """Of the calls of one function: how many records they may have now, and whose was the last."""
+
+    at: float
+    left: float = _OWN_RECORDS
+    newest: str = ""
 
 
 class RunWriter:
@@ -42,7 +53,7 @@ class RunWriter:
         self._queue: deque[str] = deque()
         self._queued = asyncio.Event()
         self._idle = asyncio.Event()
-        self._alike: dict[tuple[str, str], tuple[float, str]] = {}  # app and function: when, by which run
+        self._alike: dict[str, _Alike] = {}  # by function
         self._worker: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -64,14 +75,33 @@ class RunWriter:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
 
-    def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
-        """Writes the row; within a transaction."""
+    def ended(self, run_id: str, app_id: str, ended_at: float, *, function_id: str = "") -> None:
+        """Writes the row; within a transaction. `function_id`: of a call, so that others may stand for it."""
         state, sentence = outcome(self._db, run_id, app_id)
+        neighbour = self._neighbour(run_id, function_id) if function_id and state == "succeeded" else ""
         changed = self._db.run(
-            "run_end", run_id=run_id, state=state, outcome=sentence, ended_at=ended_at
+            "run_end",
+            run_id=run_id,
+            state=state,
+            outcome=sentence,
+            ended_at=ended_at,
+            stands_for=neighbour,
+            is_written=bool(neighbour),
         ).rowcount
-        if changed:
+        if changed and not neighbour:
             self._add(run_id)
+
+    def _neighbour(self, run_id: str, function_id: str) -> str:
+        """The run whose record stands for this one too; empty where it gets its own."""
+        now = time.monotonic()
+        alike = self._alike.setdefault(function_id, _Alike(now))
+        alike.left = min(_OWN_RECORDS, alike.left + (now - alike.at) / _ALIKE_S)
+        alike.at = now
+        if alike.left < 1 and not self._folders.folder(run_id).exists():
+            return alike.newest
+        alike.left -= 1
+        alike.newest = run_id
+        return ""
 
     def _add(self, run_id: str) -> None:
         self._queue.append(run_id)
@@ -99,19 +129,10 @@ class RunWriter:
         row = self._db.one("run_by_id", run_id=run_id)
         if row is None or row["is_written"] or row["ended_at"] is None:
             return
-        is_call = run_id != row["app_id"]
-        alike = (row["app_id"], row["function"])
-        if is_call and row["state"] == "succeeded" and not self._folders.folder(run_id).exists():
-            at, neighbour = self._alike.get(alike, (0.0, ""))
-            if time.monotonic() - at < _ALIKE_S:
-                self._mark(of_table(row), stands_for=neighbour)
-                return
         if self.before is not None:
             await self.before(run_id)
         run = await asyncio.to_thread(self._compose, run_id)
-        if is_call:
-            self._alike[alike] = (time.monotonic(), run_id)
-        self._mark(row_of(run), stands_for="")
+        self._mark(row_of(run))
         await self._clear(run)
         self._count += 1
         if self._count % _PRUNE_EVERY == 0:
@@ -123,11 +144,10 @@ class RunWriter:
         write_whole(self._folders.file(run_id), encode(run))
         return run
 
-    def _mark(self, row: RunRow, *, stands_for: str) -> None:
+    def _mark(self, row: RunRow) -> None:
         self._db.run(
             "run_written",
             run_id=row.run_id,
-            stands_for=stands_for,
             state=row.state,
             function=row.function,
             outcome=row.outcome,

@@ -53,7 +53,7 @@ class FindLauncher(Protocol):
 class Ending(Protocol):
     """control/run_writer.py: takes runs that have ended, and writes them down when there is time."""
 
-    def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
+    def ended(self, run_id: str, app_id: str, ended_at: float, *, function_id: str = "") -> None:
         """Writes the row; within a transaction."""
 
 
@@ -84,7 +84,7 @@ class Runs:
         self._now = now
         self._apps: dict[str, Kind] = {}  # apps that are runs, or deployments
         self._callers: dict[str, str] = {}  # a connection -> its file in runs/callers
-        self._ended: dict[str, tuple[str, float]] = {}  # calls whose end is not written yet: app, when
+        self._ended: dict[str, tuple[QueuedCall, float]] = {}  # calls whose end is not written yet, and when
         self._timer: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -291,7 +291,7 @@ class Runs:
         if self.watch.is_watched(call.run_id):
             self._spawn(self._settle_watched(call.run_id, call.app_id, self._now()))
             return
-        self._ended[call.run_id] = (call.app_id, self._now())
+        self._ended[call.run_id] = (call, self._now())
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_ENDS_EVERY_S, self._write_ends)
 
@@ -303,10 +303,9 @@ class Runs:
         self._timer = None
         ended, self._ended = self._ended, {}
         with self._recording("", "that calls ended"), self._db.transaction():
-            for run_id, (app_id, ended_at) in ended.items():
-                self._ending.ended(run_id, app_id, ended_at)
-        for run_id in ended:
-            self.watch.forget(run_id)
+            for run_id, (call, ended_at) in ended.items():
+                self._ending.ended(run_id, call.app_id, ended_at, function_id=call.function_id)
+        self.watch.forget(*ended)
 
     # ---- containers
 
@@ -316,21 +315,22 @@ class Runs:
             return
         self.watch.compose(task_id, variables)
         if self._apps.get(definition.app_id) == "run":
-            self._work(task_id, definition.app_id, definition.tag)
+            self._work(task_id, definition.app_id, definition.function_id)
         # one of a deployed function works for the runs whose inputs it is given
 
-    def claimed(self, task: Task, entries: Sequence[Input]) -> None:
-        """A container was given inputs: it works for their runs."""
-        known = self.watch.runs_of(task.task_id)
+    def claimed(self, task_id: str, entries: Sequence[Input]) -> None:
+        """A container was given inputs: it works for their runs. Within the transaction that writes it."""
+        known = self.watch.runs_of(task_id)
         for entry in entries:
             run_id = entry.call.run_id
             if run_id and run_id not in known:
                 with self._recording(run_id, "its containers"), contextlib.suppress(HomeportError):
-                    self._work(task.task_id, run_id, task.definition.tag)
+                    self._work(task_id, run_id, entry.call.function_id)
 
-    def _work(self, task_id: str, run_id: str, function: str) -> None:
+    def _work(self, task_id: str, run_id: str, function_id: str) -> None:
         with self._recording(run_id, "its containers"):
             self._db.run("run_task_insert", run_id=run_id, task_id=task_id)
+        function = self._functions.get(function_id).tag if self.watch.is_watched(run_id) else ""
         self.watch.work(task_id, run_id, function)
 
     async def container_ended(self, task: Task) -> None:

@@ -18,7 +18,8 @@ SELECT * FROM runs WHERE run_id = :run_id;
 UPDATE runs SET function = :function WHERE run_id = :run_id AND function = '';
 
 -- name: run_end
-UPDATE runs SET state = :state, outcome = :outcome, ended_at = :ended_at
+UPDATE runs SET state = :state, outcome = :outcome, ended_at = :ended_at, stands_for = :stands_for,
+    is_written = :is_written
 WHERE run_id = :run_id AND ended_at IS NULL;
 
 -- name: run_reopen
@@ -26,7 +27,7 @@ WHERE run_id = :run_id AND ended_at IS NULL;
 UPDATE runs SET state = 'running', outcome = '', ended_at = NULL WHERE run_id = :run_id AND NOT is_written;
 
 -- name: run_written
-UPDATE runs SET is_written = 1, stands_for = :stands_for, outcome = :outcome, contract = :contract,
+UPDATE runs SET is_written = 1, outcome = :outcome, contract = :contract,
     verdict = :verdict, state = :state, function = :function
 WHERE run_id = :run_id;
 
