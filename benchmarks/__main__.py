@@ -19,6 +19,7 @@ _CALLS = ("hello", "start", "at_once", "remote", "method", "map", "queue")
 _OTHERS = (
     "shell",
     "runs",
+    "contracts",
     "notes",
     "logs",
     "pages",

@@ -16,6 +16,8 @@ from homeport.record.launch import entry_candidates, folders_upwards
         ("/v/bin/python /v/bin/modal run -dm pkg.app", "/u/pkg/app.py"),
         ("/v/bin/python -m modal deploy --name x /a/app.py", "/a/app.py"),
         ("/v/bin/python /v/bin/modal serve --timeout 5 app.py", "/u/app.py"),
+        ("/v/python /src/as_modal.py /h/1-2.jsonl /v/bin/modal run app.py::train", "/u/app.py"),
+        ("homeport run --no-check app.py", "/u/app.py"),
         ("python script.py --fast", "/u/script.py"),
         ("python -u -W error script.py", "/u/script.py"),
         ("python -m pkg.tool", "/u/pkg/tool.py"),
