@@ -308,8 +308,11 @@ def _mend(
             click.echo(patch.diff(shown), nl=False)
             continue
         patch.apply()
-        for finding in patch.findings:
-            click.echo(f"fixed {places.at(finding.site)}: {finding.code} {finding.fix}", err=True)
+        lines = [
+            f"fixed {places.at(finding.site)}: {finding.code} {finding.fix}" for finding in patch.findings
+        ]
+        for line in dict.fromkeys(lines):  # the same of two apps
+            click.echo(line, err=True)
     for finding, why in plan.refused:
         click.echo(f"not fixed {places.at(finding.site)}: {finding.code}: {why}", err=True)
     if is_dry or not plan.patches:

@@ -41,6 +41,13 @@ from homeport.check.source_text import text_at
 
 CODE = "HP103"
 INSTALLERS = ("uv_pip_install", "pip_install")
+FROM_FILES = {
+    "uv_sync": "the project that uv_sync() installs, as uv add does",
+    "pip_install_from_requirements": "the file that pip_install_from_requirements() takes",
+    "pip_install_from_pyproject": "the dependencies in pyproject.toml",
+    "poetry_install_from_file": "the project, as poetry add does",
+    "from_dockerfile": "what the Dockerfile installs",
+}
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -60,7 +67,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             fix=f'Install it in the image: .uv_pip_install("{called}").'
             if failing.function.image
             else f'Give the function an image: modal.Image.debian_slim().uv_pip_install("{called}").',
-            others=() if distribution else (f"Ship it, if '{top}' is a module of your own.",),
+            others=(
+                *_in_a_file(failing, called),
+                *(() if distribution else (f"Ship it, if '{top}' is a module of your own.",)),
+            ),
             edits=edits,
             related=tuple((site, "imported here, too") for site in failing.again),
         )
@@ -70,6 +80,15 @@ def _why(failing: Failing) -> str:
     if failing.function.image is None:
         return "the function has no image of its own, and Modal's default one has Python alone"
     return "no step of its image installs it"
+
+
+def _in_a_file(failing: Failing, called: str) -> Iterator[str]:
+    """Where the image installs what a file names, the package belongs there."""
+    image = failing.function.image
+    for step in reversed(image.steps if image else ()):
+        if isinstance(step, Step) and step.method in FROM_FILES:
+            yield f"Add {called} to {FROM_FILES[step.method]}."
+            return
 
 
 def _edits(facts: Facts, failing: Failing, distribution: str) -> tuple[Edit, ...]:

@@ -340,3 +340,9 @@ def test_a_module_of_ones_own_that_the_launcher_does_not_find_lies_elsewhere(tmp
     assert finding.fix == f"Type it in {tmp_path}: modal run backend/jobs/embed.py"
     (report,) = check(tmp_path, "backend/jobs/embed.py").reports
     assert not report.findings
+
+
+def test_a_library_belongs_into_the_file_that_the_image_installs_from() -> None:
+    text = app('.pip_install_from_requirements("r.txt")', "import numpy")
+    (finding,) = found({"app.py": text, "r.txt": "pyyaml\n"}, "HP103")
+    assert "Add numpy to the file that pip_install_from_requirements() takes." in finding.others
