@@ -125,17 +125,17 @@ def _fix(facts: Facts, source: LocalSource) -> str:
         return "Name the right one, or take the other step."
     if source.beside is not None:
         return f"Run it from {source.beside.parent}, or name it by Path(__file__).parent."
-    near = [str(path) for path in _known_paths(facts) if path != str(source.path)]
-    like = suggestions.closest(str(source.path), near)
-    meant = f" {like} does." if like else ""
+    like = suggestions.closest(source.given, _given_and_there(facts))
+    meant = f" Did you mean {like}?" if like else ""
     if source.is_relative:
         return f"Name it from the file's own folder, Path(__file__).parent / …, or correct it.{meant}"
     return f"Correct the path.{meant}"
 
 
-def _known_paths(facts: Facts) -> Iterator[str]:
+def _given_and_there(facts: Facts) -> Iterator[str]:
+    """What other steps name, in the words in which they do, and that is there."""
     for sources in facts.sources.values():
-        yield from (str(source.path) for source in sources if source.kind in ("file", "folder"))
+        yield from (source.given for source in sources if source.kind in ("file", "folder"))
 
 
 def _certainty(facts: Facts) -> Severity:

@@ -278,3 +278,12 @@ def test_a_package_of_which_a_part_is_imported_by_a_name_that_is_not_known() -> 
 )
 def test_a_shells_line_may_bring_what_it_runs_last(line: str, codes: list[str]) -> None:
     assert [finding.code for finding in found(f'subprocess.run("{line}", shell=True)')] == codes
+
+
+@pytest.mark.parametrize(("given", "meant"), [("confg", " Did you mean conf?"), ("model.onnx", "")])
+def test_a_path_that_is_not_there_may_be_one_that_another_step_names(given: str, meant: str) -> None:
+    steps = f'.add_local_dir("conf", "/conf").add_local_dir("{given}", "/other")'
+    app = f"import modal\nimage = modal.Image.debian_slim(){steps}\napp = modal.App('a', image=image)\n"
+    files = {"app.py": app + "@app.function()\ndef f(): ...\n", "conf/a.yaml": ""}
+    (finding,) = findings_of(files, only="HP120")
+    assert finding.fix.partition("correct it.")[2] == meant
