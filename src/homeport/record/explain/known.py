@@ -57,6 +57,12 @@ class Known:
         of = (each for each in self.run.notes if not task_id or each.task_id == task_id)
         return sorted(of, key=lambda note: note.at)
 
+    @property
+    def begun(self) -> float:
+        """When the call began that the run is, in a container that may have served others; else 0."""
+        calls = self.run.calls if self.run.kind in ("call", "schedule") else ()
+        return max((call.started_at for call in calls), default=0.0)
+
     def call_at(self, at: float, task_id: str) -> Call | None:
         """The call of this run that a container was busy with at a time."""
         function = self.function_of(task_id) if task_id else None

@@ -39,12 +39,15 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     """
     notes = known.notes_of(task_id)
     digest = ""
-    if not pid and (note := _telling(notes, name)) is not None:
+    own = [note for note in notes if note.at >= known.begun]
+    if not pid and (note := _telling(own, name)) is not None:
         if note.kind == "child":
             return _of_cause(known, name, Cause("child", note), note.at)
         pid, at = note.pid, note.at
         digest = note.digest if note.kind == "read" else ""
         task_id = task_id or note.task_id
+    elif not pid and (note := _left(notes, name, known.begun)) is not None:
+        pid, at, task_id = note.pid, known.begun, note.task_id
     notes = known.notes_of(task_id)
     found = cause(notes, name, pid, at or float("inf")) if pid else Cause("began")
     if found.kind == "began" and digest and not _began_with(known, name, task_id, digest):
@@ -64,6 +67,12 @@ def _telling(notes: list[Note], name: str) -> Note | None:
     children = [note for note in notes if note.kind == "child" and note.changes.get(name)]
     changes = [note for note in notes if note.kind in ("set", "unset") and note.name == name]
     return next(iter([*reversed(children), *reversed(changes)]), None)
+
+
+def _left(notes: list[Note], name: str, begun: float) -> Note | None:
+    """The last change that a warm container had seen when a call came to it."""
+    changes = [n for n in notes if n.kind in ("set", "unset") and n.name == name and n.at < begun]
+    return changes[-1] if changes else None
 
 
 def _began_with(known: Known, name: str, task_id: str, digest: str) -> bool:

@@ -123,7 +123,7 @@ def _read(known: Known, name: str) -> str:
     """Who read it, as the end of the sentence."""
     if not known.run.notes:
         return ""
-    read = [note for note, is_there in chain.readers(known, name) if is_there]
+    read = [note for note, is_there in chain.readers(known, name) if is_there and note.at >= known.begun]
     if not read:
         return "; no Python code of yours read it"
     places = [known.shown(note.stack[0]) for note in read if note.stack]

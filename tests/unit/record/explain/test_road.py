@@ -157,6 +157,19 @@ def test_left_by_an_earlier_call_in_the_same_container():
     assert told(known(notes=[*READ, later], earlier=[earlier], run_id="fc-2"))[0] == "set"
 
 
+def test_what_an_earlier_call_read_itself_does_not_make_it_this_calls():
+    """The container's first call set the variable, and its child read it; the second has done nothing yet."""
+    line = worlds.line_of(worlds.sources()[APP], "env[")
+    noted = Note(101.0, 2, "set", NAME, digest=digest("50"), stack=(Place(APP, line, "train"),))
+    notes = [*worlds.processes(), noted, child(), worlds.first_read()]
+    earlier = (Call("fc-1", "train", started_at=100.0, ended_at=105.0),)
+    world = known(notes=notes, earlier=earlier)
+    second = replace(world.run.calls[0], started_at=110.0)
+    world = replace(world, run=replace(world.run, kind="call", calls=(second,)))
+    assert told(world)[0] == "earlier"
+    assert "set by the earlier call fc-1 in the same container in app.py:" in told(world)[1]
+
+
 def test_the_last_change_before_the_read_counts():
     secret_then_code = Note(101.0, 2, "set", NAME, digest=digest("50"), stack=(Place(APP, 41, "train"),))
     after = Note(105.0, 9, "set", NAME, digest=digest("7"), stack=(Place(TRAIN, 1, "<module>"),))
