@@ -63,6 +63,14 @@ for n in range(10_000):
             zlib.compress(file.read())
 print((time.process_time_ns() - started) / 1e9)
 """
+_COPIES = """
+import copy, time
+data = [{"a": n, "b": [n, str(n)]} for n in range(5000)]
+started = time.process_time_ns()
+for _ in range(5):
+    copy.deepcopy(data)
+print((time.process_time_ns() - started) / 5e9)
+"""
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -158,17 +166,17 @@ def _of_children_s() -> float:
 def _files(ground: _Ground, runs: int) -> list[Figure]:
     for number in range(10_000):
         (ground.folder / "files" / str(number)).write_bytes(os.urandom(4096) * 2)
+    files = str(ground.folder / "files")
     found = []
-    for name, arguments, bar in (
-        ("10,000 files read and compressed (8 KiB each)", ("compress",), BAR_FILES),
-        ("10,000 files opened and closed", (), None),
+    for name, line, bar in (
+        ("10,000 files read and compressed (8 KiB each)", (_FILES, files, "compress"), BAR_FILES),
+        ("10,000 files opened and closed", (_FILES, files), None),
+        ("copy.deepcopy of 15,000 lists and dicts, which asks for id()", (_COPIES,), None),
     ):
         taken: dict[bool, list[float]] = {True: [], False: []}
         for _ in range(runs):
             for with_notes in (False, True):
-                output = ground.output(
-                    _FILES, str(ground.folder / "files"), *arguments, with_notes=with_notes
-                )
+                output = ground.output(*line, with_notes=with_notes)
                 taken[with_notes].append(float(output))
         ratio = min(taken[True]) / min(taken[False])
         found.append(

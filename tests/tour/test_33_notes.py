@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.proot_too
-
 APP = """
 import os
 import subprocess
@@ -54,6 +52,7 @@ def main():
 """
 
 
+@pytest.mark.proot_too
 def test_every_change_and_first_read_is_noted_with_its_line(modal, write):
     app = write("app.py", APP)
 
