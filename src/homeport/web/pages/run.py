@@ -113,7 +113,11 @@ def values(run: Run) -> dict[str, Any]:
         "failed": failed,
         "verdicts": run_view.VERDICTS,
         "command": run_view.command_line(run.launcher.argv) if run.launcher else "",
-        "can_rerun": bool(run.launcher and run.launcher.argv and run.launcher.cwd),
+        "outcome": run_view.outcome(run),
+        "contract_file": run_view.contract_file(run),
+        "can_rerun": bool(
+            run.kind in ("run", "deployment") and run.launcher and run.launcher.argv and run.launcher.cwd
+        ),
     }
 
 

@@ -79,6 +79,21 @@ def progress(run: Run) -> tuple[int, int, int]:
     return sum(call.inputs for call in calls), done, sum(call.failed for call in calls)
 
 
+def outcome(run: Run) -> str:
+    """The record's sentence, unless it only repeats the violation, which has a place of its own."""
+    contract = run.contract
+    if contract and any(each.sentence.rstrip(".") in run.outcome for each in contract.violations):
+        return f"by contract {contract.name}"
+    return run.outcome
+
+
+def contract_file(run: Run) -> str:
+    """As seen from the folder in which the run was started."""
+    file = run.contract.file if run.contract else ""
+    folder = run.launcher.cwd.rstrip("/") + "/" if run.launcher and run.launcher.cwd else ""
+    return file.removeprefix(folder) or "homeport.toml"
+
+
 def command_line(argv: Sequence[str]) -> str:
     """As it was typed: a Python that runs a script named like a command is that command."""
     words = list(argv)

@@ -73,6 +73,18 @@ def test_a_violation_stands_above_everything_else(browser: Browser) -> None:
     assert "stopped by its contract" in page
 
 
+def test_an_outcome_that_repeats_the_violation_is_said_once(site: Site, browser: Browser) -> None:
+    run = whole_run()
+    assert run.contract is not None
+    sentence = run.contract.violations[0].sentence
+    site.records.runs = [replace(run, outcome=f"Contract full is broken: {sentence}.")]
+
+    page = browser.get(f"/runs/{RUN_ID}").text
+
+    assert page.count(sentence) == 1
+    assert "by contract full" in page
+
+
 def test_a_run_is_found_by_a_beginning_and_as_latest(browser: Browser) -> None:
     for named in ("latest", RUN_ID[:8]):
         answer = browser.get(f"/runs/{named}")
