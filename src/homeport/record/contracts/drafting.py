@@ -5,16 +5,17 @@ What is certain stands as it is; what is only likely stands in comments, to be k
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from homeport.record.contracts.configuration import argument_text
-from homeport.record.contracts.environment_rules import TELLING
 from homeport.record.contracts.guessing import Guess, guess
 from homeport.record.run import Folder, Run
 
 _GIB: Final = 1024**3
 _MOST: Final = 8  # of each kind
+_LIMITING: Final = re.compile(r"LIMIT|SMOKE|SUBSET|DEBUG|DRY_?RUN|QUICK|TINY", re.IGNORECASE)
 _OWN: Final = (
     "/proc",
     "/sys",
@@ -84,7 +85,7 @@ def _variables(run: Run) -> list[str]:
     variables = {variable.name: variable for function in functions for variable in function.environment}
     secrets = sorted(name for name, each in variables.items() if each.origin.startswith("Secret"))
     read = {note.name for note in run.notes if note.kind == "read" and note.how != "copy" and note.stack}
-    absent = sorted(name for name in read if name not in variables and TELLING.search(name))
+    absent = sorted(name for name in read if name not in variables and _LIMITING.search(name))
     found = []
     if absent:
         found.append(f"forbid_env = {_list(absent)}  # the code reads them; this run went without")
@@ -124,10 +125,13 @@ def _files(run: Run) -> list[str]:
     found = []
     configs = [config.path for config in run.configs if not config.path.startswith(_OWN)]
     configs = configs or sorted({n.path for n in run.notes if n.kind == "open" and n.how == "r" and n.stack})
-    reads = [*dict.fromkeys(configs)][:_MOST] + _folders(run.folders, "read")
+    files = [*dict.fromkeys(configs)][:_MOST]
+    read = _folders(run.folders, "read")
+    reads = files + [path for path in read if not any(file.startswith(path + "/") for file in files)]
     if reads:
         found.append(f"reads = {_list(dict.fromkeys(reads))}")
-    if writes := _folders(run.folders, "written"):
+    # a folder that is read, too, is mostly a cache, which the next run finds filled
+    if writes := [path for path in _folders(run.folders, "written") if path not in read]:
         found.append(f"writes = {_list(writes)}")
     return found
 

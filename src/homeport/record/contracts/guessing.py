@@ -20,7 +20,11 @@ _COUNTED: Final = re.compile(
     r"patients?|subjects?|clips?|windows?|segments?|tokens|documents|split|dataset|loaded|loading|found|cache|using",
     re.IGNORECASE,
 )
-_PROGRESS: Final = re.compile(r"epoch|step|iter|it/s|%\||loss|eta\b|batch \d|seconds|elapsed", re.IGNORECASE)
+_PROGRESS: Final = re.compile(
+    r"epoch|step|iter|it/s|%\||loss|eta\b|batch \d|seconds|elapsed|"
+    r"\b(?:wrote|created|downloaded|generated|saved|extracted|copied)\b",  # what only a first run does
+    re.IGNORECASE,
+)
 _ANY_NUMBER: Final = re.compile(r"\d[\d,]*")
 
 

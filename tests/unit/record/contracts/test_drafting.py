@@ -46,6 +46,7 @@ RUN = Run(
     ),
     folders=(
         Folder("/results/cache/full", 5, 5, volume="r"),
+        Folder("/results/checkpoints", 0, 2, volume="r"),
         Folder("/results/cache/full/a", 5),
         Folder("/usr/lib", 9),
     ),
@@ -61,7 +62,7 @@ def test_a_draft_can_be_read_and_its_run_keeps_it() -> None:
     )
     assert terms.forbid_env == ("BGB_LIMIT_FILES",) and terms.require_env == ("WANDB_API_KEY",)
     assert terms.reads == ("/app/configs/full.yaml", "/results/cache/full")
-    assert terms.writes == ("/results/cache/full",) and terms.max_minutes == 15
+    assert terms.writes == ("/results/checkpoints",) and terms.max_minutes == 15
     assert '# env = { MODE = "full" }' in text and "# max_memory_gib = 0.5" in text
     judge = Judge(terms)
     assert judge.printed("ta-1", [(1.0, line) for line in LINES]) == []
@@ -95,6 +96,7 @@ def test_the_run_with_fifty_files_breaks_the_draft() -> None:
         ("Dataset: 7 images + 8 images", {"images": "7"}),
         ("Epoch 3: 12 images", {}),
         ("listening on 127.0.0.1:8080", {}),
+        ("Wrote 1797 images to /results/digits", {}),
         ("took 12 seconds for 3 files", {}),
         ("nothing at all", {}),
         ("output dir: /results/out files", {"output": "/results/out"}),
