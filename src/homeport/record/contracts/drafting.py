@@ -126,12 +126,13 @@ def _files(run: Run) -> list[str]:
     configs = [config.path for config in run.configs if not config.path.startswith(_OWN)]
     configs = configs or sorted({n.path for n in run.notes if n.kind == "open" and n.how == "r" and n.stack})
     files = [*dict.fromkeys(configs)][:_MOST]
-    read = _folders(run.folders, "read")
-    reads = files + [path for path in read if not any(file.startswith(path + "/") for file in files)]
+    read, written = _folders(run.folders, "read"), _folders(run.folders, "written")
+    given = [path for path in read if not any(file.startswith(path + "/") for file in files)]
+    # what it read and wrote is mostly a cache of its own, which the next run finds filled
+    reads = files + [path for path in given if path not in written]
     if reads:
         found.append(f"reads = {_list(dict.fromkeys(reads))}")
-    # a folder that is read, too, is mostly a cache, which the next run finds filled
-    if writes := [path for path in _folders(run.folders, "written") if path not in read]:
+    if writes := [path for path in written if path not in read]:
         found.append(f"writes = {_list(writes)}")
     return found
 

@@ -47,6 +47,7 @@ RUN = Run(
     folders=(
         Folder("/results/cache/full", 5, 5, volume="r"),
         Folder("/results/checkpoints", 0, 2, volume="r"),
+        Folder("/data/tusz", 9, volume="d"),
         Folder("/results/cache/full/a", 5),
         Folder("/usr/lib", 9),
     ),
@@ -61,7 +62,7 @@ def test_a_draft_can_be_read_and_its_run_keeps_it() -> None:
         "train",
     )
     assert terms.forbid_env == ("BGB_LIMIT_FILES",) and terms.require_env == ("WANDB_API_KEY",)
-    assert terms.reads == ("/app/configs/full.yaml", "/results/cache/full")
+    assert terms.reads == ("/app/configs/full.yaml", "/data/tusz")
     assert terms.writes == ("/results/checkpoints",) and terms.max_minutes == 15
     assert '# env = { MODE = "full" }' in text and "# max_memory_gib = 0.5" in text
     judge = Judge(terms)
