@@ -81,10 +81,13 @@ def test_the_record_is_complete_when_the_engine_was_killed_meanwhile(engine, mod
     engine.kill()
     engine.start()
 
-    wait_until(lambda: newest(homeport, "tour-killed")["ended_at"], 60)
+    wait_until(lambda: record(homeport, run_id)["calls"][0].get("ended_at"), 60)
     running.end()
+    modal("app", "stop", run_id, "--yes")  # its client said nothing; a minute later it would stop by itself
+    wait_until(lambda: newest(homeport, "tour-killed")["ended_at"], 60)
     found = record(homeport, run_id)
-    assert found["state"] == "succeeded"
+    assert (found["state"], found["outcome"]) == ("stopped", "User stopped from CLI.")
+    assert found["calls"][0]["succeeded"] == 1
     assert found["functions"][0]["environment"]
     assert found["configs"][0]["path"] == "/root/configs/full.yaml"
     assert found["source"]["files"]
