@@ -32,8 +32,8 @@ def read_lines(known: Known, name: str) -> list[Line]:
     ]
     return noted or [
         Line(Place(known.entry, mention.line, mention.function), "by reading the source", mention)
-        for mention in sorted(entry_mentions(known, name), key=lambda each: each.act == "copied")
-        if mention.act in ("read", "copied") and mention.function not in remote
+        for mention in sorted(entry_mentions(known, name), key=lambda each: each.act != "read")
+        if mention.act in ("read", "copied", "computed") and mention.function not in remote
     ]
 
 

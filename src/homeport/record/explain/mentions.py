@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Act = Literal["set", "removed", "read", "copied"]
+Act = Literal["set", "removed", "read", "copied", "computed"]  # computed: of a name that is put together
 
 _SET_BY_CALL = {"setdefault", "putenv", "setenv", "__setitem__"}
 _REMOVED_BY_CALL = {"pop", "unsetenv", "delenv", "__delitem__"}
@@ -100,6 +100,8 @@ def _acts(node: ast.AST, name: str, above: Mapping[ast.AST, ast.AST]) -> Iterato
     match node:
         case ast.Subscript(slice=key) if _text_of(key) == name:
             yield from _of_subscript(node, above)
+        case ast.Subscript(slice=key, ctx=ast.Load()) if _is_environ(node.value) and not _is_text(key):
+            yield "computed", ""
         case ast.Dict():
             for spelled, value in zip(node.keys, node.values, strict=True):
                 if spelled is not None and _text_of(spelled) == name:
@@ -132,6 +134,10 @@ def _of_call(node: ast.Call, name: str) -> Iterator[tuple[Act, str]]:
     for keyword in node.keywords:
         if keyword.arg == name:
             yield "set", _spelled(keyword.value)
+    if called in _READ_BY_CALL and node.args and not _is_text(node.args[0]):
+        if called == "getenv" or _is_environ(_receiver(node)):
+            yield "computed", ""
+        return
     if not node.args or _text_of(node.args[0]) != name:
         if called == "from_local_environ" and node.args and name in _texts(node.args[0]):
             yield "read", ""

@@ -40,7 +40,7 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     notes = known.notes_of(task_id)
     digest = ""
     own = [note for note in notes if note.at >= known.begun]
-    if not pid and (note := _telling(own, name)) is not None:
+    if not pid and (note := telling(own, name)) is not None:
         if note.kind == "child":
             return _of_cause(known, name, Cause("child", note), note.at)
         pid, at = note.pid, note.at
@@ -55,11 +55,12 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     return _of_cause(known, name, found, at, task_id)
 
 
-def _telling(notes: list[Note], name: str) -> Note | None:
+def telling(notes: list[Note], name: str) -> Note | None:
     """The note that says most: the first read in the youngest process, else a child's other value, else a
     change."""
     reads = [note for note in notes if note.kind == "read" and note.name == name and note.how != "copy"]
     reads = [note for note in reads if note.digest] or reads
+    reads = [note for note in reads if note.how != "in"] or reads  # only whether it is there
     if reads:
         starts = {note.pid: note.at for note in notes if note.kind == "process"}
         youngest = max(reads, key=lambda note: starts.get(note.pid, 0.0)).pid

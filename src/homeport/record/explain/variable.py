@@ -7,7 +7,7 @@ from homeport.plan.suggestions import nearest
 from homeport.record.explain import chain, clauses, launching
 from homeport.record.explain.answers import BY_READING, Answer, Step
 from homeport.record.explain.known import Known
-from homeport.record.explain.road import road
+from homeport.record.explain.road import road, telling
 from homeport.record.run import Place, ShellVariable, Variable
 
 _MOST_LINES = 3
@@ -37,8 +37,7 @@ def _before(known: Known, name: str) -> Iterable[Step]:
         yield _launcher_step(known, place, f"{verb}{clauses.through(note)} before the app was sent")
     for line in lines[:_MOST_LINES]:
         noted = "" if line.how == "noted" else BY_READING
-        whole = _reads_whole(known, line)
-        yield _launcher_step(known, line.place, "copied all of os.environ" if whole else "read it", noted)
+        yield _launcher_step(known, line.place, _how_read(known, line), noted)
     yield from _began(known, name)
 
 
@@ -69,12 +68,11 @@ def _holder(shell: ShellVariable) -> str:
     return f"; `{clauses.command(holder.argv)}` (pid {holder.pid}) is the oldest process that began with it"
 
 
-def _reads_whole(known: Known, line: launching.Line) -> bool:
-    if line.mention is not None:
-        return line.mention.act == "copied"
-    return any(
-        note.how == "copy" and note.stack and note.stack[0] == line.place for note in known.launcher.notes
-    )
+def _how_read(known: Known, line: launching.Line) -> str:
+    notes = (note for note in known.launcher.notes if note.stack and note.stack[0] == line.place)
+    act = line.mention.act if line.mention else "copied" if any(n.how == "copy" for n in notes) else "read"
+    told = {"copied": "copied all of os.environ", "computed": "read variables whose names it puts together"}
+    return told.get(act, "read it")
 
 
 def _launcher_step(known: Known, place: Place | None, text: str, found: str = "") -> Step:
@@ -106,7 +104,7 @@ def _began(known: Known, name: str) -> Iterable[Step]:
 def _given(known: Known, variable: Variable, of: str) -> Step:
     is_env = _is_dictionary(variable) and launching.env_keyword(known, variable.name) is not None
     origin = "the function's env=" if is_env else variable.origin
-    value = f" = {variable.value}" if variable.value and not variable.digest else ""
+    value = f' ("{variable.value}")' if variable.value and not variable.digest else ""
     equal = ""
     if variable.digest and known.shell(variable.name) is not None:
         is_equal = clauses.is_shells(known, variable)
@@ -126,7 +124,10 @@ def _read(known: Known, name: str) -> str:
     read = [note for note, is_there in chain.readers(known, name) if is_there and note.at >= known.begun]
     if not read:
         return "; no Python code of yours read it"
+    told = telling([note for note in read if note.stack], name)
     places = [known.shown(note.stack[0]) for note in read if note.stack]
+    if told is not None:
+        places = list(dict.fromkeys([known.shown(told.stack[0]), *places]))
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
     return f"; {places[0]}{more} read it" if places else ""
 

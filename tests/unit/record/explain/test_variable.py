@@ -135,3 +135,16 @@ def test_a_read_before_it_was_set_is_told_as_such():
     assert ("pid 2", "tested it, and found nothing", "app.py:30") in steps(answer)
     assert answer.sentence.endswith(f"/app/train.py:{worlds.READ_LINE} read it.")
     assert TRAIN in answer.sentence
+
+
+def test_names_that_are_put_together_are_told_as_such_where_the_launcher_took_no_notes():
+    line = "x = modal.Secret.from_dict({name: os.environ[name] for name in NAMES if name in os.environ})"
+    texts = {**worlds.sources(), APP: f"import modal, os\n{line}\n"}
+    answer = explain_variable(known(texts, [SECRET], READ[:1], [ShellVariable(NAME, digest("50"))]), NAME)
+    assert ("launcher", "read variables whose names it puts together", "app.py:2") in steps(answer)
+
+
+def test_who_used_the_value_is_named_before_who_asked_whether_it_is_there():
+    asked = Note(91.0, 2, "read", NAME, "in", digest("50"), stack=(Place(APP, 24, "<module>"),))
+    answer = explain_variable(known(variables=[SECRET], notes=[*READ, asked]), NAME)
+    assert answer.sentence.endswith(f"/app/train.py:{worlds.READ_LINE} and 1 more read it.")
