@@ -64,7 +64,7 @@ def take(way_in: str, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(way_in)
-        save(page, folder / "runs-page.png", height=340)
+        save(page, folder / "runs-page.png", height=480)
         page.goto(way_in.partition("/login")[0] + "/runs/latest")
         save(page, folder / "run-page.png", height=1240)
         browser.close()
