@@ -196,7 +196,8 @@ def _ended(text: str, process: _Process, timeout_s: float) -> LoadFailure:
 
 
 def _place_in_dump(text: str) -> Site | None:
+    ours = f"{INSIDE.parent}{os.sep}"
     for path, line in re.findall(r'File "(.+?)", line (\d+) in ', text):
-        if "site-packages" not in path and not path.startswith("<") and "/lib/python" not in path:
+        if "site-packages" not in path and not path.startswith(("<", ours)) and "/lib/python" not in path:
             return Site(Path(path), int(line))
     return None

@@ -353,6 +353,12 @@ def test_a_loop_without_end_is_stopped_where_it_is(load: Load) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_where_it_was_is_never_in_a_file_of_ours() -> None:
+    dump = f'  File "{loading.INSIDE.parent}/recording.py", line 8 in x\n  File "{{}}", line 4 in y\n'
+    assert loading._place_in_dump(dump.format("/usr/lib/python3.11/os.py")) is None
+    assert loading._place_in_dump(dump.format("/project/app.py")) == Site(Path("/project/app.py"), 4)
+
+
 def test_a_process_that_says_nothing_any_more_is_ended(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "GRACE_S", 0.5)
     found = failure(load(HEAD + "import os\nos.kill(os.getpid(), 19)\n", timeout_s=1.5))
