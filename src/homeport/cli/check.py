@@ -141,6 +141,10 @@ def _check(
     interpreter = _interpreter(python)
     launcher = _launcher(folder, interpreter, elsewhere=elsewhere)
     loading = None if static or elsewhere else interpreter
+    if fresh and loading is None:
+        raise click.UsageError(
+            "--fresh loads the app, which --static and --elsewhere only read: take one of them."
+        )
     kept = _kept(is_fresh=fresh) if loading else None
     questions = [_question(reference, arguments, launcher, loading, kept, target) for reference in found]
     if probe:

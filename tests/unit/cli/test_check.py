@@ -55,8 +55,9 @@ def app_named(facts: Facts) -> Iterator[Finding]:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with app.py, which commands are typed in, and rules made for these tests."""
+    monkeypatch.setenv("HOMEPORT_HOME", str(tmp_path_factory.mktemp("home") / "of-a-user"))
     made = [
         SimpleNamespace(CODE=code, check=check, __name__=check.__name__, __doc__="A rule.\n\nText.")
         for code, check in (("HP901", named_bad), ("HP902", app_named))
@@ -95,6 +96,16 @@ def test_errors_are_exit_status_1(check: Check) -> None:
     assert "app.py:7:11: HP901 a parameter of train is bad" in check.out
     assert "app.py:3:7: HP902 warning: the app has a dull name" in check.out
     assert check.out.splitlines()[-1].startswith("2 errors and 1 warning in app.py (3 functions")
+
+
+def test_an_app_that_takes_long_to_be_loaded_is_loaded_once(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homeport.cli.check.LONG_S", 0)
+    for arguments, is_said in ((["app.py"], True), (["app.py"], False), (["--fresh", "app.py"], True)):
+        assert check(*arguments, static=False) == 1
+        assert ("app.py took" in check.err and "it is not loaded again" in check.err) == is_said
+    assert check("--fresh", "app.py") == 2  # with --static
 
 
 def test_warnings_are_exit_status_0_unless_strict(check: Check, folder: Path) -> None:
