@@ -74,8 +74,9 @@ class ContractFiles:
         self._known.pop(app_id, None)
 
     def forget(self, app_id: str) -> None:
-        """The app has stopped."""
+        """The app has stopped: nobody asks any more. Its runs' records say what they were held to."""
         self._known.pop(app_id, None)
+        self._db.run("app_contracts_forget", app_id=app_id)
 
     # ---- inside
 

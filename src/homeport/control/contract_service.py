@@ -58,6 +58,7 @@ class ContractService:
         self._runs.watch.listeners.append(watch)
         apps.on_publish.append(watch.files.published)
         apps.on_emptied.append(last_word)
+        apps.on_stopped.append(watch.files.forget)  # after runs have heard of it
 
     async def close(self) -> None:
         if self.watch is not None:

@@ -179,10 +179,8 @@ class ContractWatch:
 
     def ended(self, run_id: str, state: State) -> None:
         self.last_word(run_id, state)
-        watched = self._runs.pop(run_id, None)
+        self._runs.pop(run_id, None)
         self._kept.forget(run_id)
-        if watched is not None and run_id == watched.app_id:
-            self.files.forget(run_id)
 
     def last_word(self, run_id: str, state: State) -> None:
         """What never showed, and which contracts were for nothing; said once, before the app's log ends."""

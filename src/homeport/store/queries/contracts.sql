@@ -13,3 +13,6 @@ ON CONFLICT (app, contract, name, value) DO UPDATE SET run_id = excluded.run_id;
 
 -- name: contract_values
 SELECT value, run_id FROM contract_values WHERE app = :app AND contract = :contract AND name = :name;
+
+-- name: app_contracts_forget
+DELETE FROM app_contracts WHERE app_id = :app_id;
