@@ -39,7 +39,7 @@ def test_the_address_that_modal_run_prints_opens_the_run(modal, homeport, write)
 
 
 def test_a_run_that_there_is_not_is_said_in_the_terminal(engine, homeport):
-    assert "There is no run 'nonsense'" in homeport("ui", "--print", "nonsense", fails=True).out
+    assert "There is no run 'nonsense'" in homeport("ui", "--print", "nonsense", fails=True).err
 
 
 def refused(address: str) -> str:
