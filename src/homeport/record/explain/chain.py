@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from homeport.record.explain import clauses
 from homeport.record.explain.answers import BY_READING, Step
 from homeport.record.explain.known import Known
-from homeport.record.explain.processes import cause, in_command
+from homeport.record.explain.processes import in_command
 from homeport.record.run import Note, Place
 
 _MOST_STEPS = 12  # of one container
@@ -54,7 +54,7 @@ def _of_container(known: Known, name: str, task_id: str) -> list[Step]:
                 nothing = "" if is_there else ", and found nothing"
                 found.append(_step(known, note, where, f"{verb} it{nothing}"))
         elif note.kind == "child":
-            found += _started(known, name, note, where, is_there=_has(known, notes, name, note))
+            found += _started(known, name, note, where, is_there=_has(known, name, note))
     return found
 
 
@@ -88,9 +88,9 @@ def _started(known: Known, name: str, note: Note, where: str, *, is_there: bool)
     return steps
 
 
-def _has(known: Known, notes: Sequence[Note], name: str, note: Note) -> bool:
+def _has(known: Known, name: str, note: Note) -> bool:
     """Whether the process has the variable when the note is written."""
-    found = cause(notes, name, note.pid, note.at)
+    found = known.lineage(note.task_id).cause(name, note.pid, note.at)
     if found.kind == "began" or found.note is None:
         return known.variable(name, note.task_id) is not None
     return found.kind in ("set", "argv") or bool(found.note.changes.get(name))
@@ -128,8 +128,7 @@ def readers(known: Known, name: str) -> list[tuple[Note, bool]]:
     """The first read at each place, with whether the process had the variable then."""
     found: dict[str, tuple[Note, bool]] = {}
     for task_id in _tasks(known):
-        notes = known.notes_of(task_id)
-        for note in _reads(notes, name):
+        for note in _reads(known.about(name, task_id), name):
             is_there = bool(note.digest)
             place = known.shown(note.stack[0]) if note.stack else ""
             if place not in found or (is_there and not found[place][1]):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from homeport.record.explain import definitions, launching
 from homeport.record.explain.known import Known
 from homeport.record.explain.launching import Kind
-from homeport.record.explain.mentions import Decision, Mention, mentions
-from homeport.record.explain.processes import started
+from homeport.record.explain.mentions import Decision, Mention
 from homeport.record.run import Note, Place, Process, ShellVariable, Variable
 
 _LONGEST_COMMAND = 60
@@ -190,8 +189,7 @@ def line_for_child(known: Known, name: str, note: Note) -> tuple[Place, Mention]
 
 
 def _mentions_in(known: Known, file: str, name: str, act: str) -> list[Mention]:
-    tree = known.sources.tree(file)
-    found = mentions(tree, name) if tree is not None else []
+    found = known.sources.mentions(file, name)
     return [each for each in found if each.act == act and not each.taker.endswith("from_dict")]
 
 
@@ -267,7 +265,7 @@ def _literal(known: Known, name: str, note: Note) -> str:
 
 def _is_script(known: Known, note: Note) -> bool:
     """Whether the process is a program that another one started rather than the container's first."""
-    return started(known.notes_of(note.task_id), note.pid) is not None
+    return known.lineage(note.task_id).started(note.pid) is not None
 
 
 def _shown(known: Known, place: Place) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from homeport.record.explain.processes import Lineage
 from homeport.record.explain.sources import Reader, Sources, no_reader
 from homeport.record.run import Call, Function, Launcher, Note, Place, Run, ShellVariable, Variable
 
@@ -54,8 +55,38 @@ class Known:
 
     def notes_of(self, task_id: str) -> list[Note]:
         """A container's notes in time; those of all where none is named."""
-        of = (each for each in self.run.notes if not task_id or each.task_id == task_id)
-        return sorted(of, key=lambda note: note.at)
+        return self._notes.get(task_id, [])
+
+    def about(self, name: str, task_id: str = "") -> list[Note]:
+        """Of these, those that tell of one variable."""
+        return [note for note in self._by_name.get(name, []) if not task_id or note.task_id == task_id]
+
+    def lineage(self, task_id: str) -> Lineage:
+        """The processes of a container."""
+        if task_id not in self._lineages:
+            self._lineages[task_id] = Lineage(self.notes_of(task_id))
+        return self._lineages[task_id]
+
+    @cached_property
+    def _notes(self) -> dict[str, list[Note]]:
+        notes = sorted(self.run.notes, key=lambda note: note.at)
+        found = {"": notes}
+        for note in notes:
+            if note.task_id:
+                found.setdefault(note.task_id, []).append(note)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Note]]:
+        found: dict[str, list[Note]] = {}
+        for note in self.notes_of(""):
+            for name in note.changes if note.kind == "child" else [note.name]:
+                found.setdefault(name, []).append(note)
+        return found
+
+    @cached_property
+    def _lineages(self) -> dict[str, Lineage]:
+        return {}
 
     @property
     def begun(self) -> float:

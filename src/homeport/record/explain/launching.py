@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from homeport.record.explain.known import Known
-from homeport.record.explain.mentions import Mention, dotted, mentions
+from homeport.record.explain.mentions import Mention, dotted
 from homeport.record.run import Note, Place, Variable
 
 Kind = Literal["shell", "launcher", "secret", "env"]
@@ -43,8 +43,7 @@ def changes(known: Known, name: str) -> list[Note]:
 
 
 def entry_mentions(known: Known, name: str) -> list[Mention]:
-    tree = known.sources.tree(known.entry, on_launcher=True) if known.entry else None
-    return mentions(tree, name) if tree is not None else []
+    return known.sources.mentions(known.entry, name, on_launcher=True) if known.entry else []
 
 
 def env_keyword(known: Known, name: str) -> Mention | None:

@@ -30,24 +30,77 @@ class Start:
     note: Note | None = None
 
 
-def cause(notes: Sequence[Note], name: str, pid: int, at: float) -> Cause:
-    """Why process `pid` has, at a time, the value of a variable that it has. `notes` of one container, by
-    time."""
-    seen: set[int] = set()
-    while pid not in seen:
-        seen.add(pid)
-        changed = _last_change(notes, name, pid, at)
-        if changed is not None:
-            return _of_note(changed)
-        start = started(notes, pid)
-        if start is None:
-            break
-        if start.note is not None and name in start.note.changes:
-            return Cause("child", start.note)
-        if start.note is not None and in_command(start.note, name):
-            return Cause("argv", start.note)
-        pid, at = start.pid, start.at
-    return Cause("began")
+class Lineage:
+    """The processes of one container, of its notes by time. Looked up rather than searched: a long run has
+    tens of thousands of notes."""
+
+    def __init__(self, notes: Sequence[Note]) -> None:
+        self._begins: dict[int, list[Note]] = {}
+        self._starts: dict[int, list[Note]] = {}  # what each process started
+        self._changes: dict[tuple[int, str], list[Note]] = {}
+        self._started: dict[int, Start | None] = {}
+        for note in notes:
+            if note.kind == "process":
+                self._begins.setdefault(note.pid, []).append(note)
+            elif note.kind == "child":
+                self._starts.setdefault(note.pid, []).append(note)
+            elif note.kind in ("set", "unset"):
+                self._changes.setdefault((note.pid, note.name), []).append(note)
+
+    def cause(self, name: str, pid: int, at: float) -> Cause:
+        """Why a process has, at a time, the value of a variable that it has."""
+        seen: set[int] = set()
+        while pid not in seen:
+            seen.add(pid)
+            changed = self._last_change(name, pid, at)
+            if changed is not None:
+                return _of_note(changed)
+            start = self.started(pid)
+            if start is None:
+                break
+            if start.note is not None and name in start.note.changes:
+                return Cause("child", start.note)
+            if start.note is not None and in_command(start.note, name):
+                return Cause("argv", start.note)
+            pid, at = start.pid, start.at
+        return Cause("began")
+
+    def began_at(self, pid: int) -> float:
+        """0 for a process that did not say so."""
+        return self._begins[pid][0].at if pid in self._begins else 0.0
+
+    def started(self, pid: int) -> Start | None:
+        """How a process came to be; None for a container's first.
+
+        A parent that is no Python, such as a shell, writes no notes: then it is whoever started something of
+        this command line, or the last that started anything."""
+        if pid not in self._started:
+            self._started[pid] = self._find_start(pid)
+        return self._started[pid]
+
+    def _find_start(self, pid: int) -> Start | None:
+        if pid not in self._begins:
+            return None
+        began = self._begins[pid][0]
+        parent = self._begins[began.parent][0] if began.parent in self._begins else None
+        by = [parent.pid] if parent is not None else [each for each in self._starts if each != pid]
+        starts = [note for each in by for note in self._starts.get(each, []) if note.at <= began.at]
+        alike = [note for note in starts if _is_same_command(note.argv, began.argv)]
+        if not alike and parent is not None and _is_fork(parent, began):
+            return Start(parent.pid, began.at)
+        note = _latest(alike or starts)
+        if note is not None:
+            return Start(note.pid, note.at, note)
+        return Start(parent.pid, began.at) if parent is not None else None
+
+    def _last_change(self, name: str, pid: int, at: float) -> Note | None:
+        """By the process itself; also when it executed another program in its own place."""
+        changes = [note for note in self._changes.get((pid, name), []) if note.at <= at]
+        begins = [note for note in self._begins.get(pid, []) if note.at <= at]
+        if len(begins) > 1:
+            starts = [note for note in self._starts.get(pid, []) if note.at <= at and name in note.changes]
+            changes += [note for note in starts if _is_executed(note, begins)]
+        return _latest(changes)
 
 
 def with_digest(notes: Sequence[Note], name: str, digest: str, at: float) -> Cause:
@@ -61,30 +114,9 @@ def with_digest(notes: Sequence[Note], name: str, digest: str, at: float) -> Cau
     return Cause("began")
 
 
-def started(notes: Sequence[Note], pid: int) -> Start | None:
-    """How a process came to be; None for a container's first.
-
-    A parent that is no Python, such as a shell, writes no notes: then it is whoever started something of this
-    command line, or the last that started anything."""
-    began = next((note for note in notes if note.pid == pid and note.kind == "process"), None)
-    if began is None:
-        return None
-    starts = [note for note in notes if note.kind == "child" and note.pid != pid and note.at <= began.at]
-    parent = next((note for note in notes if note.pid == began.parent and note.kind == "process"), None)
-    if parent is not None:
-        starts = [note for note in starts if note.pid == parent.pid]
-    alike = [note for note in starts if _is_same_command(note.argv, began.argv)]
-    if not alike and parent is not None and _is_fork(parent, began):
-        return Start(parent.pid, began.at)
-    note = _latest(alike or starts)
-    if note is not None:
-        return Start(note.pid, note.at, note)
-    return Start(parent.pid, began.at) if parent is not None else None
-
-
 def in_command(note: Note, name: str) -> bool:
     """Whether a child's command line sets the variable, as in `sh -c "X=50 python train.py"`."""
-    return any(re.search(rf"(?:^|[\s;&]){re.escape(name)}=", word) for word in note.argv)
+    return any(name in word and re.search(rf"(?:^|[\s;&]){re.escape(name)}=", word) for word in note.argv)
 
 
 def _of_note(note: Note) -> Cause:
@@ -101,18 +133,6 @@ def _is_fork(parent: Note, began: Note) -> bool:
 def _is_same_command(command: Sequence[str], began: Sequence[str]) -> bool:
     """The program may be spelled differently (`python`, `/usr/local/bin/python3`), what follows may not."""
     return bool(began) and tuple(command[1:]) == tuple(began[1:])
-
-
-def _last_change(notes: Sequence[Note], name: str, pid: int, at: float) -> Note | None:
-    """By the process itself; also when it executed another program in its own place."""
-    own = [note for note in notes if note.pid == pid and note.at <= at]
-    begins = [note for note in own if note.kind == "process"]
-    return _latest(
-        note
-        for note in own
-        if (note.kind in ("set", "unset") and note.name == name)
-        or (note.kind == "child" and name in note.changes and _is_executed(note, begins))
-    )
 
 
 def _is_executed(start: Note, begins: Sequence[Note]) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from homeport.record.explain import clauses
 from homeport.record.explain.known import Known
-from homeport.record.explain.processes import Cause, cause, with_digest
+from homeport.record.explain.processes import Cause, with_digest
 from homeport.record.run import Note, Place
 
 Kind = Literal[
@@ -37,10 +37,10 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     Of the process `pid` at a time where they are given (what the reader of a note saw); else of the first
     that read it, that got it from its parent, or that changed it; else of the container as it began.
     """
-    notes = known.notes_of(task_id)
+    notes = known.about(name, task_id)
     digest = ""
     own = [note for note in notes if note.at >= known.begun]
-    if not pid and (note := telling(own, name)) is not None:
+    if not pid and (note := telling(known, own, name)) is not None:
         if note.kind == "child":
             return _of_cause(known, name, Cause("child", note), note.at)
         pid, at = note.pid, note.at
@@ -48,23 +48,20 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
         task_id = task_id or note.task_id
     elif not pid and (note := _left(notes, name, known.begun)) is not None:
         pid, at, task_id = note.pid, known.begun, note.task_id
-    notes = known.notes_of(task_id)
-    found = cause(notes, name, pid, at or float("inf")) if pid else Cause("began")
+    found = known.lineage(task_id).cause(name, pid, at or float("inf")) if pid else Cause("began")
     if found.kind == "began" and digest and not _began_with(known, name, task_id, digest):
-        found = with_digest(notes, name, digest, at)
+        found = with_digest(known.about(name, task_id), name, digest, at)
     return _of_cause(known, name, found, at, task_id)
 
 
-def telling(notes: list[Note], name: str) -> Note | None:
+def telling(known: Known, notes: list[Note], name: str) -> Note | None:
     """The note that says most: the first read in the youngest process, else a child's other value, else a
     change."""
     reads = [note for note in notes if note.kind == "read" and note.name == name and note.how != "copy"]
     reads = [note for note in reads if note.digest] or reads
     reads = [note for note in reads if note.how != "in"] or reads  # only whether it is there
     if reads:
-        starts = {note.pid: note.at for note in notes if note.kind == "process"}
-        youngest = max(reads, key=lambda note: starts.get(note.pid, 0.0)).pid
-        return next(note for note in reads if note.pid == youngest)
+        return max(reads, key=lambda note: (known.lineage(note.task_id).began_at(note.pid), -note.at))
     children = [note for note in notes if note.kind == "child" and note.changes.get(name)]
     changes = [note for note in notes if note.kind in ("set", "unset") and note.name == name]
     return next(iter([*reversed(children), *reversed(changes)]), None)

@@ -8,6 +8,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
+from homeport.record.explain.mentions import Mention, mentions
 from homeport.record.run import SourceFile
 
 # A file's text by path and sha256, None where it cannot be had. Without a sha256 it is the launcher's path.
@@ -28,6 +29,7 @@ class Sources:
         self._files = {file.path: file for file in files}
         self._read = read
         self._texts: dict[tuple[str, bool], str | None] = {}
+        self._mentions: dict[tuple[str, bool, str], list[Mention]] = {}
         self._trees: dict[tuple[str, bool], ast.Module | None] = {}
 
     def text(self, path: str, *, on_launcher: bool = False) -> str | None:
@@ -43,6 +45,14 @@ class Sources:
             text = self.text(path, on_launcher=on_launcher)
             self._trees[key] = _parsed(text) if text is not None else None
         return self._trees[key]
+
+    def mentions(self, path: str, name: str, *, on_launcher: bool = False) -> list[Mention]:
+        """The places of a file that mention a variable."""
+        key = (path, on_launcher, name)
+        if key not in self._mentions:
+            tree = self.tree(path, on_launcher=on_launcher)
+            self._mentions[key] = mentions(tree, name) if tree is not None else []
+        return self._mentions[key]
 
     def line(self, path: str, number: int, *, on_launcher: bool = False) -> str:
         lines = (self.text(path, on_launcher=on_launcher) or "").splitlines()

@@ -124,7 +124,7 @@ def _read(known: Known, name: str) -> str:
     read = [note for note, is_there in chain.readers(known, name) if is_there and note.at >= known.begun]
     if not read:
         return "; no Python code of yours read it"
-    told = telling([note for note in read if note.stack], name)
+    told = telling(known, [note for note in read if note.stack], name)
     places = [known.shown(note.stack[0]) for note in read if note.stack]
     if told is not None:
         places = list(dict.fromkeys([known.shown(told.stack[0]), *places]))
