@@ -5,6 +5,7 @@ milliseconds: for a thread.
 """
 
 import hashlib
+import json
 import os
 import pwd
 import re
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from homeport.control.shell_files import lines_that_set
 from homeport.model.home import Home
@@ -35,7 +37,7 @@ class Launchers:
     def find(self, peer: str, metadata: Mapping[str, str] | None = None) -> Launcher | None:
         """None for a client of another user or machine, or one that is gone."""
         matched = _PEER.fullmatch(peer)
-        pid = processes.holder_of(matched[1], int(matched[2])) if matched else None
+        pid = processes.holder_of(matched[1], int(matched[2]), self._port()) if matched else None
         if pid is None or pid == os.getpid():
             return None
         environment = processes.environment(pid)
@@ -51,6 +53,14 @@ class Launchers:
             shell=self._variables(environment, folder, parents),
             notes=tuple(self.notes(pid)),
         )
+
+    def _port(self) -> int:
+        """The engine's own; 0 where it is not written down (yet)."""
+        try:
+            said = json.loads(self._home.endpoint_file.read_text(encoding="utf-8"))
+            return urlsplit(str(said["server_url"])).port or 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
 
     def notes(self, pid: int) -> list[Note]:
         """What a launcher that still runs has noted so far; nothing of a plain `modal` command."""

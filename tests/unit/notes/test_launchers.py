@@ -68,6 +68,17 @@ def test_the_launcher_is_found_with_its_shell(listener: socket.socket, tmp_path:
     assert [parent.pid for parent in found.parents][1] == os.getpid()
 
 
+def test_both_ways_to_the_process_find_the_same(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    with closing(socket.create_connection(("127.0.0.1", port))) as client:
+        number = client.getsockname()[1]
+        inode = os.fstat(client.fileno()).st_ino
+        assert processes._asked("127.0.0.1", number, port) == (os.geteuid(), inode)
+        assert processes._read("127.0.0.1", number) == (os.geteuid(), inode)
+        assert processes._asked("127.0.0.1", number, port + 1) is None
+        assert processes.holder_of("127.0.0.1", number, port) == os.getpid()
+
+
 def test_a_fork_that_shares_the_connection_is_not_the_launcher(
     listener: socket.socket, tmp_path: Path
 ) -> None:
