@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from homeport.model.home import Home
-from homeport.record.codec import decode_note
+from homeport.record import notes
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import ContractFile
 from homeport.record.run import Call, Contract, Count, Note
@@ -87,9 +86,4 @@ class ContractRecords:
 
 def read_notes(path: Path | None, task_id: str) -> list[Note]:
     """What a container's processes noted so far."""
-    try:
-        lines = path.read_bytes().splitlines() if path is not None else []
-    except OSError:
-        return []
-    notes = (decode_note(line) for line in lines)
-    return [replace(note, task_id=task_id) for note in notes if note is not None]
+    return [] if path is None else notes.read_all(path, task_id=task_id)

@@ -6,7 +6,6 @@ gets whole lines of a plain file, and of those the ones that are notes.
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -47,23 +46,3 @@ def read_all(path: Path, *, task_id: str = "") -> list[Note]:
         if end == offset:
             return notes
         offset = end
-
-
-def folder_counts(notes: Iterable[Note]) -> Mapping[str, tuple[int, int]]:
-    """Files read and written of each folder, over all processes: the last that each said. What was said of a
-    folder before it was counted as part of the one above it is in that one's figures."""
-    last: dict[tuple[str, int, str], Note] = {}
-    for note in notes:
-        if note.kind != "folder":
-            continue
-        process = (note.task_id, note.pid)
-        if note.how == "below":
-            inside = note.path.rstrip("/") + "/"
-            for key in [key for key in last if key[:2] == process and key[2].startswith(inside)]:
-                del last[key]
-        last[(*process, note.path)] = note
-    counts: dict[str, tuple[int, int]] = {}
-    for (_, _, path), note in last.items():
-        read_so_far, written = counts.get(path, (0, 0))
-        counts[path] = (read_so_far + note.read, written + note.written)
-    return counts

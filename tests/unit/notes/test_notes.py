@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from homeport.control.run_task_files import _folders_of
 from homeport.record import notes as reading
 from tests.unit.notes.noted import SALT, Noted
+
+
+def counted(noted: Noted) -> dict[str, tuple[int, int]]:
+    """Files read and written by folder, as a record has them."""
+    return {each.path: (each.read, each.written) for each in _folders_of(reading.read_all(noted.file), ())}
 
 
 def digest(value: str) -> str:
@@ -191,7 +197,7 @@ def test_configuration_files_and_counts_of_folders(noted: Noted) -> None:
     assert [note["written"] for note in told][:4] == [1, 2, 4, 8]
     assert (told[-1]["read"], told[-1]["written"]) == (2, 11)
     assert {note["path"] for note in noted.notes("folder")} == {str(data), str(noted.folder)}
-    counts = reading.folder_counts(reading.read_all(noted.file))
+    counts = counted(noted)
     assert counts[str(data)] == (2, 11)
 
 
@@ -204,7 +210,7 @@ def test_a_dataset_of_a_thousand_folders_is_counted_in_those_above(noted: Noted)
         "open('corpus/list.txt', 'w').close()\n"
     )
     assert len(noted.notes("folder")) < 700
-    counts = reading.folder_counts(reading.read_all(noted.file))
+    counts = counted(noted)
     corpus = {path: count for path, count in counts.items() if path.startswith(f"{noted.folder}/corpus")}
     assert sum(written for _, written in corpus.values()) == 901
     assert len(corpus) == 31
