@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -113,7 +114,13 @@ def obstacle(run: Run) -> str:
 
 
 def _program(name: str, folder: str) -> str | None:
-    return shutil.which(os.path.join(folder, name) if "/" in name else name)  # noqa: PTH118
+    return shutil.which(str(Path(folder, name)) if "/" in name else name, path=_path())
+
+
+def _path() -> str:
+    """Where programs are looked for: as the engine does, and at last beside its own Python, where modal and
+    homeport are."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
 
 
 def _variables(run: Run) -> list[str]:
@@ -130,6 +137,7 @@ def _environment(sources: Sources) -> dict[str, str]:
     own = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {
         **own,
+        "PATH": _path(),
         "HOMEPORT_HOME": str(sources.home.root.absolute()),
         "MODAL_SERVER_URL": sources.server_url(),
         "MODAL_TOKEN_ID": sources.token.token_id,

@@ -60,6 +60,15 @@ def test_the_command_runs_in_its_folder_with_a_clean_environment(
     assert "ended well" in page
 
 
+def test_modal_is_found_beside_the_engine_s_python(
+    site: Site, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # of a service that was started without a virtual environment
+    launched(site, "modal", "--help", cwd=tmp_path)
+
+    assert "Usage: modal" in ended(browser, run_again(browser))
+
+
 def test_its_new_run_is_found_in_what_it_prints(site: Site, browser: Browser, tmp_path: Path) -> None:
     new = "ap-" + "n" * 22
     launched(
