@@ -160,8 +160,7 @@ def test_a_live_run_s_page_follows_it(page: Page, site: tuple[Site, str]) -> Non
     runs[0] = replace(whole_run(live.run_id), outcome="stopped by its contract")
 
     page.wait_for_selector(".violation", timeout=15_000)
-    announced = "document.getElementById('announce').textContent.includes('failed')"
-    page.wait_for_function(announced, timeout=15_000)
+    page.locator("#announce", has_text="failed").wait_for(state="attached", timeout=15_000)
     assert page.locator("#announce").get_attribute("role") == "status"
 
 
