@@ -51,9 +51,8 @@ def start_up_file(account):
 
 @pytest.mark.usefixtures("start_up_file")
 @pytest.mark.parametrize("road", [road for road in ROADS if road is not WARM], ids=str)
-def test_the_contract_stops_a_full_run_with_fifty_files_and_names_the_road(
-    modal, homeport, folder, account, road
-):
+def test_stopped_and_named(modal, homeport, folder, account, road):
+    """Before it has learned anything, by a sentence with the file and line of its road."""
     app = lay_out(road, folder, account)
     if road is NAMED_SECRET:
         modal("secret", "create", "--force", "brain-secrets", "BGB_LIMIT_FILES=50")
