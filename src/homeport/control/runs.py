@@ -201,7 +201,7 @@ class Runs:
         if self._find is None or peer in self._callers or not peer.startswith("ipv4:"):
             return
         with self._recording("", "who called"), contextlib.suppress(HomeportError):
-            if self._apps.get(self._functions.get(function_id).app_id) != "deployment":
+            if not self._functions.app(self._functions.get(function_id).app_id).deployed:
                 return
             if len(self._callers) >= _CALLERS_KNOWN:
                 self._callers.pop(next(iter(self._callers)))

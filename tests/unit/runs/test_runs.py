@@ -1,10 +1,12 @@
 """What is a run, and what is kept of it."""
 
 import asyncio
+from collections.abc import Mapping
 
 from homeport.control.calls import pickled_input
-from homeport.control.run_origins import BY_SCHEDULE, NO_RUN
+from homeport.control.run_origins import BY_SCHEDULE, NO_RUN, Origin
 from homeport.control.run_records import RunFilter
+from homeport.record.run import Launcher
 from tests.support.call_world import FAILURE, MAP, UNARY, item
 from tests.support.run_world import LAUNCHER, PlayRuns, RunWorld, wait_written
 from tests.support.world import wait_until
@@ -161,6 +163,36 @@ def test_of_many_calls_a_few_have_a_record_and_all_a_row(play: PlayRuns) -> None
         assert (run.run_id, run.calls[0].call_id) == (alone, alone)
         assert run.functions[0].environment, "a neighbour's"
         assert "a call beside it" in run.missing[0]
+
+    play(scene)
+
+
+def test_who_calls_a_deployed_app_is_found_once_for_each_connection_also_by_the_next_engine(
+    play: PlayRuns,
+) -> None:
+    caller = Launcher(("python", "call.py"), "/elsewhere", 99)
+    asked: list[str] = []
+
+    def find(peer: str, metadata: Mapping[str, str]) -> Launcher:
+        asked.append(peer)
+        return caller
+
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        definition = world.define("f", APP)
+        world.publish(definition, app_id=APP, deployed=True)
+        await world.deploy(APP)
+        await world.written(APP)
+        await world.restart()
+        world.runs._find = find
+        for _ in range(2):
+            await world.runs.caller("ipv4:127.0.0.1:5", {}, definition.function_id)
+        call, _ = world.calls.create(
+            definition.function_id, UNARY, 0, "", [item(0, 1)], origin=Origin("call", "ipv4:127.0.0.1:5")
+        )
+        await worked(world, call.call_id)
+        run = await world.written(call.call_id)
+        assert (run.launcher, asked) == (caller, ["ipv4:127.0.0.1:5"])
 
     play(scene)
 
