@@ -22,7 +22,8 @@ from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
 
-KEPT: Final = 10_000
+KEPT: Final = 10_000  # runs that somebody started
+KEPT_CALLS: Final = 1_000  # calls and firings of each deployed function
 _ALIKE_S: Final = 2.0  # between two records of calls of one function, where many end
 _OWN_RECORDS: Final = 5.0  # that calls of one function get at once after a while without
 _PRUNE_EVERY: Final = 50  # records
@@ -43,12 +44,12 @@ class RunWriter:
     """The runs of one engine that have ended and are not written yet. `before` is awaited first for each,
     for whoever still finds something out about it."""
 
-    def __init__(self, home: Home, db: Database, *, kept: int = KEPT) -> None:
+    def __init__(self, home: Home, db: Database, *, kept: int = KEPT, kept_calls: int = KEPT_CALLS) -> None:
         self.before: Callable[[str], Awaitable[None]] | None = None
         self._db = db
         self._folders = RunFolders(home)
         self._records = RunRecords(home)
-        self._kept = kept
+        self._bounds = {"kept": kept, "kept_calls": kept_calls}
         self._count = 0
         self._queue: deque[str] = deque()
         self._queued = asyncio.Event()
@@ -110,7 +111,7 @@ class RunWriter:
 
     async def _work(self) -> None:
         await self._step("rows of files", self._restore())
-        await self._step("old runs", self._prune())
+        await self._step("old runs", self.prune())
         while True:
             if not self._queue:
                 self._queued.clear()
@@ -136,7 +137,7 @@ class RunWriter:
         await self._clear(run)
         self._count += 1
         if self._count % _PRUNE_EVERY == 0:
-            await self._prune()
+            await self.prune()
 
     def _compose(self, run_id: str) -> Run:
         """In a thread."""
@@ -164,9 +165,9 @@ class RunWriter:
         for row in self._db.all("run_tasks_unneeded", run_id=run.run_id):
             self._folders.remove_task(row["app_id"], row["task_id"])
 
-    async def _prune(self) -> None:
+    async def prune(self) -> None:
         """Deletes the oldest runs beyond those that are kept, and who called long ago."""
-        old = [row["run_id"] for row in self._db.all("runs_too_old", kept=self._kept)]
+        old = [row["run_id"] for row in self._db.all("runs_too_old", **self._bounds)]
         await asyncio.to_thread(self._folders.remove_runs, old, time.time() - _CALLERS_KEPT_S)
         with self._db.transaction():
             for run_id in old:

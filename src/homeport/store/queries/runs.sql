@@ -56,13 +56,18 @@ SELECT run_id FROM runs;
 SELECT * FROM runs WHERE NOT is_written ORDER BY started_at;
 
 -- name: runs_too_old
--- The oldest beyond those that are kept, but for deployments that are in use: their calls' records are made of them.
+-- The oldest beyond those that are kept: of what somebody started, and of each function's calls and firings, which
+-- come by the thousand, by themselves. Not deployments that are in use: their calls' records are made of them.
 SELECT run_id FROM (
-    SELECT run_id, kind, app_id FROM runs WHERE is_written ORDER BY started_at DESC LIMIT -1 OFFSET :kept
-) AS old
-WHERE NOT (old.kind = 'deployment' AND EXISTS (
-    SELECT 1 FROM apps WHERE apps.app_id = old.app_id AND apps.stopped_at IS NULL
-));
+    SELECT run_id, kind, app_id, is_written, kind IN ('call', 'schedule') AS is_call, row_number() OVER (
+        PARTITION BY kind IN ('call', 'schedule'), CASE WHEN kind IN ('call', 'schedule') THEN app || ' ' || function END
+        ORDER BY started_at DESC
+    ) AS place FROM runs
+) AS runs
+WHERE is_written AND place > CASE WHEN is_call THEN :kept_calls ELSE :kept END
+    AND NOT (kind = 'deployment' AND EXISTS (
+        SELECT 1 FROM apps WHERE apps.app_id = runs.app_id AND apps.stopped_at IS NULL
+    ));
 
 -- name: run_tasks_unneeded
 -- Containers of a run that have ended and that no run needs any more whose record is not written.
