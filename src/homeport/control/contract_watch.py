@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _WRITE_EVERY_S: Final = 0.5
 _MOST_NOTES: Final = 20_000
+_MOST_CALLS: Final = 1000  # of a run, to say where a value came from
 _MOST_EARLIER: Final = 50
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
@@ -124,7 +125,8 @@ class ContractWatch:
         found = held.file.of_call(app_name, call.function, self._arguments(watched, call))
         self._check_one(watched, [terms for terms in found if not terms.when.config], call)
         watched.app_name = app_name
-        watched.calls.append(call)
+        if len(watched.calls) < _MOST_CALLS:
+            watched.calls.append(call)
         if run_id != app_id:
             self._earlier.setdefault(app_id, deque(maxlen=_MOST_EARLIER)).append(call)
         if found:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from homeport.control.shell_files import lines_that_set
 from homeport.model.home import Home
 from homeport.record import notes
+from homeport.record.masking import masked_words
 from homeport.record.run import Launcher, Note, Process, ShellVariable
 from homeport.runtime import processes
 
@@ -41,16 +42,18 @@ class Launchers:
         if pid is None or pid == os.getpid():
             return None
         environment = processes.environment(pid)
-        folder = processes.working_folder(pid)
+        # of one in a container the folder is none of this machine's, nor are its start-up files
+        is_here = processes.sees_our_files(pid)
+        folder = processes.working_folder(pid) if is_here else ""
         parents = _parents(pid)
         return Launcher(
-            argv=as_typed(processes.command_line(pid)),
+            argv=masked_words(as_typed(processes.command_line(pid))),
             cwd=folder,
             pid=pid,
             user=_user(),
             client=_client(metadata or {}),
             parents=parents,
-            shell=self._variables(environment, folder, parents),
+            shell=self._variables(environment, folder, parents, is_here=is_here),
             notes=tuple(self.notes(pid)),
         )
 
@@ -68,9 +71,9 @@ class Launchers:
         return notes.read_all(self._home.runs / NOTES_FOLDER / name)
 
     def _variables(
-        self, environment: Mapping[str, str], folder: str, parents: tuple[Process, ...]
+        self, environment: Mapping[str, str], folder: str, parents: tuple[Process, ...], *, is_here: bool
     ) -> tuple[ShellVariable, ...]:
-        places = lines_that_set(environment, environment.get("HOME", ""), folder)
+        places = lines_that_set(environment, environment.get("HOME", ""), folder) if is_here else {}
         above = [(parent, processes.environment(parent.pid)) for parent in reversed(parents)]
         return tuple(
             ShellVariable(
@@ -105,7 +108,7 @@ def _parents(pid: int) -> tuple[Process, ...]:
         pid = processes.parent(pid)
         if pid <= 0 or not processes.is_own(pid):
             break
-        found.append(Process(pid, processes.command_line(pid), processes.working_folder(pid)))
+        found.append(Process(pid, masked_words(processes.command_line(pid)), processes.working_folder(pid)))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from homeport.control import classes
 from homeport.control.definitions import Definition
 from homeport.control.inert_pickle import Inert, UnreadablePickleError, read_pickle
 from homeport.control.queues import Call as QueuedCall
+from homeport.record.masking import MASK, is_secret_name, masked
 from homeport.record.run import Argument, Call
 
 _MAX_TEXT: Final = 4096  # of one value as JSON
@@ -52,10 +53,9 @@ def arguments_of(
     except (UnreadablePickleError, ValueError) as error:
         return (Argument("*", f"<{len(given.args)} bytes: {error}>"),)
     names = _names(handle, given.method_name)
-    found = [
-        Argument(names[i] if i < len(names) else f"*{i}", shown(value)) for i, value in enumerate(positional)
-    ]
-    found += [Argument(str(name), shown(value)) for name, value in named.items()]
+    given_names = [names[i] if i < len(names) else f"*{i}" for i in range(len(positional))]
+    found = [_argument(name, value) for name, value in zip(given_names, positional, strict=True)]
+    found += [_argument(str(name), value) for name, value in named.items()]
     known = {argument.name for argument in found}
     found += [
         Argument(spec.name, "", "default")
@@ -63,6 +63,10 @@ def arguments_of(
         if spec.has_default and spec.name not in known
     ]
     return tuple(found)
+
+
+def _argument(name: str, value: Any) -> Argument:
+    return Argument(name, MASK if is_secret_name(name) and value else masked(shown(value)))
 
 
 def shown(value: Any) -> str:

@@ -24,6 +24,7 @@ from homeport.control.run_folders import RunFolders, write_whole
 from homeport.control.run_functions import located
 from homeport.model.home import Home
 from homeport.record.launch import entry_candidates
+from homeport.record.masking import masked_difference
 from homeport.record.run import Function, Git, Launcher, Source, SourceFile
 from homeport.store.database import Database
 
@@ -173,7 +174,7 @@ def git_of(folder: Path) -> Git | None:
         commit=ask("rev-parse", "--verify", "--quiet", "HEAD").strip(),
         branch=ask("rev-parse", "--abbrev-ref", "HEAD").strip(),
         is_dirty=bool(status.strip()),
-        difference=difference[:_MAX_DIFFERENCE],
+        difference=masked_difference(difference[:_MAX_DIFFERENCE]),
         is_cut=len(difference) > _MAX_DIFFERENCE,
     )
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 _OUTPUT_WAIT_S = 0.05  # what is printed meanwhile is read at once
 _NOTES_EVERY_S = 0.15
 _SETTLE_S = 0.3  # from a result to the last line before it, which takes another way
+_BLOCKS_AT_ONCE = 4  # of a log; then others have their turn
 _LONG_LINE = 64 * 1024
 
 
@@ -98,7 +99,7 @@ class Tails:
         if tail.timer is not None:
             tail.timer.cancel()
         self._read_notes(tail)  # what was noted explains what was printed
-        self._read_output(tail)
+        self._read_output(tail, is_last=True)
 
     def _poll_notes(self) -> None:
         self._poll = None
@@ -107,14 +108,15 @@ class Tails:
         if self._tails:
             self._poll = asyncio.get_running_loop().call_later(_NOTES_EVERY_S, self._poll_notes)
 
-    def _read_output(self, tail: _Tail) -> None:
+    def _read_output(self, tail: _Tail, *, is_last: bool = False) -> None:
         tail.timer = None
         source = Source(
             self._home.logs / f"{tail.task_id}.log", 0, tail.task_id, "", first_s=0.0, is_final=False
         )
         found: list[tuple[float, str]] = []
-        more = True
-        while more:
+        more, blocks = True, 0
+        while more and (is_last or blocks < _BLOCKS_AT_ONCE):
+            blocks += 1
             records, _, more = read_records(source, tail.place)
             for record in records:
                 lines, tail.place = to_lines(source, tail.place, record)
@@ -128,6 +130,8 @@ class Tails:
         if found:
             self._read_notes(tail)  # first, since they say why
             self._printed(tail.task_id, found)
+        if more and tail.timer is None and tail.task_id in self._tails:  # it prints faster than is read
+            tail.timer = asyncio.get_running_loop().call_later(0, self._read_output, tail)
 
     def _read_notes(self, tail: _Tail) -> None:
         with suppress(OSError):

@@ -103,7 +103,7 @@ class Samples:
                     _write(each, sample)
                     found.append((task_id, sample))
                 self._also(task_id)  # where it fails, the next look tries again
-            except (OSError, msgspec.MsgspecError) as error:
+            except Exception as error:  # what one container does must not cost the others theirs
                 logger.info("the use of %s was not recorded: %s", task_id, error)
         return found
 

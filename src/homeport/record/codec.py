@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from homeport.model.errors import HomeportError
+from homeport.record.masking import masked_words
 from homeport.record.run import VERSION, Note, Run
 
 
@@ -47,11 +48,12 @@ def decode(data: bytes, name: str) -> Run:
 
 
 def decode_note(line: bytes) -> Note | None:
-    """A line of notes; None for a damaged one."""
+    """A line of notes, its command line without secrets; None for a damaged one."""
     try:
-        return _notes.decode(line)
+        note = _notes.decode(line)
     except msgspec.MsgspecError:
         return None
+    return dataclasses.replace(note, argv=masked_words(note.argv)) if note.argv else note
 
 
 def _compact(value: Any) -> Any:

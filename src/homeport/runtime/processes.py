@@ -124,6 +124,12 @@ def working_folder(pid: int) -> str:
     return _target(f"/proc/{pid}/cwd")
 
 
+def sees_our_files(pid: int) -> bool:
+    """Whether paths mean the same to it as to this process; not to one in a container."""
+    ours = _target("/proc/self/ns/mnt")
+    return bool(ours) and _target(f"/proc/{pid}/ns/mnt") == ours and _target(f"/proc/{pid}/root") == "/"
+
+
 def _strings(pid: int, name: str) -> list[str]:
     try:
         content = (_PROC / str(pid) / name).read_bytes()

@@ -145,3 +145,20 @@ def test_the_line_of_a_start_up_file_is_named(tmp_path: Path, file: str, text: s
     path.write_text(f"# comment about LIMIT=50\nother=1\n{text}\nexport LIMIT=7\n")
     found = lines_that_set({"LIMIT": "50"}, str(tmp_path), str(tmp_path / "project"))
     assert found == {"LIMIT": Place(str(path), 3)}
+
+
+def test_paths_of_a_launcher_in_a_container_are_not_taken_for_this_machines(
+    listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".profile").write_text("export BGB_LIMIT_FILES=50\n")
+    monkeypatch.setattr(processes, "sees_our_files", lambda pid: False)
+    found = launch(listener, tmp_path, {"BGB_LIMIT_FILES": "50"})
+    assert found is not None and found.argv and found.cwd == ""
+    assert all(variable.set_in is None for variable in found.shell)
+
+
+def test_a_secret_on_the_command_line_is_not_recorded(listener: socket.socket, tmp_path: Path) -> None:
+    code = CLIENT.replace("sys.stdin", "API_KEY='hunter2'; sys.stdin")
+    found = launch(listener, tmp_path, {}, code.replace("; API", "\nAPI"))
+    assert found is not None and "<masked>" in str(found.argv)
+    assert "hunter2" not in str(found.argv) + str(found.parents)

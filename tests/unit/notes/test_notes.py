@@ -360,3 +360,10 @@ def test_nothing_but_a_plain_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(__file__)
     for name in ("pipe", "link", "."):
         assert reading.read_all(tmp_path / name) == []
+
+
+def test_a_file_that_was_made_endless_is_read_to_a_limit(tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    file.write_bytes(b'{"at": 1, "pid": 2, "kind": "read"}\n')
+    os.truncate(file, 1 << 42)
+    assert len(reading.read_all(file)) == 1

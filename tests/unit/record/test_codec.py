@@ -45,3 +45,8 @@ def test_a_damaged_line_of_notes_is_none():
     assert codec.decode_note(b'{"at": 1, "pid": 2, "kind": "read", "name": "A"}') == Note(1, 2, "read", "A")
     assert codec.decode_note(b'{"at": 1, "pid"') is None
     assert codec.decode_note(b'{"at": 1, "pid": 2, "kind": "unheard of"}') is None
+
+
+def test_command_lines_in_notes_are_read_without_secrets():
+    note = codec.decode_note(b'{"at": 1, "pid": 2, "kind": "child", "argv": ["train", "--token", "hunter2"]}')
+    assert note is not None and note.argv == ("train", "--token", "<masked>")

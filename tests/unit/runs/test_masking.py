@@ -1,8 +1,10 @@
 """Configuration is recorded without its secrets, and with all else."""
 
+import time
+
 import pytest
 
-from homeport.record.masking import is_secret_name, masked
+from homeport.record.masking import is_secret_name, masked, masked_difference, masked_words
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,38 @@ def test_secrets_are_known_by_their_names(name):
 )
 def test_other_names_are_none(name):
     assert not is_secret_name(name)
+
+
+def test_a_long_word_takes_time_in_proportion_to_its_length() -> None:
+    for text in ("a" * 65_536, "a.b-" * 16_000, "1a" * 30_000, '"a' * 30_000, "a" + " " * 65_000):
+        began = time.process_time()
+        assert masked(text) == text
+        assert time.process_time() - began < 2  # it was five minutes
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("train", "--api-key", "X", "--lr", "1"), ("train", "--api-key", "<masked>", "--lr", "1")),
+        (("train", "--token=X", "--max-tokens", "9"), ("train", "--token=<masked>", "--max-tokens", "9")),
+        (("env", "WANDB_API_KEY=X y", "run"), ("env", "WANDB_API_KEY=<masked>", "run")),
+        (("get", "https://me:X@host/x"), ("get", "https://me:<masked>@host/x")),
+        (
+            ("bash", "-c", "modal run --password X a.py", "A_TOKEN=X; ls"),
+            ("bash", "-c", "modal run --password <masked> a.py", "A_TOKEN=<masked>"),
+        ),
+        (("curl", "-H", "Authorization: Bearer X"), ("curl", "-H", "Authorization: <masked>")),
+        (("train", "--token", "--fast"), ("train", "--token", "--fast")),
+    ],
+)
+def test_command_lines(words: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert masked_words(words) == expected
+
+
+def test_a_difference_of_code_keeps_its_code() -> None:
+    code = 'diff --git a/a.py b/a.py\n+token = read(x)\n+api_key = "X"\n'
+    settings = "diff --git a/a.yaml b/a.yaml\n+api_key: X\n"
+    assert masked_difference(code + settings) == (
+        'diff --git a/a.py b/a.py\n+token = read(x)\n+api_key = "<masked>"\n'
+        "diff --git a/a.yaml b/a.yaml\n+api_key: <masked>\n"
+    )

@@ -130,3 +130,10 @@ def test_a_methods_defaults_are_found_in_its_class():
     model = Function("Model.*", defaults={"predict.top": "5"})
     found = placed(Call("fc-1", "Model.predict", (Argument("top", "", "default"),)), (model,), None)
     assert found.arguments == (Argument("top", "5", "default"),)
+
+
+def test_values_of_arguments_that_look_like_secrets_are_not_recorded():
+    message = given("hunter2", url="https://me:hunter2@host", lr=1, config={"api_key": "hunter2"})
+    found = arguments_of(message, handle("password"))
+    assert found[0] == Argument("password", "<masked>")
+    assert "hunter2" not in str(found)

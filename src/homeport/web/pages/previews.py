@@ -71,9 +71,21 @@ def _json(text: str, is_whole: bool) -> Preview | None:
     if not is_whole:
         return None
     try:
-        return _plain(json.dumps(json.loads(text), indent=2, ensure_ascii=False), is_whole)
+        return _plain(_indented(json.loads(text)), is_whole)
     except (ValueError, RecursionError):
         return None
+
+
+def _indented(value: object) -> str:
+    """As much as is shown: what is nested deeply is mostly indents, hundreds of megabytes of them."""
+    parts: list[str] = []
+    length = 0
+    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        parts.append(part)
+        length += len(part)
+        if length > _TEXT_CHARACTERS:
+            break
+    return "".join(parts)
 
 
 def _table(delimiter: str) -> Callable[[str, bool], Preview | None]:

@@ -136,3 +136,11 @@ def test_a_process_that_goes_on_is_said(site: Site, browser: Browser, tmp_path: 
     assert "The command goes on" in browser.get(path).text
     ended(browser, path)
     assert time.monotonic() - before > 1
+
+
+def test_a_command_line_that_held_a_secret_is_not_run_without_it(
+    site: Site, browser: Browser, tmp_path: Path
+) -> None:
+    launched(site, sys.executable, "-c", "open('ran', 'w')", "--token", "<masked>", cwd=tmp_path)
+    page = browser.get(f"/runs/{RUN_ID}/rerun").text
+    assert "held a secret" in page

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from homeport.web.pages.previews import preview
 from tests.unit.web.pages.browsing import Browser, Site
 
 
@@ -143,3 +144,9 @@ def test_names_and_cells_are_text(browser: Browser, folder: Path) -> None:
 def test_a_missing_volume_and_file_are_said(browser: Browser, folder: Path) -> None:
     assert "Volume &#39;nothing&#39; not found" in browser.get("/volumes/nothing").text
     assert browser.get("/volumes/results/nothing").status == 404
+
+
+def test_json_that_is_nested_deeply_is_indented_only_as_far_as_it_is_shown() -> None:
+    text = "[" * 900 + ",".join(["1"] * 100_000) + "]" * 900
+    shown = preview("a.json", text.encode(), len(text))
+    assert len(shown.text) == 60_000 and shown.note
