@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from homeport.record.contracts.limited import groups
+
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COMMAND: Final = "::homeport "
 _LONGEST: Final = 4096  # of a line: a pattern may take long over more
@@ -12,13 +14,13 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def observed(line: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, str]]:
-    """Names and values that a line shows."""
+    """Names and values that a line shows. Raises TooLongError."""
     text = plain(line)
     if _COMMAND in text:
         yield from _reported(text.partition(_COMMAND)[2])
     for pattern in patterns:
-        for match in pattern.finditer(text):
-            yield from ((name, value) for name, value in match.groupdict().items() if value is not None)
+        for match in groups(pattern, text):
+            yield from ((name, value) for name, value in match.items() if value is not None)
 
 
 def plain(line: str) -> str:

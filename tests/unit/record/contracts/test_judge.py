@@ -241,3 +241,12 @@ def test_a_run_that_is_done_too_soon(state: State, broken: bool) -> None:
     judged = judge(TRAIN + "min_minutes = 5")
     judged.ended(state, 1060.0)
     assert (judged.verdict == "broken") is broken
+
+
+def test_a_pattern_that_takes_for_ever_over_a_line_breaks_the_contract_and_stops_nobody() -> None:
+    slow = r"observe = ['(?P<n>(1+)+)b', 'Loading (?P<train>\d+) train']"
+    judged = judge(TRAIN + slow + "\nexpect = { train = 3734 }")
+    (sentence,) = printed(judged, "1" * 4000 + " Loading 3734 train")
+    assert "takes too long over a line of 4019 characters" in sentence
+    assert {count.name: count.value for count in judged.counts} == {"train": "3734"}  # the others go on
+    assert printed(judged, "1" * 4000) == []  # once is enough
