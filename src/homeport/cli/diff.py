@@ -62,12 +62,12 @@ def command(before: str, after: str, is_whole: bool, form: str) -> int:
 
 
 def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: bool) -> None:
-    click.echo(f"{colours.styled('-', fg='red')} {_described(before)}")
-    click.echo(f"{colours.styled('+', fg='green')} {_described(after)}")
+    colours.echo(f"{colours.styled('-', fg='red')} {_described(before)}")
+    colours.echo(f"{colours.styled('+', fg='green')} {_described(after)}")
     if not comparison:
-        click.echo("\nNothing differs but ids and times.")
+        colours.echo("\nNothing differs but ids and times.")
     for section in comparison.sections:
-        click.echo(f"\n{colours.styled(section.title, bold=True)}")
+        colours.echo(f"\n{colours.styled(section.title, bold=True)}")
         if not is_whole and section.title in _CAN_BE_OF_ONE and _is_of_one(section.differences):
             _print_of_one(section.differences)
             continue
@@ -77,7 +77,7 @@ def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: b
             absent = "(not set)" if section.title == "variables" else "(none)"
             _print_difference(each, absent, name_width, is_whole=is_whole)
         if len(section.differences) > len(shown):
-            click.echo(f"  … {len(section.differences) - len(shown)} more (--all prints them)")
+            colours.echo(f"  … {len(section.differences) - len(shown)} more (--all prints them)")
 
 
 def _is_of_one(differences: "tuple[Difference, ...]") -> bool:
@@ -99,7 +99,7 @@ def _print_of_one(differences: "tuple[Difference, ...]") -> None:
         subsequent_indent="  ",
     )
     for line in lines:
-        click.echo(f"  {line}")
+        colours.echo(f"  {line}")
 
 
 def _described(run: "Run") -> str:
@@ -118,21 +118,21 @@ def _print_difference(each: "Difference", absent: str, name_width: int, *, is_wh
     if 2 + max(name_width, len(each.name)) + 2 + len(mine) + 3 + len(other) <= colours.width():
         left = colours.styled(mine, fg="red" if each.before else None)
         right = colours.styled(other, fg="green" if each.after else None)
-        click.echo(f"  {each.name:<{name_width}}  {left} → {right}")
+        colours.echo(f"  {each.name:<{name_width}}  {left} → {right}")
     else:
-        click.echo(f"  {each.name}")
+        colours.echo(f"  {each.name}")
         _print_side("-", mine, "red")
         _print_side("+", other, "green")
     lines = each.detail if is_whole else each.detail[:_MOST_LINES]
     for line in lines:
         colour = "green" if line.startswith("+") else "red" if line.startswith("-") else "cyan"
         cut = line if is_whole or len(line) <= colours.width() - 4 else f"{line[: colours.width() - 5]}…"
-        click.echo(f"    {colours.styled(cut, fg=colour)}")
+        colours.echo(f"    {colours.styled(cut, fg=colour)}")
     if len(each.detail) > len(lines):
-        click.echo(f"    … {len(each.detail) - len(lines)} more lines (--all prints them)")
+        colours.echo(f"    … {len(each.detail) - len(lines)} more lines (--all prints them)")
 
 
 def _print_side(sign: str, text: str, colour: str) -> None:
     room = max(20, colours.width() - 6)
     for number, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False) or [""]):
-        click.echo(f"    {colours.styled(f'{sign if number == 0 else chr(32)} {line}', fg=colour)}")
+        colours.echo(f"    {colours.styled(f'{sign if number == 0 else chr(32)} {line}', fg=colour)}")

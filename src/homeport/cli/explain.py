@@ -85,9 +85,9 @@ def _print(answer: "Answer") -> None:
     for line in textwrap.wrap(
         answer.sentence, colours.width(), break_long_words=False, break_on_hyphens=False
     ):
-        click.echo(colours.styled(line, bold=True))
+        colours.echo(colours.styled(line, bold=True))
     if answer.steps:
-        click.echo()
+        colours.echo()
     where_width = max((len(step.where) for step in answer.steps), default=0)
     for number, step in enumerate(answer.steps, 1):
         _print_step(number, step, where_width)
@@ -106,10 +106,10 @@ def _print_step(number: int, step: "Step", where_width: int) -> None:
     first = lines[0] if lines else ""
     if place and first.startswith(step.place):
         first = colours.styled(step.place, fg="cyan") + first[len(step.place) :]
-    click.echo(f"{colours.styled(f'{number:3}', dim=True)}  {step.where:<{where_width}}  {first}")
+    colours.echo(f"{colours.styled(f'{number:3}', dim=True)}  {step.where:<{where_width}}  {first}")
     for line in lines[1:]:
-        click.echo(" " * len(head) + line)
+        colours.echo(" " * len(head) + line)
     if step.line:
         room = max(30, colours.width() - len(head) - 2)
         text = step.line if len(step.line) <= room else f"{step.line[: room - 1]}…"
-        click.echo(" " * (len(head) + 2) + colours.styled(text, dim=True))
+        colours.echo(" " * (len(head) + 2) + colours.styled(text, dim=True))

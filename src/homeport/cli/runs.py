@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from homeport.cli import colours
 from homeport.cli.durations import human_duration
 from homeport.model.errors import InvalidError
 from homeport.model.home import default_home
@@ -61,7 +62,7 @@ def command(
         _print(rows, is_filtered=wanted != RunFilter())
         more = records.count(wanted) - len(rows)
         if more > 0:
-            click.echo(f"{more} more: --limit {len(rows) + more}")
+            colours.echo(f"{more} more: --limit {len(rows) + more}")
     for sentence in records.damaged([row.run_id for row in rows]):
         click.echo(f"homeport: {sentence}", err=True)
 
@@ -102,7 +103,7 @@ def _plain(row: "RunRow") -> dict[str, Any]:
 
 def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
     if not rows:
-        click.echo(
+        colours.echo(
             "No run fits." if is_filtered else "There is no run yet. Start one with: homeport run FILE"
         )
         return
@@ -124,7 +125,7 @@ def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
     for number, line in enumerate(table):
         row = rows[number - 1] if number else None
         cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
-        click.echo("  ".join(_coloured(cells, row)).rstrip())
+        colours.echo("  ".join(_coloured(cells, row)).rstrip())
 
 
 def _coloured(cells: list[str], row: "RunRow | None") -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from homeport.cli import colours
 from homeport.cli.runs import COLOURS
 from homeport.model.home import default_home
 
@@ -43,7 +44,7 @@ def command(run: str, form: str) -> None:
         return
     _head(found)
     if why := sentence(Known(found, reader(home))):
-        click.echo(why)
+        colours.echo(why)
     for title, lines in sections(found):
         _section(title, lines)
 
@@ -52,16 +53,16 @@ def _head(run: "Run") -> None:
     label = f"{run.name}::{run.function}" if run.function else run.name
     is_terminal = sys.stdout.isatty()
     state = click.style(run.state, fg=COLOURS.get(run.state), bold=True) if is_terminal else run.state
-    click.echo(f"{run.run_id}  {label}  {state}")
+    colours.echo(f"{run.run_id}  {label}  {state}")
     if run.outcome:
-        click.echo(run.outcome)
+        colours.echo(run.outcome)
 
 
 def _section(title: str, lines: Iterable[str]) -> None:
     shown = list(lines)
     if not shown:
         return
-    click.echo()
-    click.echo(click.style(title, bold=True) if sys.stdout.isatty() else title)
+    colours.echo()
+    colours.echo(click.style(title, bold=True) if sys.stdout.isatty() else title)
     for line in shown:
-        click.echo(f"  {line}")
+        colours.echo(f"  {line}")

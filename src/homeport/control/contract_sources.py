@@ -95,7 +95,7 @@ def _walk(tree: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> str | None:
     try:
-        if path.stat().st_size <= _LARGEST:
+        if path.is_file() and path.stat().st_size <= _LARGEST:
             return path.read_text("utf-8", "replace")
     except (OSError, ValueError):
         pass

@@ -1,6 +1,7 @@
 """`homeport runs` and `homeport show`, on a home without an engine."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -192,3 +193,14 @@ def test_a_short_id_is_no_other_runs():
 def test_a_time_of_today_has_no_date():
     assert ":" in when(1000.0, 2000.0)
     assert when(1000.0, 1.7e9) == "1970-01-01"
+
+
+def test_what_a_container_said_is_no_command_to_the_terminal(home, capsys):
+    hostile = replace(
+        FULL, run_id="ap-hostile", outcome="\x1b]0;title\x07\x1b[2J\rfailed \x1b[31mred\x1b[0m \x9b2J"
+    )
+    (home / "runs" / "ap-hostile.json").write_bytes(encode(hostile))
+    assert run(["show", "ap-hostile"]) == 0
+    out = capsys.readouterr().out
+    assert "\ufffd]0;title\ufffd\ufffd[2J\ufffdfailed" in out and "\ufffd2J" in out
+    assert not set(out.replace("\x1b[31m", "").replace("\x1b[0m", "")) & set("\x1b\x07\r\x9b")

@@ -82,7 +82,8 @@ def _one_of(asked: str, known: tuple[str, ...]) -> str:
 
 
 def _page_number(text: str) -> int:
-    return min(int(text), _MOST_PAGES) if text.isascii() and text.isdigit() and int(text) > 0 else 1
+    is_number = text.isascii() and text.isdigit() and len(text) < 20  # int() refuses very long ones
+    return min(int(text), _MOST_PAGES) if is_number and int(text) > 0 else 1
 
 
 def _address(wanted: RunFilter, number: int) -> str:
