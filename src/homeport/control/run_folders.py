@@ -74,6 +74,17 @@ class RunFolders:
             if entry.is_dir() and entry.name.startswith(("ap-", "fc-")):
                 yield entry.name
 
+    def kept_tasks(self) -> Iterator[tuple[str, str]]:
+        """App and container of all that is kept."""
+        for folder in self.root.glob("ap-*/tasks/*"):
+            yield folder.parts[-3], folder.name
+
+    def remove_drafts(self) -> None:
+        """Files that an engine was writing when it was killed. Called before another one writes any."""
+        for pattern in ("*.tmp", "callers/*.tmp"):
+            for file in self.root.glob(pattern):
+                file.unlink(missing_ok=True)
+
     def written(self) -> set[str]:
         """Ids of runs that have a file."""
         try:

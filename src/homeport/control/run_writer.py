@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +60,8 @@ class RunWriter:
 
     def open(self) -> None:
         """Takes up what an earlier engine left, and rows that are there as files only."""
+        with suppress(OSError):
+            self._folders.remove_drafts()
         for row in self._db.all("runs_unwritten"):
             if row["ended_at"] is not None:
                 self._add(row["run_id"])
@@ -179,6 +182,9 @@ class RunWriter:
             found = self._db.one("run_by_id", run_id=run_id)
             if found is not None and found["is_written"] and found["kind"] != "deployment":
                 self._folders.remove_folder(run_id)  # the engine was killed after it was written
+        for app_id, task_id in list(self._folders.kept_tasks()):
+            if self._db.one("run_task_unneeded", task_id=task_id) is not None:
+                self._folders.remove_task(app_id, task_id)
         known = {row["run_id"] for row in self._db.all("run_ids")}
         rows = await asyncio.to_thread(self._records.from_files, known)
         with self._db.transaction():

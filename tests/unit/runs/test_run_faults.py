@@ -213,12 +213,12 @@ def test_a_run_that_nobody_knows_is_an_error_with_the_nearest_names(play: PlayRu
 
 def test_the_oldest_runs_go(play: PlayRuns) -> None:
     async def scene(world: RunWorld) -> None:
-        world.service.writer._kept = 2
+        world.service.writer._bounds = {"kept": 2, "kept_calls": 2}
         for number in range(4):
             world.launch(f"ap-{number}")
             await world.stop(f"ap-{number}")
             await world.written(f"ap-{number}")
-        await world.service.writer._prune()
+        await world.service.writer.prune()
         assert [row.run_id for row in world.records.rows()] == ["ap-3", "ap-2"]
         assert world.runs.folders.written() == {"ap-3", "ap-2"}
 
@@ -231,5 +231,29 @@ def test_a_record_is_json_that_anybody_reads(play: PlayRuns) -> None:
         await world.stop(APP)
         await world.written(APP)
         assert json.loads(world.runs.folders.file(APP).read_text())["run_id"] == APP
+
+    play(scene)
+
+
+def test_what_a_killed_engine_left_half_done_is_removed_by_the_next(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch("ap-deployed", deployed=True)
+        function = world.define("train", "ap-deployed")
+        world.publish(function, app_id="ap-deployed", deployed=True)
+        await world.deploy("ap-deployed")
+        call_id = world.call(function.function_id, 7)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        unneeded = world.runs.folders.kept("ap-deployed", task_id)
+        world.answer(task_id, input_id)
+        await world.stop("ap-deployed")
+        await world.written(call_id)
+        await wait_until(lambda: not unneeded.exists())
+        unneeded.mkdir(parents=True)  # as if it had been killed before this was removed
+        draft = world.home.runs / "fc-1.json.77.tmp"
+        draft.write_text("{")
+        await world.restart()
+        await wait_until(lambda: not unneeded.exists())
+        assert not draft.exists()
 
     play(scene)

@@ -77,6 +77,13 @@ WHERE run_tasks.run_id = :run_id AND tasks.finished_at IS NOT NULL AND NOT EXIST
     WHERE others.task_id = run_tasks.task_id AND NOT runs.is_written
 );
 
+-- name: run_task_unneeded
+-- Whether that is so of one container.
+SELECT 1 FROM tasks WHERE task_id = :task_id AND finished_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM run_tasks JOIN runs USING (run_id)
+    WHERE run_tasks.task_id = tasks.task_id AND NOT runs.is_written
+);
+
 -- name: runs_found
 -- Rows by filters, each of which an empty value leaves out; the newest first.
 SELECT * FROM runs
