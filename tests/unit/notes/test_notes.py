@@ -10,6 +10,7 @@ import pytest
 
 from homeport.control.run_task_files import _folders_of
 from homeport.record import notes as reading
+from homeport.runtime.inside.note_lines import as_words
 from tests.unit.notes.noted import SALT, Noted
 
 
@@ -367,3 +368,17 @@ def test_a_file_that_was_made_endless_is_read_to_a_limit(tmp_path: Path) -> None
     file.write_bytes(b'{"at": 1, "pid": 2, "kind": "read"}\n')
     os.truncate(file, 1 << 42)
     assert len(reading.read_all(file)) == 1
+
+
+def test_command_lines_are_noted_without_secrets() -> None:
+    words = ["train", "--hf-token", "X", "WANDB_API_KEY=X", "--max-tokens", "9", "--token=X", "--pad-token"]
+    assert as_words(words) == [
+        "train",
+        "--hf-token",
+        "<masked>",
+        "WANDB_API_KEY=<masked>",
+        "--max-tokens",
+        "9",
+        "--token=<masked>",
+        "--pad-token",
+    ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LIMITS = {"read": 2000, "set": 1000, "unset": 500, "child": 1000, "open": 500, "folder": 2000}
 _LONGEST_FILE = 32 << 20  # bytes: what all processes of a container may write
 _ESCAPES = {**{n: "\\u{:04x}".format(n) for n in range(32)}, 34: '\\"', 92: "\\\\"}
+_SECRETS = ("secret", "token", "password", "passwd", "api_key", "apikey", "access_key", "secret_key")
 _ARGUMENTS, _ARGUMENT = 64, 400  # of a command line
 
 
@@ -116,7 +117,22 @@ def as_words(arguments: object) -> list[str]:
     if isinstance(arguments, (str, bytes, os.PathLike)):
         arguments = [arguments]
     words = [os.fsdecode(word)[:_ARGUMENT] for word in arguments]  # type: ignore[attr-defined]
-    return words[:_ARGUMENTS] + (["…"] if len(words) > _ARGUMENTS else [])
+    shown = [_without_secret(word, words[place - 1] if place else "") for place, word in enumerate(words)]
+    return shown[:_ARGUMENTS] + (["…"] if len(words) > _ARGUMENTS else [])
+
+
+def _without_secret(word: str, before: str) -> str:
+    """The plain cases, `--token X` and `TOKEN=X`, so that they do not lie on disk even for a while; whoever
+    reads notes looks closer (record/masking.py)."""
+    name, equals, value = word.partition("=")
+    if equals and value and _is_secret(name):
+        return name + "=<masked>"
+    is_value = before.startswith("-") and "=" not in before and not word.startswith("-")
+    return "<masked>" if is_value and _is_secret(before) else word
+
+
+def _is_secret(name: str) -> bool:
+    return name.lower().replace("-", "_").endswith(_SECRETS)
 
 
 def _encoded(value: object) -> str:
