@@ -28,6 +28,7 @@ from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import Terms
 from homeport.record.explain.known import Known
 from homeport.record.explain.road import road
+from homeport.record.masking import is_secret_name
 from homeport.record.run import Call, Launcher, Note, Sample, State, Violation
 
 logger = logging.getLogger(__name__)
@@ -351,7 +352,8 @@ class ContractWatch:
         return Known(run, self._sources.read, tuple(self._earlier.get(watched.app_id, ())))
 
     def _recorded(self, variable: Variable) -> records.Variable:
-        value, digest = ("", self._digest(variable.value)) if variable.secret else (variable.value, "")
+        is_secret = variable.secret or is_secret_name(variable.name)
+        value, digest = ("", self._digest(variable.value)) if is_secret else (variable.value, "")
         return records.Variable(variable.name, variable.origin, value, digest, variable.shadowed)
 
     def _digest(self, value: str) -> str:

@@ -19,6 +19,7 @@ from homeport.control.exec_requests import terminal_of, terminal_variables
 from homeport.control.functions import Functions
 from homeport.model.home import Home
 from homeport.plan import environment
+from homeport.record.masking import is_secret_name
 from homeport.runtime.engine import ContainerSpec, ImageView
 
 logger = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ class Starter:
         folder = self._home.tasks / task_id
         folder.mkdir(exist_ok=True)
         facts = {
-            "environment.json": environment.record(ground.variables, self._salt),
+            "environment.json": environment.record(ground.variables, self._salt, is_secret_name),
             "image.json": self._sources.image_record(ground.image.image_id),
         }
         try:

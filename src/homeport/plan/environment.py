@@ -5,7 +5,7 @@ function's `env=` is the last of them), what the platform itself sets (MODAL_*).
 started the engine or the client gets in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 BASE = {
@@ -70,9 +70,11 @@ def values(variables: Mapping[str, Variable]) -> dict[str, str]:
     return {name: variable.value for name, variable in variables.items()}
 
 
-def record(variables: Mapping[str, Variable], salt: bytes) -> list[dict[str, object]]:
-    """The environment as it may be written down: the values of Secrets only as a salted digest, so that two
-    runs of one engine can be compared without either being readable."""
+def record(
+    variables: Mapping[str, Variable], salt: bytes, is_secret_name: Callable[[str], bool] = lambda name: False
+) -> list[dict[str, object]]:
+    """The environment as it may be written down: the values of Secrets, and of what is named like one, only
+    as a salted digest, so that two runs of one engine can be compared without either being readable."""
     import hashlib  # takes longer than the rest of this module, which the preflight reads, too
 
     return [
@@ -82,7 +84,7 @@ def record(variables: Mapping[str, Variable], salt: bytes) -> list[dict[str, obj
             "shadowed": list(variable.shadowed),
             **(
                 {"digest": hashlib.blake2b(variable.value.encode(), key=salt, digest_size=16).hexdigest()}
-                if variable.secret
+                if variable.secret or is_secret_name(variable.name)
                 else {"value": variable.value}
             ),
         }

@@ -1,6 +1,6 @@
 """The environment of a container, and where each variable comes from."""
 
-from homeport.plan.environment import compose, record, values
+from homeport.plan.environment import Variable, compose, record, values
 
 
 def test_later_origins_win_in_the_documented_order() -> None:
@@ -49,3 +49,9 @@ def test_the_record_holds_no_secret_in_clear_but_lets_two_be_compared() -> None:
     assert written("hunter2") == written("hunter2")
     assert written("hunter2")["digest"] != written("hunter3")["digest"]
     assert written("hunter2")["digest"] != written("hunter2", b"other")["digest"]
+
+
+def test_what_is_named_like_a_secret_is_written_down_as_one():
+    variable = Variable("WANDB_API_KEY", "hunter2", "image: ENV", False)
+    (written,) = record({"WANDB_API_KEY": variable}, b"salt", lambda name: name.endswith("KEY"))
+    assert "hunter2" not in str(written) and written["digest"]
