@@ -76,7 +76,9 @@ PROBE = """
         found["neighbour's volume's place"] = "yes" if os.path.exists("/other") else ""
         found["neighbour's files"] = "yes" if os.path.exists("/root/mark") else ""
         found["names beside the socket"] = " ".join(
-            sorted(set(os.listdir("/__modal/run")) - {"api.sock", "arguments.pb"})
+            sorted(
+                set(os.listdir("/__modal/run")) - {"api.sock", "arguments.pb", "notes.jsonl", "notes.key"}
+            )
         )
         print("FOUND " + json.dumps(found))
 
