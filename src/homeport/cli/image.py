@@ -1,8 +1,8 @@
 """`homeport image`: what images this home holds, and what they take. Each subcommand is a file in images/."""
 
-from importlib import import_module
-
 import click
+
+from homeport.cli.subcommands import Subcommands
 
 COMMANDS = {
     "list": "Images, what they are for, their size and when they were used.",
@@ -22,24 +22,6 @@ Examples:
 """
 
 
-class Group(click.Group):
-    """Imports a subcommand's file when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"homeport.cli.images.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Group, epilog=EPILOG)
+@click.group(cls=Subcommands, epilog=EPILOG, package="homeport.cli.images", summaries=COMMANDS)
 def command() -> None:
     """Look at the images of this home, remove and export them."""

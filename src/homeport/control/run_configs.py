@@ -20,6 +20,7 @@ from homeport.control.run_folders import write_whole
 from homeport.model.errors import HomeportError
 from homeport.model.home import Home
 from homeport.record import notes
+from homeport.record.codec import read_lines
 from homeport.record.masking import masked
 from homeport.record.run import ConfigFile, Note
 from homeport.runtime.engine import ContainerSpec
@@ -96,7 +97,7 @@ class RunConfigs:
         target = folder / "configs.jsonl"
         read = self._read.get(task_id)
         if read is None:
-            read = self._read[task_id] = _Read(known={each.path for each in read_configs(target)})
+            read = self._read[task_id] = _Read(known={each.path for each in read_lines(target, ConfigFile)})
         opened = [note for note in self._opened(folder, read) if note.path not in read.known]
         if not opened:
             return
@@ -118,21 +119,6 @@ class RunConfigs:
             if end == read.offset:
                 return
             read.offset = end
-
-
-def read_configs(file: Path) -> list[ConfigFile]:
-    """What a file holds, without lines that were cut."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(msgspec.json.decode(line, type=ConfigFile))
-        except msgspec.MsgspecError:
-            continue
-    return found
 
 
 def opened_now(home: Home, note: Note) -> ConfigFile | None:

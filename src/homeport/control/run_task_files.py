@@ -8,11 +8,10 @@ from typing import Any, Final
 import msgspec
 from modal_proto import api_pb2
 
-from homeport.control.run_configs import read_configs
 from homeport.control.run_folders import RunFolders, read_json
 from homeport.control.run_outcomes import Reading
-from homeport.control.samples import read_samples
 from homeport.record import notes
+from homeport.record.codec import read_lines
 from homeport.record.curves import thinned
 from homeport.record.run import (
     Attempt,
@@ -116,7 +115,7 @@ class _Reader:
                 self._images[row["image_id"]] = image
         self._notes += self._notes_of(app_id, task_id)
         opened = self._folders.of_task(app_id, task_id, "configs.jsonl")
-        for config in read_configs(opened) if opened is not None else []:
+        for config in read_lines(opened, ConfigFile) if opened is not None else []:
             self._configs.setdefault((config.path, config.sha256), config)
         self._attempts.append(self._attempt(row, tag, task))
 
@@ -172,7 +171,7 @@ class _Reader:
 
     def _curve(self, app_id: str, task_id: str) -> tuple[Sample, ...]:
         path = self._folders.of_task(app_id, task_id, "samples.jsonl")
-        return tuple(thinned(read_samples(path))) if path is not None else ()
+        return tuple(thinned(read_lines(path, Sample))) if path is not None else ()
 
     def _read(self, app_id: str, task_id: str, name: str) -> Any:
         path = self._folders.of_task(app_id, task_id, name)

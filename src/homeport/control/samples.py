@@ -19,6 +19,7 @@ import msgspec
 from homeport.control.run_folders import write_whole
 from homeport.control.tasks import Task
 from homeport.model.home import Home
+from homeport.record.codec import read_lines
 from homeport.record.curves import MOST_POINTS, thinned
 from homeport.record.run import Sample
 
@@ -114,23 +115,8 @@ class Samples:
         except (OSError, ValueError):
             return
         looked = _Looked(pid, gpus, folder / "samples.jsonl")
-        looked.points = read_samples(looked.file)  # of an engine before this one
+        looked.points = read_lines(looked.file, Sample)  # of an engine before this one
         self._looked[task_id] = looked
-
-
-def read_samples(file: Path) -> list[Sample]:
-    """What a file holds; a line that was being written when the engine was killed is left out."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(msgspec.json.decode(line, type=Sample))
-        except msgspec.MsgspecError:
-            continue
-    return found
 
 
 def _sample(looked: _Looked) -> Sample | None:

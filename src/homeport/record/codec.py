@@ -3,13 +3,16 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from homeport.model.errors import HomeportError
 from homeport.record.masking import masked_words
 from homeport.record.run import VERSION, Note, Run
+
+T = TypeVar("T")
 
 
 class DamagedRecordError(HomeportError):
@@ -54,6 +57,22 @@ def decode_note(line: bytes) -> Note | None:
     except msgspec.MsgspecError:
         return None
     return dataclasses.replace(note, argv=masked_words(note.argv)) if note.argv else note
+
+
+def read_lines(file: Path, of: type[T]) -> list[T]:
+    """What a file of one object a line holds; without damaged lines, such as one that was being written when
+    the engine was killed. Empty where there is no file."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(msgspec.json.decode(line, type=of))
+        except msgspec.MsgspecError:
+            continue
+    return found
 
 
 def _compact(value: Any) -> Any:

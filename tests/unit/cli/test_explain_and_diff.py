@@ -70,7 +70,8 @@ def test_as_json(capsys) -> None:
 
 
 @pytest.mark.usefixtures("runs")
-def test_what_is_not_there_is_said_with_status_1(capsys) -> None:
+def test_what_is_not_there_is_said_with_status_1(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # wide enough for each sentence; pytest -n sets another one
     assert root.run(["explain", "ap-clean", "BGB_LIMIT_FILE"]) == 1
     assert f"The nearest names: {NAME}" in capsys.readouterr().out
     assert root.run(["explain", "ap-clean", "--file", "/app/src/train.py"]) == 1

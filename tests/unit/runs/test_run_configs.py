@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from homeport.control.run_configs import Roots, RunConfigs, VolumeRoot, read_configs, write_roots
+from homeport.control.run_configs import Roots, RunConfigs, VolumeRoot, write_roots
 from homeport.model.home import Home
+from homeport.record.codec import read_lines
 from homeport.record.run import ConfigFile
 
 
@@ -46,7 +47,7 @@ def opened(home: Home, *paths: str, how: str = "r") -> list[ConfigFile]:
     with (home.tasks / "ta-1" / "run" / "notes.jsonl").open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
     RunConfigs(home).look("ta-1")
-    return read_configs(home.tasks / "ta-1" / "configs.jsonl")
+    return read_lines(home.tasks / "ta-1" / "configs.jsonl", ConfigFile)
 
 
 @pytest.mark.parametrize(

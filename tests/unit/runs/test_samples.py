@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from homeport.control.samples import _Looked, _sample, _write, gpu_usage, read_samples, usage
+from homeport.control.samples import _Looked, _sample, _write, gpu_usage, usage
+from homeport.record.codec import read_lines
 from homeport.record.curves import MOST_POINTS
 from homeport.record.run import Sample
 from tests.support.waiting import wait_until
@@ -50,12 +51,12 @@ def test_a_long_run_has_as_many_points_as_a_short_one(tmp_path):
     looked = _Looked(os.getpid(), (), tmp_path / "samples.jsonl")
     for second in range(5000):
         _write(looked, Sample(float(second), 1.0, second))
-    found = read_samples(looked.file)
+    found = read_lines(looked.file, Sample)
     assert MOST_POINTS <= len(found) <= 2 * MOST_POINTS
     assert found[-1] == Sample(4999.0, 1.0, 4999)
     with looked.file.open("ab") as file:
         file.write(b'{"at": 5000.0, "cor')
-    assert read_samples(looked.file) == found
+    assert read_lines(looked.file, Sample) == found
 
 
 def test_a_machine_without_the_tool_tells_no_gpu_use(monkeypatch):

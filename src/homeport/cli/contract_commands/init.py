@@ -29,6 +29,8 @@ def command(run: str, name: str, file: Path | None, stdout: bool) -> None:
     of runs like it. A homeport.toml that is there gets one more section; a contract of the same name stays as
     it is.
     """
+    if stdout and file is not None:
+        raise click.UsageError("--stdout writes no file: leave out it or --file.")
     home = default_home()
     records = RunRecords(home)
     record = records.record(records.find(run))

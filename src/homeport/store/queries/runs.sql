@@ -22,10 +22,6 @@ UPDATE runs SET state = :state, outcome = :outcome, ended_at = :ended_at, stands
     is_written = :is_written
 WHERE run_id = :run_id AND ended_at IS NULL;
 
--- name: run_reopen
--- A call that got more inputs when all that it had were done.
-UPDATE runs SET state = 'running', outcome = '', ended_at = NULL WHERE run_id = :run_id AND NOT is_written;
-
 -- name: run_written
 UPDATE runs SET is_written = 1, outcome = :outcome, contract = :contract,
     verdict = :verdict, state = :state, function = :function
