@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from homeport.cli import profile, service
-from homeport.cli.holdings import human_size
 from homeport.model.errors import EngineUnavailableError, FailedPreconditionError
 from homeport.model.home import Home
+from homeport.plan.sizes import human_size
 
 SERVED_CLIENT = "1.6.4"
 _LOW_DISK_BYTES = 5 * 1024**3  # an image with torch takes this much

@@ -84,16 +84,6 @@ def size_bytes(root: Path, *, limit_s: float) -> tuple[int, bool]:
     return total, True
 
 
-def human_size(size: int) -> str:
-    """1536 -> '1.5 KiB'."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
-
-
 def human_age(seconds: float) -> str:
     """How long something lasts, in its largest unit: '3 min'."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from homeport.cli.durations import human_duration
-from homeport.cli.holdings import human_size
+from homeport.plan.sizes import human_size
 from homeport.record.run import Attempt, Call, Function, Run, Variable
 
 _MOST: Final = 12  # of lists that may be long; --format json has all

@@ -10,6 +10,7 @@ import click
 
 from homeport.cli import holdings, service
 from homeport.model.home import Home, default_home
+from homeport.plan.sizes import human_size
 from homeport.store import reader
 
 _SIZE_LIMIT_S = 2.0  # a home with millions of files is measured in part rather than waited for
@@ -67,7 +68,7 @@ def _print(state: dict[str, Any]) -> None:
     else:
         _line("engine", "not up; start it with: homeport up", "yellow")
     part = "" if state["size_is_whole"] else "at least "
-    _line("home", f"{state['home']} ({part}{holdings.human_size(state['size_bytes'])})")
+    _line("home", f"{state['home']} ({part}{human_size(state['size_bytes'])})")
     _line("apps", _apps(state["apps"]))
     _line("containers", str(len(state["containers"])))
     for container in state["containers"]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from homeport.control.run_folders import write_whole
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.contracts.judge import Judge
@@ -49,9 +50,7 @@ class ContractRecords:
         path = self._path(run_id)
         try:
             path.parent.mkdir(exist_ok=True)
-            making = path.with_name(f"{_FILE}.tmp")
-            making.write_bytes(msgspec.json.encode(kept))
-            making.replace(path)
+            write_whole(path, msgspec.json.encode(kept))
         except OSError:
             logger.exception("the contract of %s was not recorded", run_id)
 

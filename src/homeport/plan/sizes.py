@@ -1,4 +1,4 @@
-"""Sizes and ages as people write them: 50GB, 512MiB, 7d."""
+"""Sizes and ages as people write them, 50GB, 512MiB, 7d, and sizes as they are shown to them."""
 
 import re
 
@@ -26,3 +26,13 @@ def parse_age(text: str) -> float:
     if not found:
         raise InvalidError(f"{text!r} is no age: write it like 30m, 12h, 7d or 4w.")
     return float(found[1]) * _AGES[found[2]]
+
+
+def human_size(size: float) -> str:
+    """1536 -> '1.5 KiB'."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from homeport.cli.holdings import human_size
 from homeport.control.known_images import KnownImage, image
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import default_home
+from homeport.plan.sizes import human_size
 
 EPILOG = """\b
 Examples:

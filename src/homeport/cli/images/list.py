@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import click
 
-from homeport.cli.holdings import human_age, human_size
+from homeport.cli.holdings import human_age
 from homeport.control.known_images import KnownImage, images
 from homeport.model.home import default_home
+from homeport.plan.sizes import human_size
 
 EPILOG = """\b
 Examples:

@@ -5,9 +5,8 @@ import json
 import click
 
 from homeport.cli.door import ask
-from homeport.cli.holdings import human_size
 from homeport.model.errors import InvalidError
-from homeport.plan.sizes import parse_age
+from homeport.plan.sizes import human_size, parse_age
 
 EPILOG = """\b
 Examples:

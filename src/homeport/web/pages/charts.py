@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
+from homeport.plan.sizes import human_size
 from homeport.record.run import Attempt, Sample
-from homeport.web.pages.render import size, span
+from homeport.web.pages.render import span
 
 WIDTH: Final = 1000  # of a drawing's own coordinates; it is stretched to its place
 HEIGHT: Final = 100
@@ -79,12 +80,14 @@ def charts(attempts: Sequence[Attempt], axis: Axis) -> list[Chart]:
         return []
     drawn = [
         _chart("CPU", measured, axis, lambda s: s.cores, lambda v: f"{v:.1f} cores", least=1.0),
-        _chart("Memory", measured, axis, lambda s: s.memory_bytes, size, least=1 << 20),
+        _chart("Memory", measured, axis, lambda s: s.memory_bytes, human_size, least=1 << 20),
     ]
     with_gpu = [attempt for attempt in measured if any(sample.gpu is not None for sample in attempt.curve)]
     if with_gpu:
         drawn.append(_chart("GPU", with_gpu, axis, lambda s: s.gpu or 0.0, lambda v: f"{v:.0%}", least=1.0))
-        drawn.append(_chart("GPU memory", with_gpu, axis, lambda s: s.gpu_memory_bytes, size, least=1 << 30))
+        drawn.append(
+            _chart("GPU memory", with_gpu, axis, lambda s: s.gpu_memory_bytes, human_size, least=1 << 30)
+        )
     return drawn
 
 

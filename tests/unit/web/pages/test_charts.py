@@ -2,9 +2,10 @@
 
 import pytest
 
+from homeport.plan.sizes import human_size
 from homeport.record.run import Attempt, Contract, Sample, Violation
 from homeport.web.pages.charts import HEIGHT, WIDTH, Axis, axis_of, bars, charts
-from homeport.web.pages.render import plain, size, span
+from homeport.web.pages.render import plain, span
 from homeport.web.pages.run_view import clauses, command_line
 
 
@@ -65,7 +66,7 @@ def test_spans_read_well(seconds: float, text: str) -> None:
 
 
 def test_sizes_read_well() -> None:
-    assert [size(0), size(1536), size(5 << 40)] == ["0 B", "1.5 KiB", "5.0 TiB"]
+    assert [human_size(0), human_size(1536), human_size(5 << 40)] == ["0 B", "1.5 KiB", "5.0 TiB"]
 
 
 def test_a_line_of_output_is_plain() -> None:
