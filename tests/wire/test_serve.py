@@ -62,7 +62,7 @@ def test_a_served_app_runs_the_file_as_it_is_and_the_last_good_one_where_it_is_b
     function_id = serving.wait_for("entered one; tick is (fu-.*)", 60)[1]
     serving.wait_for("tick one")
     serving.wait_for("Serving|hit Ctrl-C")
-    url = serving.wait_for(r"http://127.0.0.1:\d+")[0]
+    url = serving.wait_for(r"(http://127.0.0.1:\d+) \(unauthenticated\)")[1]
     assert page(url) == "page one"
 
     write("app.py", APP.format(version="two"))

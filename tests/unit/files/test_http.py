@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from homeport.web import protocol
+from tests.support.waiting import wait_until
 from tests.unit.files.served import TOKEN, Served
 
 MIB = 1 << 20
@@ -72,16 +72,18 @@ def test_a_link_that_was_not_made_here_is_refused(served: Served, change: str) -
     caught.value.close()
 
 
+def received(served: Served) -> list[Path]:
+    return [path for path in served.home.blobs.rglob("*") if path.is_file()]
+
+
 def test_a_broken_upload_leaves_nothing(served: Served) -> None:
     created = served.do(served.blobs.create, "", 10 * MIB)
     address = urllib.parse.urlsplit(created.urls[0])
     with socket.create_connection((address.hostname, address.port)) as connection:
         head = f"PUT {address.path}?{address.query} HTTP/1.1\r\nhost: x\r\ncontent-length: {10 * MIB}\r\n\r\n"
         connection.sendall(head.encode() + os.urandom(3 * MIB))
-    deadline = time.monotonic() + 10
-    while any(path.is_file() for path in served.home.blobs.rglob("*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not [path for path in served.home.blobs.rglob("*") if path.is_file()]
+        wait_until(lambda: received(served), what="what has come of the upload")
+    wait_until(lambda: not received(served), what="an empty blob store")
 
 
 def test_a_refused_body_leaves_the_connection_usable(served: Served) -> None:
