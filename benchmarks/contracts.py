@@ -8,7 +8,7 @@ import time
 
 from benchmarks.support.bench import Bench, Server
 from benchmarks.support.figures import Figure, median, quartiles
-from homeport.control.run_lines import run_lines
+from homeport.control.runs.lines import run_lines
 from homeport.model.home import Home
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.reading import read

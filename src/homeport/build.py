@@ -42,8 +42,7 @@ from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
-from homeport.control.contract_service import ContractService
-from homeport.control.contracts import ImageSource
+from homeport.control.contracts.service import ContractService
 from homeport.control.dicts import Dicts
 from homeport.control.environments import Environments
 from homeport.control.exec_requests import ExecRequests
@@ -56,16 +55,17 @@ from homeport.control.image_names import ImageNames
 from homeport.control.image_recipes import Base, as_base
 from homeport.control.images import Images
 from homeport.control.large_values import LargeValues
-from homeport.control.launchers import Launchers
 from homeport.control.links import Links
 from homeport.control.logs import Logs
 from homeport.control.lookups import Lookups
 from homeport.control.machine import this_machine
 from homeport.control.mounts import Mounts
 from homeport.control.ownership import container_owner
+from homeport.control.protocols import ImageSource
 from homeport.control.queue_objects import QueueObjects
-from homeport.control.run_service import RunService
-from homeport.control.run_task_record import TaskRecords
+from homeport.control.runs.launchers import Launchers
+from homeport.control.runs.service import RunService
+from homeport.control.runs.task_record import TaskRecords
 from homeport.control.sandbox_output import SandboxOutput
 from homeport.control.sandboxes import Sandboxes
 from homeport.control.schedules import Schedules

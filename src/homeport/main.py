@@ -217,8 +217,8 @@ def _http_socket(home: Home) -> socket.socket:
 def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     """Serves blobs, volume blocks and the run pages; answers how to end that."""
     from homeport.control.image_aliases import ImageAliases
-    from homeport.control.run_known import known
-    from homeport.control.run_records import RunRecords
+    from homeport.control.runs.known import known
+    from homeport.control.runs.records import RunRecords
     from homeport.web.app import build_app
     from homeport.web.pages.sources import Sources
     from homeport.web.protocol import TransferProtocol

@@ -6,9 +6,9 @@ from typing import Any
 
 from modal_proto import api_pb2
 
-from homeport.control.run_records import RunRecords
-from homeport.control.run_service import RunService
-from homeport.control.run_task_record import TaskRecords
+from homeport.control.runs.records import RunRecords
+from homeport.control.runs.service import RunService
+from homeport.control.runs.task_record import TaskRecords
 from homeport.record.run import Launcher, Run
 from tests.support.call_world import CallWorld
 from tests.support.world import wait_until

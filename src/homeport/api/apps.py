@@ -10,7 +10,7 @@ from homeport.api.gateway import Caller
 from homeport.control import classes, deployments
 from homeport.control.apps import Apps
 from homeport.control.function_messages import stored_handle
-from homeport.control.runs import Runs
+from homeport.control.runs.runs import Runs
 from homeport.model.ids import APP, new_id
 from homeport.plan.suggestions import nearest
 from homeport.store.database import Database

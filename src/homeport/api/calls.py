@@ -10,8 +10,8 @@ from homeport.control.call_records import CallRecords
 from homeport.control.calls import Calls
 from homeport.control.chunks import Chunks
 from homeport.control.containers import Containers
-from homeport.control.run_origins import Origin
-from homeport.control.runs import Runs
+from homeport.control.runs.origins import Origin
+from homeport.control.runs.runs import Runs
 from homeport.model.errors import InvalidError, NotFoundError
 
 _MAX_INPUTS_OUTSTANDING = 1000

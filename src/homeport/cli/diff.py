@@ -44,7 +44,7 @@ def command(before: str, after: str, is_whole: bool, form: str) -> int:
 
     Exits with 0 where nothing differs, 1 where something does, 2 where the runs cannot be compared.
     """
-    from homeport.control.run_known import known
+    from homeport.control.runs.known import known
     from homeport.record.diff.compare import compare
 
     home = default_home()

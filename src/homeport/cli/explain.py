@@ -50,7 +50,7 @@ def command(
         raise click.UsageError(
             "Name one thing to explain: a variable, or one of --arg NAME, --config KEY, --file PATH."
         )
-    from homeport.control.run_known import known
+    from homeport.control.runs.known import known
 
     answer = _answer(known(default_home(), run), variable, argument, key, path)
     if form == "json":

@@ -15,7 +15,7 @@ from homeport.model.errors import InvalidError
 from homeport.model.home import default_home
 
 if TYPE_CHECKING:
-    from homeport.control.run_records import RunRow
+    from homeport.control.runs.records import RunRow
 
 EPILOG = """\b
 Examples:
@@ -49,7 +49,7 @@ def command(
 
     Works without an engine. A name of a run for other commands is its id, a beginning of it, or `latest`.
     """
-    from homeport.control.run_records import RunFilter, RunRecords  # SQLite and protobuf: not for --help
+    from homeport.control.runs.records import RunFilter, RunRecords  # SQLite and protobuf: not for --help
 
     records = RunRecords(default_home())
     wanted = RunFilter(

@@ -30,8 +30,8 @@ def command(run: str, form: str) -> None:
     RUN is an id, a beginning of one, or `latest`. Values of Secrets are there as digests only.
     """
     from homeport.cli.shown import sections
-    from homeport.control.run_known import reader
-    from homeport.control.run_records import RunRecords
+    from homeport.control.runs.known import reader
+    from homeport.control.runs.records import RunRecords
     from homeport.record.codec import encode
     from homeport.record.explain.known import Known
     from homeport.record.explain.missing_module import sentence

@@ -42,6 +42,6 @@ def command(run: str, only_print: bool) -> None:
 
 def _id(named: str) -> str:
     """Raises NotFoundError, InvalidError, with names that are close."""
-    from homeport.control.run_records import RunRecords
+    from homeport.control.runs.records import RunRecords
 
     return RunRecords(default_home()).find(named)

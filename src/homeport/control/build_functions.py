@@ -12,10 +12,10 @@ from pathlib import Path
 from modal_proto import api_pb2
 
 from homeport.control.calls import Calls, pickled_input
-from homeport.control.contracts import LogSink, MountSource
 from homeport.control.functions import Functions
+from homeport.control.protocols import LogSink, MountSource
 from homeport.control.queues import Call, Input
-from homeport.control.run_origins import NO_RUN
+from homeport.control.runs.origins import NO_RUN
 from homeport.control.tasks import Task
 from homeport.model.home import Home
 from homeport.plan.log_records import decode

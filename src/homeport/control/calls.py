@@ -22,7 +22,7 @@ from homeport.control.definitions import AppFacts, Definition
 from homeport.control.functions import Functions
 from homeport.control.orphans import Orphans
 from homeport.control.queues import Call
-from homeport.control.run_origins import UNKNOWN, Origin
+from homeport.control.runs.origins import UNKNOWN, Origin
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.ids import FUNCTION_CALL, new_id
 from homeport.store.database import Database
@@ -36,7 +36,7 @@ _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
 
 class CallRuns(Protocol):
-    """control/runs.py: to which run a call belongs."""
+    """control/runs/runs.py: to which run a call belongs."""
 
     def calling(
         self,

@@ -14,11 +14,11 @@ from modal_proto import api_pb2
 from homeport.control import endings
 from homeport.control.attempts import Claimed
 from homeport.control.calls import Calls
-from homeport.control.contracts import LogSink, VolumeSource
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
 from homeport.control.lives import Lives
 from homeport.control.placing import Placing
+from homeport.control.protocols import LogSink, VolumeSource
 from homeport.control.queues import Input
 from homeport.control.start_failures import StartFailures
 from homeport.control.starting import Starter

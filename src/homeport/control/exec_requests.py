@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from modal_proto import api_pb2
 from modal_proto import task_command_router_pb2 as router_pb2
 
-from homeport.control.contracts import SecretSource
+from homeport.control.protocols import SecretSource
 from homeport.model.errors import InvalidError
 from homeport.runtime.engine import ExecSpec, Terminal
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 from modal_proto import api_pb2
 
-from homeport.control.contracts import SecretSource
 from homeport.control.image_aliases import ImageAliases
 from homeport.control.image_bases import Bases
 from homeport.control.image_definition import (
@@ -26,6 +25,7 @@ from homeport.control.image_definition import (
     definition_of,
 )
 from homeport.control.image_walk import Walk, Workplace
+from homeport.control.protocols import SecretSource
 from homeport.control.registry_images import Asked, RegistryImages
 from homeport.control.torch_builds import TorchBuilds
 from homeport.model.home import Home

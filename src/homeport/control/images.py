@@ -18,7 +18,6 @@ from pathlib import Path
 
 from modal_proto import api_pb2
 
-from homeport.control.contracts import SecretSource
 from homeport.control.image_builds import Builds
 from homeport.control.image_cache import ImageCache, Removal
 from homeport.control.image_definition import (
@@ -31,6 +30,7 @@ from homeport.control.image_definition import (
 from homeport.control.image_facts import describe_image, find_python, image_metadata
 from homeport.control.image_logs import ImageLog, log_path, read_log
 from homeport.control.image_recipes import Base, Recipes
+from homeport.control.protocols import SecretSource
 from homeport.control.torch_builds import TorchBuilds
 from homeport.model.errors import FailedPreconditionError, HomeportError, NotFoundError, NotServedError
 from homeport.model.home import Home

@@ -15,9 +15,9 @@ from modal_proto import api_pb2
 
 from homeport.control import results
 from homeport.control.calls import Calls
-from homeport.control.contracts import LogSink, VolumeSource
 from homeport.control.definitions import Definition
 from homeport.control.endings import crash_sentence, start_sentence
+from homeport.control.protocols import LogSink, VolumeSource
 from homeport.control.starting import Starter
 from homeport.control.tasks import Task
 from homeport.model.errors import FailedPreconditionError, HomeportError

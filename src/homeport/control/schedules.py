@@ -15,7 +15,7 @@ from typing import Final
 from homeport.control.calls import Calls, pickled_input
 from homeport.control.function_messages import schedule_of
 from homeport.control.functions import Functions
-from homeport.control.run_origins import BY_SCHEDULE
+from homeport.control.runs.origins import BY_SCHEDULE
 from homeport.model.errors import HomeportError
 from homeport.plan.schedules import Schedule, next_call
 from homeport.store.database import Database

@@ -13,10 +13,10 @@ from typing import Protocol
 from modal_proto import api_pb2
 
 from homeport.control import classes
-from homeport.control.contracts import ImageSource, MountSource, SecretSource, VolumeSource
 from homeport.control.definitions import AppFacts, Definition
 from homeport.control.exec_requests import terminal_of, terminal_variables
 from homeport.control.functions import Functions
+from homeport.control.protocols import ImageSource, MountSource, SecretSource, VolumeSource
 from homeport.model.home import Home
 from homeport.plan import environment
 from homeport.record.masking import is_secret_name

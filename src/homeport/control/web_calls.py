@@ -13,7 +13,7 @@ from modal_proto import api_pb2
 
 from homeport.control.calls import Calls, pickled_input
 from homeport.control.chunks import Chunks
-from homeport.control.run_origins import NO_RUN
+from homeport.control.runs.origins import NO_RUN
 from homeport.wire import asgi
 
 FetchBlob = Callable[[str], Awaitable[bytes]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from modal_proto import api_pb2
 
-from homeport.control.contract_files import ContractFiles, contract_path
+from homeport.control.contracts.files import ContractFiles, contract_path
 from homeport.model.home import Home
 from homeport.record.contracts.mistakes import BadContractsError
 from homeport.record.run import Launcher

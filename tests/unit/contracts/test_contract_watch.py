@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from homeport.control.contract_files import Held
-from homeport.control.contract_records import ContractRecords
-from homeport.control.contract_watch import ContractWatch
+from homeport.control.contracts.files import Held
+from homeport.control.contracts.records import ContractRecords
+from homeport.control.contracts.watch import ContractWatch
 from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.environment import Variable

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from homeport.control.launchers import Launchers, as_typed
-from homeport.control.shell_files import lines_that_set
+from homeport.control.runs.launchers import Launchers, as_typed
+from homeport.control.runs.shell_files import lines_that_set
 from homeport.model.home import Home
 from homeport.record.run import Launcher, Place
 from homeport.runtime import processes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.control.run_task_files import _folders_of
+from homeport.control.runs.task_files import _folders_of
 from homeport.record import notes as reading
 from homeport.runtime.inside.note_lines import as_words
 from tests.unit.notes.noted import SALT, Noted

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeport.control.inert_pickle import Inert, UnreadablePickleError, read_pickle
+from homeport.control.runs.inert_pickle import Inert, UnreadablePickleError, read_pickle
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

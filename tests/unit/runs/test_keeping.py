@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from homeport.control.run_writer import RunWriter
+from homeport.control.runs.writer import RunWriter
 from homeport.model.home import Home
 from homeport.store.database import Database
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from modal_proto import api_pb2
 
-from homeport.control.run_arguments import arguments_of, shown
-from homeport.control.run_given import placed
+from homeport.control.runs.arguments import arguments_of, shown
+from homeport.control.runs.given import placed
 from homeport.record.run import Argument, Call, Function, Launcher
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from homeport.control.run_configs import Roots, RunConfigs, VolumeRoot, write_roots
+from homeport.control.runs.configs import Roots, RunConfigs, VolumeRoot, write_roots
 from homeport.model.home import Home
 from homeport.record.codec import read_lines
 from homeport.record.run import ConfigFile

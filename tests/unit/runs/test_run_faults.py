@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeport.control.run_records import RunFilter, RunRecords
+from homeport.control.runs.records import RunFilter, RunRecords
 from homeport.model.errors import HomeportError
 from homeport.record.codec import DamagedRecordError
 from tests.support.run_world import PlayRuns, RunWorld, is_marked

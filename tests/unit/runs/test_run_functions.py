@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeport.control.run_functions import located
+from homeport.control.runs.functions import located
 from homeport.record.run import Function, Place
 
 SOURCE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.control.run_sources import entry_of, files_of, git_of
+from homeport.control.runs.sources import entry_of, files_of, git_of
 from homeport.record.run import Launcher
 
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 from homeport.control.calls import pickled_input
-from homeport.control.run_origins import BY_SCHEDULE, NO_RUN, Origin
-from homeport.control.run_records import RunFilter
+from homeport.control.runs.origins import BY_SCHEDULE, NO_RUN, Origin
+from homeport.control.runs.records import RunFilter
 from homeport.record.run import Launcher
 from tests.support.call_world import FAILURE, MAP, UNARY, item
 from tests.support.run_world import LAUNCHER, PlayRuns, RunWorld, wait_written

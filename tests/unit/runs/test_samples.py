@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from homeport.control.samples import _Looked, _sample, _write, gpu_usage, usage
+from homeport.control.runs.samples import _Looked, _sample, _write, gpu_usage, usage
 from homeport.record.codec import read_lines
 from homeport.record.curves import MOST_POINTS
 from homeport.record.run import Sample

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from homeport.control.contract_files import contract_path, entry_of
-from homeport.control.run_lines import run_lines
-from homeport.control.run_records import RunRecords
+from homeport.control.contracts.files import contract_path, entry_of
+from homeport.control.runs.lines import run_lines
+from homeport.control.runs.records import RunRecords
 from homeport.model.errors import AlreadyExistsError, FailedPreconditionError, InvalidError
 from homeport.model.home import default_home
 from homeport.record.contracts.drafting import draft

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from homeport.control.run_records import RunRecords
+from homeport.control.runs.records import RunRecords
 from homeport.model.errors import NotFoundError
 from homeport.model.home import default_home
 from homeport.record.run import Contract

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from homeport.control.contract_files import contract_path
+from homeport.control.contracts.files import contract_path
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
 from homeport.plan.suggestions import closest
 from homeport.record.contracts.defaults import defaults

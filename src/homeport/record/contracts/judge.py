@@ -1,6 +1,6 @@
 """One run held to one contract: fed with what the run shows, it answers what breaks the contract.
 
-Pure: it knows no engine. control/contract_watch.py feeds it, and `homeport guard` for a run elsewhere.
+Pure: it knows no engine. control/contracts/watch.py feeds it, and `homeport guard` for a run elsewhere.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from homeport.control import deployments, known_images
-from homeport.control.run_records import RunFilter
+from homeport.control.runs.records import RunFilter
 from homeport.web.pages.render import answer
 from homeport.web.pages.run_view import VERDICTS
 from homeport.web.pages.sources import Sources

@@ -8,7 +8,7 @@ from homeport.control.apps import Apps
 from homeport.control.calls import Calls
 from homeport.control.environments import Environments
 from homeport.control.logs import Logs
-from homeport.control.run_records import RunFilter, RunRow
+from homeport.control.runs.records import RunFilter, RunRow
 from homeport.control.secrets import Secrets
 from homeport.control.volume_service import VolumeService
 from homeport.model.home import Home

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from homeport.control.run_records import RunFilter, RunRow
+from homeport.control.runs.records import RunFilter, RunRow
 from homeport.model.errors import NotFoundError
 from homeport.record.run import (
     Argument,

@@ -8,7 +8,7 @@ from typing import Final
 
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
-from homeport.control.run_configs import opened_now
+from homeport.control.runs.configs import opened_now
 from homeport.model.errors import HomeportError
 from homeport.model.home import Home
 from homeport.record.contracts.defaults import defaults

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from modal_proto import api_pb2
 
-from homeport.control.run_folders import RunFolders, read_json
-from homeport.control.run_outcomes import Reading
+from homeport.control.runs.folders import RunFolders, read_json
+from homeport.control.runs.outcomes import Reading
 from homeport.record import notes
 from homeport.record.codec import read_lines
 from homeport.record.curves import thinned

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from homeport.control.shell_files import lines_that_set
+from homeport.control.runs.shell_files import lines_that_set
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.masking import masked_words

@@ -20,8 +20,8 @@ from typing import Final
 
 import msgspec
 
-from homeport.control.run_folders import RunFolders, write_whole
-from homeport.control.run_functions import located
+from homeport.control.runs.folders import RunFolders, write_whole
+from homeport.control.runs.functions import located
 from homeport.model.home import Home
 from homeport.record.launch import entry_candidates
 from homeport.record.masking import masked_difference

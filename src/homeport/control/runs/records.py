@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Final
 
-from homeport.control.run_compose import Composer
-from homeport.control.run_folders import RunFolders
+from homeport.control.runs.compose import Composer
+from homeport.control.runs.folders import RunFolders
 from homeport.model.errors import InvalidError, NotFoundError
 from homeport.model.home import Home
 from homeport.plan.suggestions import nearest

@@ -20,10 +20,10 @@ from homeport.control.definitions import AppFacts, Definition
 from homeport.control.functions import Functions
 from homeport.control.queues import Call as QueuedCall
 from homeport.control.queues import Input
-from homeport.control.run_arguments import call_of
-from homeport.control.run_folders import RunFolders
-from homeport.control.run_origins import Origin
-from homeport.control.run_watch import RunWatch
+from homeport.control.runs.arguments import call_of
+from homeport.control.runs.folders import RunFolders
+from homeport.control.runs.origins import Origin
+from homeport.control.runs.watch import RunWatch
 from homeport.control.tasks import Task
 from homeport.model.errors import HomeportError
 from homeport.model.home import Home
@@ -45,13 +45,13 @@ _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
 
 class FindLauncher(Protocol):
-    """control/launchers.py: who is at the other end of a connection. Slow: for a thread."""
+    """control/runs/launchers.py: who is at the other end of a connection. Slow: for a thread."""
 
     def __call__(self, peer: str, metadata: Mapping[str, str]) -> Launcher | None: ...
 
 
 class Ending(Protocol):
-    """control/run_writer.py: takes runs that have ended, and writes them down when there is time."""
+    """control/runs/writer.py: takes runs that have ended, and writes them down when there is time."""
 
     def ended(self, run_id: str, app_id: str, ended_at: float, *, function_id: str = "") -> None:
         """Writes the row; within a transaction."""

@@ -14,12 +14,12 @@ import msgspec
 from modal_proto import api_pb2
 
 from homeport import __version__
-from homeport.control import run_task_files
 from homeport.control.function_messages import stored_handle
-from homeport.control.run_arguments import arguments_of, function_of
-from homeport.control.run_folders import RunFolders, read_json
-from homeport.control.run_given import placed
-from homeport.control.run_outcomes import Reading, outcome
+from homeport.control.runs import task_files
+from homeport.control.runs.arguments import arguments_of, function_of
+from homeport.control.runs.folders import RunFolders, read_json
+from homeport.control.runs.given import placed
+from homeport.control.runs.outcomes import Reading, outcome
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.codec import decode
@@ -63,7 +63,7 @@ class Composer:
         deployed = self._part("the deployment", self._deployment, app_id) if is_call else None
         calls = self._part("its calls", self._calls, run_id) or ()
         tasks = self._part("its containers", self._tasks, run_id) or []
-        files = run_task_files.read(self._folders, self._db, tasks, self._missing)
+        files = task_files.read(self._folders, self._db, tasks, self._missing)
         watched = self._part("its contract", self._contract, run_id) or ContractFile()
         state, sentence = row["state"], row["outcome"]
         if row["ended_at"] is not None and not sentence:

@@ -8,10 +8,10 @@ import msgspec
 
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
-from homeport.control.run_configs import roots_of, write_roots
-from homeport.control.run_folders import write_whole
-from homeport.control.run_limits import gpus_of, limits_of
-from homeport.control.run_task_files import TaskFile
+from homeport.control.runs.configs import roots_of, write_roots
+from homeport.control.runs.folders import write_whole
+from homeport.control.runs.limits import gpus_of, limits_of
+from homeport.control.runs.task_files import TaskFile
 from homeport.control.volume_states import VolumeStates
 from homeport.model.errors import HomeportError, NotFoundError
 from homeport.plan.resources import Machine

@@ -10,8 +10,8 @@ from typing import Final
 
 from homeport.control.classes import SERVICE
 from homeport.control.definitions import Definition
-from homeport.control.run_arguments import shown
-from homeport.control.run_limits import limits_of
+from homeport.control.runs.arguments import shown
+from homeport.control.runs.limits import limits_of
 from homeport.plan.resources import Machine
 from homeport.record.run import Function, Place
 

@@ -12,15 +12,15 @@ from homeport.control.calls import Calls
 from homeport.control.containers import Containers
 from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
-from homeport.control.run_compose import machine_facts
-from homeport.control.run_configs import RunConfigs
-from homeport.control.run_folders import write_whole
-from homeport.control.run_functions import described
-from homeport.control.run_sources import Defined, RunSources
-from homeport.control.run_task_record import TaskRecords
-from homeport.control.run_writer import RunWriter
-from homeport.control.runs import FindLauncher, Runs
-from homeport.control.samples import Samples
+from homeport.control.runs.compose import machine_facts
+from homeport.control.runs.configs import RunConfigs
+from homeport.control.runs.folders import write_whole
+from homeport.control.runs.functions import described
+from homeport.control.runs.runs import FindLauncher, Runs
+from homeport.control.runs.samples import Samples
+from homeport.control.runs.sources import Defined, RunSources
+from homeport.control.runs.task_record import TaskRecords
+from homeport.control.runs.writer import RunWriter
 from homeport.control.starting import Starter
 from homeport.model.home import Home
 from homeport.plan.resources import Machine

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from homeport.control.run_folders import write_whole
+from homeport.control.runs.folders import write_whole
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.contracts.judge import Judge

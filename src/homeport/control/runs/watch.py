@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homeport.control.run_events import RunListener
-from homeport.control.run_folders import RunFolders
-from homeport.control.run_tails import Tails
+from homeport.control.runs.events import RunListener
+from homeport.control.runs.folders import RunFolders
+from homeport.control.runs.tails import Tails
 from homeport.model.errors import HomeportError
 from homeport.model.home import Home
 from homeport.plan.environment import Variable

@@ -3,16 +3,16 @@
 from homeport.control.apps import Apps
 from homeport.control.calls import Calls
 from homeport.control.containers import Containers
-from homeport.control.contract_files import ContractFiles
-from homeport.control.contract_records import ContractRecords, read_notes
-from homeport.control.contract_sources import ContractSources
-from homeport.control.contract_watch import ContractWatch
+from homeport.control.contracts.files import ContractFiles
+from homeport.control.contracts.records import ContractRecords, read_notes
+from homeport.control.contracts.sources import ContractSources
+from homeport.control.contracts.watch import ContractWatch
 from homeport.control.functions import Functions
 from homeport.control.logs import Logs
 from homeport.control.mounts import Mounts
-from homeport.control.run_outcomes import outcome
-from homeport.control.run_stops import RunStops
-from homeport.control.runs import Runs
+from homeport.control.runs.outcomes import outcome
+from homeport.control.runs.runs import Runs
+from homeport.control.runs.stops import RunStops
 from homeport.model.home import Home
 from homeport.store.database import Database
 

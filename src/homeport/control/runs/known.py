@@ -5,7 +5,7 @@ Works without an engine: records are files, and so is what mounts brought, by it
 
 from pathlib import Path
 
-from homeport.control.run_records import RunFilter, RunRecords
+from homeport.control.runs.records import RunFilter, RunRecords
 from homeport.model.home import Home
 from homeport.record.explain.known import Known
 from homeport.record.explain.sources import Reader

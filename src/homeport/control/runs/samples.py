@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from homeport.control.run_folders import write_whole
+from homeport.control.runs.folders import write_whole
 from homeport.control.tasks import Task
 from homeport.model.home import Home
 from homeport.record.codec import read_lines

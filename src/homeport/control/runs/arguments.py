@@ -9,8 +9,8 @@ from modal_proto import api_pb2
 
 from homeport.control import classes
 from homeport.control.definitions import Definition
-from homeport.control.inert_pickle import Inert, UnreadablePickleError, read_pickle
 from homeport.control.queues import Call as QueuedCall
+from homeport.control.runs.inert_pickle import Inert, UnreadablePickleError, read_pickle
 from homeport.record.masking import MASK, is_secret_name, masked
 from homeport.record.run import Argument, Call
 

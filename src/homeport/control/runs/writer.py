@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from homeport.control.run_folders import RunFolders, write_whole
-from homeport.control.run_outcomes import outcome
-from homeport.control.run_records import RunRecords, RunRow, row_of
+from homeport.control.runs.folders import RunFolders, write_whole
+from homeport.control.runs.outcomes import outcome
+from homeport.control.runs.records import RunRecords, RunRow, row_of
 from homeport.model.home import Home
 from homeport.record.codec import encode
 from homeport.record.run import Run

@@ -15,10 +15,10 @@ from typing import Final
 from modal_proto import api_pb2
 
 from homeport.control.backlog import Backlog
-from homeport.control.contract_files import ContractFiles, Held
-from homeport.control.contract_records import ContractRecords, Kept
-from homeport.control.contract_sources import ContractSources
-from homeport.control.run_stops import RunStops
+from homeport.control.contracts.files import ContractFiles, Held
+from homeport.control.contracts.records import ContractRecords, Kept
+from homeport.control.contracts.sources import ContractSources
+from homeport.control.runs.stops import RunStops
 from homeport.model.errors import FailedPreconditionError
 from homeport.plan.environment import Variable
 from homeport.record import run as records

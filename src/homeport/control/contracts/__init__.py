@@ -1,0 +1,1 @@
+"""Holds runs to what homeport.toml says of them, while they go."""

@@ -1,0 +1,1 @@
+"""Runs: what is kept of each, how it is put together, and who watches it while it goes."""
