@@ -2,6 +2,8 @@
 
 PYTHON ?=
 export PYTHON
+# where it is set, each of the tests' many processes would compile again what it imports
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # this machine's own rather than a version manager's shim, which takes a tenth of a second to start

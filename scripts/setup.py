@@ -117,7 +117,7 @@ def install_torch(into, lock, environment):
     sources = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_TORCH_BACKEND")
     is_here = torch_wheels(environment) or any(environment.get(name) for name in sources)
     backend = [] if is_here else ["--torch-backend", "auto"]
-    call(into + backend + ["--constraint", lock, f"torch=={TORCH}"], environment)
+    call(into + backend + ["--compile-bytecode", "--constraint", lock, f"torch=={TORCH}"], environment)
 
 
 def torch_wheels(environment):
