@@ -6,7 +6,7 @@ from typing import Final
 
 from homeport.cli.durations import human_duration
 from homeport.plan.sizes import human_size
-from homeport.record.run import Attempt, Call, Function, Run, Variable
+from homeport.record.run import Attempt, Call, Function, Launcher, Run, Variable
 
 _MOST: Final = 12  # of lists that may be long; --format json has all
 _LONGEST: Final = 160
@@ -26,14 +26,26 @@ def _when(run: Run) -> Iterator[str]:
         "schedule": "a firing of a schedule",
     }[run.kind]
     started = datetime.fromtimestamp(run.started_at)
-    lasted = f", for {human_duration(run.ended_at - run.started_at)}" if run.ended_at else ", and goes on"
+    lasted = f", for {human_duration(run.ended_at - run.started_at)}" if run.ended_at else ""
+    lasted = ", and goes on" if run.state == "running" else lasted
     yield f"{started:%Y-%m-%d %H:%M:%S}{lasted}; {kind} in environment {run.environment or 'main'}"
 
 
-def _launcher(run: Run) -> Iterator[str]:
-    launcher = run.launcher
-    if launcher is None:
-        return
+def _started(run: Run) -> Iterator[str]:
+    if run.launcher is not None:
+        yield from _launcher(run.launcher)
+    elif run.calls and run.calls[0].made_in:
+        yield f"a request to the web function {run.calls[0].made_in}"
+    elif run.kind == "schedule":
+        yield "its schedule"
+
+
+def _deployed(run: Run) -> Iterator[str]:
+    if run.deployer is not None:
+        yield from _launcher(run.deployer)
+
+
+def _launcher(launcher: Launcher) -> Iterator[str]:
     yield _cut(" ".join(launcher.argv))
     by = f" by {launcher.user}" if launcher.user else ""
     yield f"in {launcher.cwd}{by}" + (f", {launcher.client}" if launcher.client else "")
@@ -62,7 +74,7 @@ def _call(call: Call) -> str:
     counted = "" if call.inputs == 1 else f"; {call.inputs} inputs"
     failed = f"; {call.failed} did not succeed" if call.failed else ""
     took = f"; {human_duration(call.ended_at - call.started_at)}" if call.ended_at else ""
-    nested = "  made by another call" if call.parent else ""
+    nested = "  made by another call" if call.parent and not call.made_in else ""
     return f"{call.function}({arguments}){counted}{failed}{took}{nested}"
 
 
@@ -86,6 +98,8 @@ def _attempt(attempt: Attempt, begun_at: float) -> str:
         parts.append(f"exit status {attempt.exit_code}")
     if attempt.reason:
         parts.append(_cut(attempt.reason))
+    if attempt.command:
+        parts.append(_cut(f"ran `{' '.join(attempt.command)}`"))
     return ", ".join(parts)
 
 
@@ -196,7 +210,8 @@ _SECTIONS: Final[tuple[tuple[str, Callable[[Run], Iterator[str]]], ...]] = (
     ("When", _when),
     ("Contract", _contract),
     ("Counts", _counts),
-    ("Started by", _launcher),
+    ("Started by", _started),
+    ("Deployed by", _deployed),
     ("Source", _source),
     ("Calls", _calls),
     ("Containers", _containers),

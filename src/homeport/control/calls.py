@@ -48,7 +48,14 @@ class CallRuns(Protocol):
         origin: Origin,
     ) -> None: ...
 
-    def called(self, call: Call, definition: Definition, app: AppFacts, origin: Origin) -> None: ...
+    def called(
+        self,
+        call: Call,
+        definition: Definition,
+        app: AppFacts,
+        items: Sequence[api_pb2.FunctionPutInputsItem],
+        origin: Origin,
+    ) -> None: ...
 
 
 class Calls:
@@ -130,7 +137,7 @@ class Calls:
             self.runs.calling(call, definition, app, self._call_of_input(parent_input_id), items, origin)
         with self._rows.transaction():
             if self.runs is not None:
-                self.runs.called(call, definition, app, origin)
+                self.runs.called(call, definition, app, items, origin)
             self._rows.insert_call(call, parent_input_id, total_inputs=len(items))
             added = self._rows.insert_inputs(call, items)
         self.backlog.remember(call)
@@ -211,6 +218,9 @@ class Calls:
             self._clear_timer = asyncio.get_running_loop().call_later(_CLEAR_EVERY_S, self._write_cleared)
         call = self.backlog.known(call_id)
         if call is not None and not call.unfinished:
+            if call.kind != _UNARY and not call.has_all:  # a caller that has all results sends no more inputs
+                call.has_all = True
+                self.backlog.tell_settled(call)
             self.backlog.forget(call)
 
     def _write_cleared(self) -> None:

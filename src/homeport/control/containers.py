@@ -107,6 +107,7 @@ class Containers:
         running = self._runtime.running()
         for task in list(self._tasks.values()):
             if task.task_id in running:
+                self._db.run("task_was_started", task_id=task.task_id)
                 await self.lives.serve(task)
                 if task.definition.is_build_step:
                     self.lives.kill(task, "The build that it was for was interrupted.", grace_s=0.0)

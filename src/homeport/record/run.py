@@ -212,6 +212,7 @@ class Call:
     started_at: float = 0.0
     ended_at: float = 0.0
     parent: str = ""  # the call that made it, empty for the launcher's
+    made_in: str = ""  # of a parent that belongs to no run, such as a web request: its function
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,7 @@ class Attempt:
     memory_peak_bytes: int = 0
     gpus: tuple[str, ...] = ()
     inputs: int = 0
+    command: tuple[str, ...] = ()  # of a Sandbox
     curve: tuple[Sample, ...] = ()
 
 
@@ -329,7 +331,8 @@ class Run:
     outcome: str = ""  # a sentence
     started_at: float = 0.0
     ended_at: float = 0.0
-    launcher: Launcher | None = None
+    launcher: Launcher | None = None  # of a call: who called, None for a schedule and a web request
+    deployer: Launcher | None = None  # of a call: who deployed the function, and so gave its Secrets
     source: Source = field(default_factory=Source)
     images: tuple[Image, ...] = ()
     functions: tuple[Function, ...] = ()
@@ -344,3 +347,9 @@ class Run:
     machine: Machine = field(default_factory=Machine)
     not_honoured: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # sentences: what could not be recorded, and why
+
+    @property
+    def outermost(self) -> tuple[Call, ...]:
+        """Its calls that no other call of it made."""
+        own = {call.call_id for call in self.calls}
+        return tuple(call for call in self.calls if call.parent not in own)

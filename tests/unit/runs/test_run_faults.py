@@ -128,6 +128,19 @@ def test_a_record_is_complete_after_the_engine_was_killed(play: PlayRuns, moment
     play(scene)
 
 
+def test_a_container_began_though_its_engine_was_killed_before_it_wrote_so(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        world.call(world.define("train", APP).function_id, 7)
+        task_id = await world.container()
+        world.db.run("task_started", task_id=task_id, state=0, now=None)
+        await world.restart()
+        (attempt,) = world.records.record(APP).attempts
+        assert attempt.started_at == attempt.enqueued_at > 0
+
+    play(scene)
+
+
 def test_a_row_that_was_lost_is_made_again_by_the_next_engine(play: PlayRuns) -> None:
     async def scene(world: RunWorld) -> None:
         world.launch(APP)

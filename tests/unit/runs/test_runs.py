@@ -1,7 +1,11 @@
 """What is a run, and what is kept of it."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from typing import Any
+
+from modal_proto import api_pb2
 
 from homeport.control.calls import pickled_input
 from homeport.control.runs.origins import BY_SCHEDULE, NO_RUN, Origin
@@ -21,6 +25,16 @@ async def worked(world: RunWorld, call_id: str, status: int = 1) -> str:
     world.answer(task_id, input_id, attempt, status)
     await world.results(call_id)
     return task_id
+
+
+async def deployed(world: RunWorld, *tags: str) -> Any:
+    """Deploys an app with these functions; the definition of each, or of the only one."""
+    world.launch(APP, deployed=True)
+    definitions = [world.define(tag, APP) for tag in tags]
+    world.publish(*definitions, app_id=APP, deployed=True)
+    await world.deploy(APP)
+    await world.written(APP)
+    return definitions[0] if len(tags) == 1 else definitions
 
 
 def test_a_run_is_recorded_from_its_launch_to_its_end(play: PlayRuns) -> None:
@@ -104,7 +118,7 @@ def test_a_call_of_a_deployed_app_is_a_run_and_what_it_calls_is_part_of_it(play:
             (call_id, ""),
             (nested.call_id, call_id),
         ]
-        assert run.launcher == LAUNCHER, "where nobody knows who called, it is who deployed"
+        assert (run.launcher, run.deployer) == (None, LAUNCHER), "nobody knows who called"
         assert {row.run_id for row in world.records.rows()} == {APP, call_id}
 
     play(scene)
@@ -136,6 +150,70 @@ def test_a_map_ends_when_its_caller_said_that_all_came_and_all_are_done(play: Pl
         assert world.records.row(call_id).state == "running"
         world.calls.finish_inputs(call_id)
         assert (await world.written(call_id)).outcome == "It returned."
+
+    play(scene)
+
+
+def test_a_map_lasted_until_its_last_result_and_ends_with_its_caller(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        call_id = world.call(definition.function_id, 1, kind=MAP)
+        await worked(world, call_id)
+        answered = time.time()
+        await asyncio.sleep(0.4)
+        world.calls.clear(call_id)  # the client's last word: it never says that all inputs came
+        run = await world.written(call_id)
+        assert (run.state, run.calls[0].inputs) == ("succeeded", 1)
+        assert run.ended_at <= answered
+
+    play(scene)
+
+
+def test_a_method_is_named_with_its_class(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "Model.*")
+        given = api_pb2.FunctionInput(args=b"7", method_name="fit")
+        items = [api_pb2.FunctionPutInputsItem(idx=0, input=given)]
+        call, _ = world.calls.create(definition.function_id, UNARY, 0, "", items)
+        assert world.records.row(call.call_id).function == "Model.fit"
+        await worked(world, call.call_id, FAILURE)
+        run = await world.written(call.call_id)
+        assert (run.function, run.outcome) == ("Model.fit", "Model.fit failed: it said nothing.")
+
+    play(scene)
+
+
+def test_what_a_web_request_calls_is_a_run_though_the_request_is_none(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        web, train = await deployed(world, "web", "train")
+        world.calls.start(web.function_id, pickled_input(), NO_RUN)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        spawned, _ = world.calls.create(train.function_id, UNARY, 0, input_id, [item(0, 2)])
+        world.answer(task_id, input_id)
+        other = await world.container(2)
+        [(input_id, _, _)] = await world.take(other)
+        world.answer(other, input_id)
+        run = await world.written(spawned.call_id)
+        assert (run.kind, run.function, run.launcher, run.deployer) == ("call", "train", None, LAUNCHER)
+        assert [call.made_in for call in run.calls] == ["web"]
+        assert {row.run_id for row in world.records.rows()} == {APP, spawned.call_id}
+
+    play(scene)
+
+
+def test_what_a_web_request_of_a_served_app_calls_is_part_of_its_run(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        web, work = world.define("web", APP), world.define("work", APP)
+        world.calls.start(web.function_id, pickled_input(), NO_RUN)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        called, _ = world.calls.create(work.function_id, UNARY, 0, input_id, [item(0, 2)])
+        fired = world.calls.start(work.function_id, pickled_input(), BY_SCHEDULE)
+        run = world.records.record(APP)
+        assert [call.call_id for call in run.calls] == [called.call_id, fired.call_id]
+        assert run.function == "", "nobody called from outside"
 
     play(scene)
 
@@ -192,7 +270,7 @@ def test_who_calls_a_deployed_app_is_found_once_for_each_connection_also_by_the_
         )
         await worked(world, call.call_id)
         run = await world.written(call.call_id)
-        assert (run.launcher, asked) == (caller, ["ipv4:127.0.0.1:5"])
+        assert (run.launcher, run.deployer, asked) == (caller, LAUNCHER, ["ipv4:127.0.0.1:5"])
 
     play(scene)
 

@@ -36,10 +36,11 @@ def call_of(
 
 
 def function_of(tag: str, given: api_pb2.FunctionInput | None) -> str:
-    """`Class.method` where an input names a method of a class's containers."""
-    if tag.endswith(classes.SERVICE) and given is not None and given.method_name:
-        return f"{tag.removesuffix(classes.SERVICE)}.{given.method_name}"
-    return tag
+    """`Class.method` where an input names a method of a class's containers, `Class` where none is known."""
+    if not tag.endswith(classes.SERVICE):
+        return tag
+    method = f".{given.method_name}" if given is not None and given.method_name else ""
+    return f"{tag.removesuffix(classes.SERVICE)}{method}"
 
 
 def arguments_of(

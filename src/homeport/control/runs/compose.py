@@ -79,12 +79,13 @@ class Composer:
             app_id=app_id,
             name=row["app"],
             environment=row["environment"],
-            function=row["function"],
+            function=_first_function(row["function"], calls),
             state=state,
             outcome=sentence,
             started_at=row["started_at"],
             ended_at=row["ended_at"] or 0.0,
-            launcher=launcher or (deployed.launcher if deployed is not None else None),
+            launcher=launcher,
+            deployer=deployed.launcher if deployed is not None else None,
             source=deployed.source
             if deployed is not None
             else self._part("its source", self._source, app_id) or Source(),
@@ -173,6 +174,7 @@ class Composer:
         if given is not None and handle is not None:
             arguments = arguments_of(given, stored_handle(handle["handle_metadata"], handle["definition_id"]))
         is_done = row["succeeded"] + row["failed"] >= row["total_inputs"] > 0
+        is_of_run = not row["parent"] or row["parent_run_id"]
         return Call(
             call_id=row["call_id"],
             function=function_of(row["tag"] or "", given),
@@ -183,11 +185,18 @@ class Composer:
             started_at=row["created_at"],
             ended_at=(row["finished_at"] or 0.0) if is_done else 0.0,
             parent=row["parent"] or "",
+            made_in="" if is_of_run else function_of(row["parent_tag"] or "", None),
         )
 
     def _machine(self) -> Machine:
         facts = read_json(self._folders.root / "machine.json") or {}
         return msgspec.convert(facts, Machine)
+
+
+def _first_function(tag: str, calls: Iterable[Call]) -> str:
+    """A map's method is known only once an input of it came."""
+    first = next((call.function for call in calls if call.function.startswith(f"{tag}.")), tag)
+    return first if tag else ""
 
 
 def _merged(defined: Iterable[Function], started: Iterable[Function]) -> tuple[Function, ...]:

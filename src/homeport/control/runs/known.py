@@ -40,11 +40,14 @@ def earlier_calls(records: RunRecords, run: Run) -> tuple[Call, ...]:
     """Calls of the same deployed function before this one: its container may have served them."""
     if run.kind not in ("call", "schedule"):
         return ()
-    rows = records.rows(RunFilter(app=run.app_id, function=run.function), limit=_MOST_EARLIER)
+    owner, dot, _ = run.function.partition(".")  # all methods of a class share containers
+    wanted = RunFilter(app=run.app_id, function="" if dot else run.function)
     return tuple(
         Call(row.run_id, row.function, started_at=row.started_at, ended_at=row.ended_at)
-        for row in rows
-        if row.kind in ("call", "schedule") and row.started_at < run.started_at
+        for row in records.rows(wanted, limit=_MOST_EARLIER)
+        if row.kind in ("call", "schedule")
+        and row.function.partition(".")[0] == owner
+        and row.started_at < run.started_at
     )
 
 

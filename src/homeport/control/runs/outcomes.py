@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 from modal_proto import api_pb2
 
+from homeport.control.runs.arguments import function_of
 from homeport.record.run import State
 
 _MAX_SENTENCE: Final = 600
@@ -72,9 +73,9 @@ def first_failure(db: Reading, run_id: str) -> str:
     said = result.exception.strip() or "it said nothing"
     if result.status == _TERMINATED:
         return _sentence(said)
-    tag = row["tag"] or "A function"
+    function = function_of(row["tag"] or "A function", api_pb2.FunctionInput.FromString(row["input"]))
     verb = "ran too long" if result.status == api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT else "failed"
-    return _sentence(f"{tag} {verb}: {said}")
+    return _sentence(f"{function} {verb}: {said}")
 
 
 def _sentence(text: str) -> str:

@@ -249,6 +249,7 @@ def _with_neighbour(run: Run, neighbour: Run | None) -> Run:
     return replace(
         run,
         launcher=run.launcher or neighbour.launcher,
+        deployer=run.deployer or neighbour.deployer,
         source=neighbour.source,
         images=run.images or neighbour.images,
         functions=run.functions if any(f.environment for f in run.functions) else neighbour.functions,

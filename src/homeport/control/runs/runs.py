@@ -20,7 +20,7 @@ from homeport.control.definitions import AppFacts, Definition
 from homeport.control.functions import Functions
 from homeport.control.queues import Call as QueuedCall
 from homeport.control.queues import Input
-from homeport.control.runs.arguments import call_of
+from homeport.control.runs.arguments import call_of, function_of
 from homeport.control.runs.folders import RunFolders
 from homeport.control.runs.origins import Origin
 from homeport.control.runs.watch import RunWatch
@@ -225,16 +225,20 @@ class Runs:
         with."""
         if not origin.is_run or definition.is_build_step:
             return
-        if call.is_nested:
-            call.run_id = parent.run_id if parent is not None else ""
-        elif self._apps.get(call.app_id) == "run":
-            call.run_id = call.app_id
-        elif app.deployed:
-            call.run_id = call.call_id
-            if self.watch.listeners:
-                self.watch.look(call.run_id, call.app_id)
+        call.run_id = self._run_of(call, app, parent)
+        if call.run_id == call.call_id and self.watch.listeners:
+            self.watch.look(call.run_id, call.app_id)
         if call.run_id and self.watch.is_watched(call.run_id):
             self._tell_call(call, definition, app, parent, items)
+
+    def _run_of(self, call: QueuedCall, app: AppFacts, parent: QueuedCall | None) -> str:
+        """That of the call which makes it, if there is one: a web request is none, but its app may be."""
+        if parent is not None and parent.run_id:
+            return parent.run_id
+        for app_id in (parent.app_id if parent is not None else "", call.app_id):
+            if self._apps.get(app_id) == "run":
+                return app_id
+        return call.call_id if app.deployed else ""
 
     def _tell_call(
         self,
@@ -254,13 +258,22 @@ class Runs:
         if call.run_id == call.call_id and not self.watch.look(call.run_id, call.app_id):
             self.watch.forget(call.run_id)  # now that its arguments are known, nobody minds
 
-    def called(self, call: QueuedCall, definition: Definition, app: AppFacts, origin: Origin) -> None:
+    def called(
+        self,
+        call: QueuedCall,
+        definition: Definition,
+        app: AppFacts,
+        items: Sequence[api_pb2.FunctionPutInputsItem],
+        origin: Origin,
+    ) -> None:
         """Within the transaction that writes the call."""
-        if not call.run_id or call.is_nested:
+        if not call.run_id:
             return
+        function = function_of(definition.tag, items[0].input if items else None)
         with self._recording(call.run_id, "its row"):
             if call.run_id != call.call_id:
-                self._db.run("run_name_function", run_id=call.run_id, function=definition.tag)
+                if not call.is_nested and origin.kind != "schedule":
+                    self._db.run("run_name_function", run_id=call.run_id, function=function)
                 return
             self._db.run(
                 "run_call_insert",
@@ -269,7 +282,7 @@ class Runs:
                 kind=origin.kind,
                 app=app.name,
                 environment=app.environment,
-                function=definition.tag,
+                function=function,
                 launcher=self._callers.get(origin.peer, ""),
                 started_at=call.created_at,
             )
@@ -278,20 +291,28 @@ class Runs:
         """All inputs of a call that are there have their results."""
         if not call.run_id or call.run_id != call.call_id:
             return
-        if call.kind == _UNARY or call.has_all or call.cancelled:
-            self._settle(call)
+        if call.kind == _UNARY:
+            self._settle(call, self._now())
+        elif call.has_all or call.cancelled:
+            self._settle(call, self._last_result_at(call))
         else:
             asyncio.get_running_loop().call_later(_OPEN_END_S, self._settle_if_quiet, call)
 
     def _settle_if_quiet(self, call: QueuedCall) -> None:
-        if not call.unfinished:
-            self._settle(call)
+        ended_at = self._last_result_at(call)
+        if not call.unfinished and self._now() - ended_at > _OPEN_END_S / 2:  # else a later look follows
+            self._settle(call, ended_at)
 
-    def _settle(self, call: QueuedCall) -> None:
+    def _last_result_at(self, call: QueuedCall) -> float:
+        """When a map was done, which may be long before anybody says so."""
+        row = self._db.one("run_call_outcome", call_id=call.call_id)
+        return (row["done_at"] if row is not None else None) or self._now()
+
+    def _settle(self, call: QueuedCall, ended_at: float) -> None:
         if self.watch.is_watched(call.run_id):
-            self._spawn(self._settle_watched(call.run_id, call.app_id, self._now()))
+            self._spawn(self._settle_watched(call.run_id, call.app_id, ended_at))
             return
-        self._ended[call.run_id] = (call, self._now())
+        self._ended[call.run_id] = (call, ended_at)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_ENDS_EVERY_S, self._write_ends)
 
@@ -311,12 +332,13 @@ class Runs:
 
     def starting(self, task_id: str, definition: Definition, variables: Mapping[str, Variable]) -> None:
         """A container is about to be started. Raises what a listener refuses it with."""
-        if definition.is_build_step or definition.sandbox is not None:
+        if definition.is_build_step:
             return
         self.watch.compose(task_id, variables)
         if self._apps.get(definition.app_id) == "run":
             self._work(task_id, definition.app_id, definition.function_id)
-        # one of a deployed function works for the runs whose inputs it is given
+        # one of a deployed function works for the runs whose inputs it is given; a Sandbox of a deployed app
+        # is given none, and works for no run
 
     def claimed(self, task_id: str, entries: Sequence[Input]) -> None:
         """A container was given inputs: it works for their runs. Within the transaction that writes it."""
@@ -335,7 +357,7 @@ class Runs:
 
     async def container_ended(self, task: Task) -> None:
         """Its folder is still there."""
-        if task.definition.is_build_step or task.definition.sandbox is not None:
+        if task.definition.is_build_step:
             return
         with self._recording(task.app_id, "what its container left"):
             self.watch.silent(task.task_id)

@@ -103,7 +103,7 @@ class RunService:
         await self.sources.close()
 
     def _record_task(self, folder: Path, definition: Definition, spec: ContainerSpec) -> None:
-        if definition.is_build_step or definition.sandbox is not None:
+        if definition.is_build_step:
             return
         try:
             self._tasks.begin(folder, definition, spec)

@@ -37,6 +37,7 @@ class TaskFile(msgspec.Struct):
     volumes: tuple[Volume, ...] = ()
     gpus: tuple[str, ...] = ()
     not_honoured: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()  # of a Sandbox
 
 
 @dataclass
@@ -133,6 +134,7 @@ class _Reader:
             cpu_time_s=row["cpu_time_s"],
             memory_peak_bytes=row["memory_peak_bytes"],
             gpus=task.gpus,
+            command=task.command,
             inputs=counted["inputs"] if counted is not None else 0,
             curve=self._curve(row["app_id"], row["task_id"]),
         )

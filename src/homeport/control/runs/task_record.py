@@ -12,9 +12,11 @@ from homeport.control.runs.configs import roots_of, write_roots
 from homeport.control.runs.folders import write_whole
 from homeport.control.runs.limits import gpus_of, limits_of
 from homeport.control.runs.task_files import TaskFile
+from homeport.control.sandbox_definition import judged
 from homeport.control.volume_states import VolumeStates
 from homeport.model.errors import HomeportError, NotFoundError
 from homeport.plan.resources import Machine
+from homeport.record.masking import masked_words
 from homeport.record.run import Volume
 from homeport.runtime.engine import ContainerSpec
 
@@ -52,6 +54,9 @@ class TaskRecords:
                 for mount in function.volume_mounts
             ),
             gpus=gpus_of(self._machine, gpu_devices),
+            command=masked_words(definition.sandbox.entrypoint_args)
+            if definition.sandbox is not None
+            else (),
             not_honoured=self._not_honoured(definition),
         )
         write_whole(folder / "task.json", msgspec.json.encode(record))
@@ -91,6 +96,8 @@ class TaskRecords:
         return f"state {volume.stack[0]}" if volume.stack else "empty"
 
     def _not_honoured(self, definition: Definition) -> tuple[str, ...]:
+        if definition.sandbox is not None:
+            return (*judged(definition.sandbox), *definition.grant.warnings)
         known = self._warnings.get(definition.definition_id)
         if known is None:
             try:

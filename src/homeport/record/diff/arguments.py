@@ -39,5 +39,5 @@ def _joined(values: list[str]) -> str:
 
 
 def _command(known: Known) -> str:
-    argv = known.launcher.argv
+    argv = known.caller.argv
     return without_ids(shlex.join([argv[0].rpartition("/")[2], *argv[1:]])) if argv else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from homeport.plan.suggestions import nearest
 from homeport.record.explain import clauses, definitions
 from homeport.record.explain.answers import BY_READING, Answer, Step
+from homeport.record.explain.calling import calling_lines
 from homeport.record.explain.known import Known
 from homeport.record.explain.mentions import decisions
 from homeport.record.run import Argument, Call, Place
@@ -64,7 +65,7 @@ def came(known: Known, call: Call, argument: Argument) -> str:
         return f"the default{where}: the command names none"
     if argument.came == "command line" or typed:
         return f"as typed: {typed or 'on the command line'}"
-    lines = definitions.calling_lines(known, call.function, argument.name)
+    lines = calling_lines(known, call, argument.name)
     if len(lines) == 1:
         line = lines[0]
         where = _shown(known, line.place)
@@ -86,24 +87,28 @@ def _is_default(known: Known, call: Call, argument: Argument) -> bool:
     found = definitions.parameter(known, call.function, argument.name)
     return (
         argument.came != "command line"
-        and "run" in known.launcher.argv
+        and "run" in known.caller.argv
         and found is not None
         and found.default == argument.value
-        and not definitions.calling_lines(known, call.function, argument.name)
+        and not calling_lines(known, call, argument.name)
     )
 
 
 def _steps(known: Known, call: Call, argument: Argument, value: str) -> Iterable[Step]:
     typed = _typed(known, argument.name)
-    if known.launcher.argv:
+    if known.caller.argv:
         said = f"types it: {typed}" if typed else "does not name it"
-        yield Step("command", f"`{clauses.command(known.launcher.argv)}` {said}")
+        yield Step("command", f"`{clauses.command(known.caller.argv)}` {said}")
+    elif known.run.kind == "schedule":
+        yield Step("command", "its schedule started it, and gives no argument")
+    elif call.made_in:
+        yield Step("command", f"a request of the web function {call.made_in} made the call")
     else:
         yield Step("command", "who started the run was not recorded")
-    for line in definitions.calling_lines(known, call.function, argument.name)[:_MOST_LINES]:
+    for line in calling_lines(known, call, argument.name)[:_MOST_LINES]:
         where = _shown(known, line.place)
-        text = known.sources.line(line.place.file, line.place.line, on_launcher=True)
-        yield Step("launcher", f"calls {call.function} with {line.given}", where, text, BY_READING)
+        by = "function" if call.parent else "launcher"
+        yield Step(by, f"calls {call.function} with {line.given}", where, line.text, BY_READING)
     found = definitions.parameter(known, call.function, argument.name)
     if found is not None:
         is_used = ", which was used" if found.default == value else ", which was not used"
@@ -137,7 +142,7 @@ def _others(known: Known, given: Sequence[tuple[Call, Argument]], value: str) ->
 def _typed(known: Known, name: str) -> str:
     """The words of the command line that give an option: `--config-path x.yaml`."""
     option = f"--{name.replace('_', '-')}"
-    words = known.launcher.argv
+    words = known.caller.argv
     for number, word in enumerate(words):
         if word == option:
             after = words[number + 1 : number + 2]

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 from homeport.record.explain import definitions, launching
+from homeport.record.explain.calling import calling_lines
 from homeport.record.explain.known import Known
 from homeport.record.explain.launching import Kind
 from homeport.record.explain.mentions import Decision, Mention
@@ -80,11 +81,11 @@ def _from_launcher(known: Known, name: str, note: Note) -> Clause:
 def shell_of(known: Known, shell: ShellVariable) -> str:
     """`the shell (~/.bashrc:7)`."""
     if shell.set_in is not None:
-        return f"the shell ({known.shown(shell.set_in, on_launcher=True)})"
+        return f"{known.shells} ({known.shown(shell.set_in, on_launcher=True)})"
     if (holder := holder_of(shell)) is not None:
         program = holder.argv[0].rpartition("/")[2].lstrip("-") if holder.argv else "a process"
-        return f"the shell ({program}, pid {holder.pid}, began with it)"
-    return "the shell (exported there, or typed before the command)"
+        return f"{known.shells} ({program}, pid {holder.pid}, began with it)"
+    return f"{known.shells} (exported there, or typed before the command)"
 
 
 def holder_of(shell: ShellVariable) -> Process | None:
@@ -245,10 +246,10 @@ def because(known: Known, place: Place, mention: Mention) -> str:
 
 def _given_argument(known: Known, name: str) -> str:
     """Of an argument that the function changed: what it was, where it was given, and its default."""
-    function = next(c.function for c in known.run.calls if any(each.name == name for each in c.arguments))
-    lines = definitions.calling_lines(known, function, name)
+    call = next(c for c in known.run.calls if any(each.name == name for each in c.arguments))
+    lines = calling_lines(known, call, name)
     by = f" in {_shown(known, lines[0].place)}" if len(lines) == 1 else ""
-    found = definitions.parameter(known, function, name)
+    found = definitions.parameter(known, call.function, name)
     value = argument_value(known, name)
     default = f", not its default {found.default}" if found and found.default not in ("", value) else ""
     return f"was given as {value}{by}{default}"

@@ -26,7 +26,22 @@ class Known:
 
     @property
     def launcher(self) -> Launcher:
+        """Who made the app: of a deployed one not who called it."""
+        return self.run.deployer or self.run.launcher or Launcher()
+
+    @property
+    def caller(self) -> Launcher:
+        """Who called from outside."""
         return self.run.launcher or Launcher()
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the run is one call of a deployed function."""
+        return self.run.kind in ("call", "schedule")
+
+    @property
+    def shells(self) -> str:
+        return "the shell that deployed it" if self.run.deployer is not None else "the shell"
 
     @cached_property
     def entry(self) -> str:
@@ -91,13 +106,13 @@ class Known:
     @property
     def begun(self) -> float:
         """When the call began that the run is, in a container that may have served others; else 0."""
-        calls = self.run.calls if self.run.kind in ("call", "schedule") else ()
+        calls = self.run.outermost if self.is_call else ()
         return max((call.started_at for call in calls), default=0.0)
 
     def call_at(self, at: float, task_id: str) -> Call | None:
         """The call of this run that a container was busy with at a time."""
         function = self.function_of(task_id) if task_id else None
-        calls = [each for each in self.run.calls if function is None or each.function == function.tag]
+        calls = [each for each in self.run.calls if function is None or _serves(function, each)]
         begun = [each for each in calls if 0 < each.started_at <= at]
         return max(begun, key=lambda call: call.started_at, default=None)
 
@@ -112,9 +127,15 @@ class Known:
             if end == path or not self.run.source.entry.endswith(f"/{end}"):
                 return path
             path = self.entry
-        folder = self.launcher.cwd.rstrip("/")
-        if folder and path.startswith(folder + "/"):
-            return path[len(folder) + 1 :]
+        for folder in (self.launcher.cwd.rstrip("/"), self.caller.cwd.rstrip("/")):
+            if folder and path.startswith(folder + "/"):
+                return path[len(folder) + 1 :]
         parts = path.split("/")
         is_dot_file = parts[-1].startswith(".") and parts[1:2] in (["home"], ["root"])
         return f"~/{parts[-1]}" if is_dot_file else path
+
+
+def _serves(function: Function, call: Call) -> bool:
+    """Whether a function's containers answer a call: all methods of a class have the same ones."""
+    owner, dot, _ = call.function.partition(".")
+    return function.tag in (call.function, f"{owner}.*" if dot else call.function)

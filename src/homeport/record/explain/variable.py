@@ -43,7 +43,7 @@ def _before(known: Known, name: str) -> Iterable[Step]:
 
 def _shell(known: Known, name: str) -> Step:
     shell = known.shell(name)
-    if known.run.launcher is None:
+    if known.run.deployer is None and known.run.launcher is None:
         return Step("shell", "who started the run was not recorded")
     if shell is None:
         return Step("shell", "does not have it")
@@ -86,6 +86,8 @@ def _began(known: Known, name: str) -> Iterable[Step]:
     """What containers began with, by function where functions differ."""
     given: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
     for function in known.run.functions:
+        if not function.environment:
+            continue  # no container of it began
         variable = next((each for each in function.environment if each.name == name), None)
         key = (
             (variable.origin, variable.digest, variable.value, variable.shadowed)
@@ -108,7 +110,8 @@ def _given(known: Known, variable: Variable, of: str) -> Step:
     equal = ""
     if variable.digest and known.shell(variable.name) is not None:
         is_equal = clauses.is_shells(known, variable)
-        equal = "; its value is the one in your shell" if is_equal else "; its value is not the shell's"
+        whose = "your" if known.run.deployer is None else "that"
+        equal = f"; its value is the one in {whose} shell" if is_equal else "; its value is not the shell's"
     replaced = f"; it replaced what {' and '.join(variable.shadowed)} gave" if variable.shadowed else ""
     return Step("container", f"began{of} with it{value} from {origin}{equal}{replaced}")
 
@@ -121,7 +124,10 @@ def _read(known: Known, name: str) -> str:
     """Who read it, as the end of the sentence."""
     if not known.run.notes:
         return ""
-    read = [note for note, is_there in chain.readers(known, name) if is_there and note.at >= known.begun]
+    found = [note for note, is_there in chain.readers(known, name) if is_there]
+    read = [note for note in found if note.at >= known.begun]
+    if not read and found:  # of each place only the first read is noted
+        return f"; before this call {known.shown(found[0].stack[0])} read it" if found[0].stack else ""
     if not read:
         return "; no Python code of yours read it"
     told = telling(known, [note for note in read if note.stack], name)
@@ -140,6 +146,13 @@ def _nobody(known: Known, name: str) -> str:
     reads = [note for note, _ in chain.readers(known, name) if note.stack]
     nothing = f"; {known.shown(reads[0].stack[0])} looked for it and found nothing" if reads else ""
     shell = known.shell(name)
+    if shell is not None and known.run.kind == "deployment":
+        lines = launching.read_lines(known, name)
+        taken = f", and {known.shown(lines[0].place, on_launcher=True)} read it" if lines else ""
+        return (
+            f"{name} was in {clauses.shell_of(known, shell)} when {run_id} was deployed{taken}; a deployment "
+            "starts no container: the calls' own records tell what these got."
+        )
     if shell is not None:
         return (
             f"{name} reached no container of {run_id}{nothing}: it is in {clauses.shell_of(known, shell)}, "

@@ -122,23 +122,27 @@ SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 200;
 INSERT OR IGNORE INTO run_tasks (run_id, task_id) VALUES (:run_id, :task_id);
 
 -- name: run_tasks
--- The containers of a run, and the function of each.
-SELECT tasks.*, functions.tag AS tag FROM run_tasks
+-- The containers of a run, and the function of each, or which Sandbox it is.
+SELECT tasks.*, coalesce(functions.tag, 'Sandbox ' || coalesce(nullif(sandboxes.name, ''), sandboxes.sandbox_id)) AS tag
+FROM run_tasks
 JOIN tasks USING (task_id)
 LEFT JOIN functions USING (function_id)
+LEFT JOIN sandboxes ON sandboxes.sandbox_id = tasks.function_id
 WHERE run_tasks.run_id = :run_id
 ORDER BY tasks.enqueued_at;
 
 -- name: run_calls
 -- The calls of a run, the first first, with the counts of their inputs.
 SELECT c.call_id, c.function_id, c.app_id, c.kind, c.parent_input_id, c.total_inputs, c.created_at, c.cancelled_at,
-    functions.tag AS tag,
-    (SELECT call_id FROM inputs i WHERE i.input_id = c.parent_input_id) AS parent,
+    functions.tag AS tag, parents.call_id AS parent, parents.run_id AS parent_run_id,
+    (SELECT f.tag FROM functions f WHERE f.function_id = parents.function_id) AS parent_tag,
     (SELECT COUNT(*) FROM inputs i WHERE i.call_id = c.call_id AND i.state = 2 AND i.status = 1) AS succeeded,
     (SELECT COUNT(*) FROM inputs i WHERE i.call_id = c.call_id AND i.state = 2 AND i.status != 1) AS failed,
     (SELECT MIN(i.started_at) FROM inputs i WHERE i.call_id = c.call_id) AS started_at,
     (SELECT MAX(i.finished_at) FROM inputs i WHERE i.call_id = c.call_id) AS finished_at
 FROM function_calls c LEFT JOIN functions USING (function_id)
+LEFT JOIN inputs AS parent_inputs ON parent_inputs.input_id = c.parent_input_id
+LEFT JOIN function_calls AS parents ON parents.call_id = parent_inputs.call_id
 WHERE c.run_id = :run_id
 ORDER BY c.created_at
 LIMIT :limit;
@@ -148,7 +152,7 @@ SELECT input FROM inputs WHERE call_id = :call_id ORDER BY idx LIMIT 1;
 
 -- name: run_first_failure
 -- What went wrong first in a run: the output of an input that did not succeed.
-SELECT outputs.output, functions.tag AS tag, inputs.status AS status
+SELECT outputs.output, functions.tag AS tag, inputs.status AS status, inputs.input AS input
 FROM function_calls c
 JOIN inputs ON inputs.call_id = c.call_id AND inputs.state = 2 AND inputs.status != 1
 JOIN outputs ON outputs.input_id = inputs.input_id
@@ -161,10 +165,10 @@ LIMIT 1;
 SELECT COUNT(*) AS inputs FROM inputs WHERE task_id = :task_id;
 
 -- name: run_call_outcome
--- Of one call: its inputs, those that are not done, those that failed or were ended.
+-- Of one call: its inputs, those that are not done, those that failed or were ended, when the last one was done.
 SELECT COUNT(*) AS total, COALESCE(SUM(state < 2), 0) AS unfinished,
     COALESCE(SUM(state = 2 AND status = 1), 0) AS succeeded,
-    COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated
+    COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated, MAX(finished_at) AS done_at
 FROM inputs WHERE call_id = :call_id;
 
 -- name: run_of_task

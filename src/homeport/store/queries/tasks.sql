@@ -5,6 +5,10 @@ VALUES (:task_id, :app_id, :function_id, :definition_id, :image_id, :state, :gpu
 -- name: task_started
 UPDATE tasks SET state = :state, started_at = :now WHERE task_id = :task_id;
 
+-- name: task_was_started
+-- An engine that was killed before it wrote this had asked for the container a moment before it ran.
+UPDATE tasks SET started_at = enqueued_at WHERE task_id = :task_id AND started_at IS NULL;
+
 -- name: task_ready
 UPDATE tasks SET state = :state, ready_at = :now WHERE task_id = :task_id AND ready_at IS NULL;
 

@@ -85,4 +85,4 @@ def _explanation(sources: Sources, request: Request, run_id: str, kind: str, nam
 
 
 def _command(known: Known) -> str:
-    return command_line(known.launcher.argv)
+    return command_line(known.caller.argv)

@@ -112,7 +112,7 @@ def values(run: Run) -> dict[str, Any]:
         "done": done,
         "failed": failed,
         "verdicts": run_view.VERDICTS,
-        "command": run_view.command_line(run.launcher.argv) if run.launcher else "",
+        "typed": run_view.typed(run),
         "outcome": run_view.outcome(run),
         "contract_file": run_view.contract_file(run),
         "can_rerun": bool(

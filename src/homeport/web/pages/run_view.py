@@ -73,8 +73,8 @@ def functions(run: Run) -> list[FunctionView]:
 
 
 def progress(run: Run) -> tuple[int, int, int]:
-    """Inputs of the calls from outside, or of all where none is: how many, done, and failed."""
-    calls = [call for call in run.calls if not call.parent] or list(run.calls)
+    """Inputs of the calls that no other call of the run made: how many, done, and failed."""
+    calls = run.outermost
     done = sum(call.succeeded + call.failed for call in calls)
     return sum(call.inputs for call in calls), done, sum(call.failed for call in calls)
 
@@ -92,6 +92,13 @@ def contract_file(run: Run) -> str:
     file = run.contract.file if run.contract else ""
     folder = run.launcher.cwd.rstrip("/") + "/" if run.launcher and run.launcher.cwd else ""
     return file.removeprefix(folder) or "homeport.toml"
+
+
+def typed(run: Run) -> list[tuple[str, str, str]]:
+    """The command lines that led to a run: what each did, the line, its folder."""
+    label = "Called by" if run.deployer is not None else "Typed"
+    found = ((label, run.launcher), ("Deployed by", run.deployer))
+    return [(label, command_line(by.argv), by.cwd) for label, by in found if by is not None and by.argv]
 
 
 def command_line(argv: Sequence[str]) -> str:
