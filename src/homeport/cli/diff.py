@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from homeport.cli import colours, holdings
+from homeport.cli import colours
 from homeport.model.errors import HomeportError
 from homeport.model.home import default_home
+from homeport.plan.durations import human_age
 
 if TYPE_CHECKING:
     from homeport.record.diff.differences import Comparison, Difference
@@ -109,7 +110,7 @@ def _described(run: "Run") -> str:
         if run.launcher and run.launcher.argv
         else ""
     )
-    age = holdings.human_age(max(0.0, time.time() - run.started_at))
+    age = human_age(max(0.0, time.time() - run.started_at))
     return f"{run.run_id}  {what}, {run.state}, {age} ago{f': {typed}' if typed else ''}"
 
 

@@ -82,11 +82,3 @@ def size_bytes(root: Path, *, limit_s: float) -> tuple[int, bool]:
             if entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
     return total, True
-
-
-def human_age(seconds: float) -> str:
-    """How long something lasts, in its largest unit: '3 min'."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"

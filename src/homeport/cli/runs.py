@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from homeport.cli import colours
-from homeport.cli.durations import human_duration
 from homeport.model.errors import InvalidError
 from homeport.model.home import default_home
+from homeport.plan.durations import human_duration
 
 if TYPE_CHECKING:
     from homeport.control.runs.records import RunRow

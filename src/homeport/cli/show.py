@@ -1,6 +1,6 @@
 """`homeport show RUN`: one run, with everything that shaped it."""
 
-import sys
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -43,19 +43,19 @@ def command(run: str, form: str) -> None:
         click.echo(encode(found), nl=False)
         return
     _head(found)
-    if why := sentence(Known(found, reader(home))):
-        colours.echo(why)
-    for title, lines in sections(found):
+    known = Known(found, reader(home))
+    if why := sentence(known):
+        _wrapped(why)
+    for title, lines in sections(known):
         _section(title, lines)
+    if found.attempts:
+        colours.echo(f"\nWhat it printed: homeport modal app logs {found.app_id}")
 
 
 def _head(run: "Run") -> None:
     label = f"{run.name}::{run.function}" if run.function else run.name
-    is_terminal = sys.stdout.isatty()
-    state = click.style(run.state, fg=COLOURS.get(run.state), bold=True) if is_terminal else run.state
-    colours.echo(f"{run.run_id}  {label}  {state}")
-    if run.outcome:
-        colours.echo(run.outcome)
+    colours.echo(f"{run.run_id}  {label}  {colours.styled(run.state, fg=COLOURS.get(run.state), bold=True)}")
+    _wrapped(run.outcome)
 
 
 def _section(title: str, lines: Iterable[str]) -> None:
@@ -63,6 +63,21 @@ def _section(title: str, lines: Iterable[str]) -> None:
     if not shown:
         return
     colours.echo()
-    colours.echo(click.style(title, bold=True) if sys.stdout.isatty() else title)
+    colours.echo(colours.styled(title, bold=True))
     for line in shown:
-        colours.echo(f"  {line}")
+        _wrapped(f"  {line}")
+
+
+def _wrapped(text: str) -> None:
+    """A line within the terminal's width; what does not fit goes on further to the right."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2 * text.startswith(" "))
+    width = colours.width()
+    for line in textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    ):
+        colours.echo(line)

@@ -1,21 +1,34 @@
-"""A run's record as sections of lines, each empty where there is nothing to say."""
+"""A run's record as sections of lines, each empty where there is nothing to say.
 
+Lines may be of any length; a line's own indentation says what it belongs to.
+"""
+
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
-from homeport.cli.durations import human_duration
+from homeport.plan.durations import human_duration
 from homeport.plan.sizes import human_size
-from homeport.record.run import Attempt, Call, Function, Launcher, Run, Variable
+from homeport.record.contracts.told import clauses, in_words
+from homeport.record.endings import ending
+from homeport.record.explain.known import Known
+from homeport.record.explain.libraries import at_import
+from homeport.record.run import Attempt, Call, Function, Launcher, Note, Run, Variable
 
 _MOST: Final = 12  # of lists that may be long; --format json has all
-_LONGEST: Final = 160
+_LONGEST: Final = 400
+_OF_NOBODY: Final = ("platform", "image: FROM ")  # variables that nobody who wrote the app gave
 
 
-def sections(run: Run) -> Iterator[tuple[str, Iterator[str]]]:
+def sections(known: Known) -> Iterator[tuple[str, Iterator[str]]]:
     """Titles and lines, in the order in which somebody asks."""
+    run = known.run
     for title, lines in _SECTIONS:
-        yield title, lines(run)
+        is_open = run.state == "running" and title in _NOT_FINAL
+        shown = chain(lines(run), _changed(known)) if title == "Environment" else lines(run)
+        yield f"{title} so far" if is_open else title, shown
 
 
 def _when(run: Run) -> Iterator[str]:
@@ -26,8 +39,8 @@ def _when(run: Run) -> Iterator[str]:
         "schedule": "a firing of a schedule",
     }[run.kind]
     started = datetime.fromtimestamp(run.started_at)
-    lasted = f", for {human_duration(run.ended_at - run.started_at)}" if run.ended_at else ""
-    lasted = ", and goes on" if run.state == "running" else lasted
+    took = human_duration((run.ended_at or time.time()) - run.started_at)
+    lasted = f", for {took} so far" if run.state == "running" else f", for {took}" if run.ended_at else ""
     yield f"{started:%Y-%m-%d %H:%M:%S}{lasted}; {kind} in environment {run.environment or 'main'}"
 
 
@@ -71,33 +84,49 @@ def _calls(run: Run) -> Iterator[str]:
 def _call(call: Call) -> str:
     marks = {"default": " (default)", "command line": " (command line)", "given": ""}
     arguments = ", ".join(f"{a.name}={_cut(a.value, 80) or '…'}{marks[a.came]}" for a in call.arguments)
-    counted = "" if call.inputs == 1 else f"; {call.inputs} inputs"
+    nested = "; made by another call" if call.parent and not call.made_in else ""
+    return f"{call.function}({arguments}){_inputs(call)}{_took(call)}{nested}"
+
+
+def _inputs(call: Call) -> str:
+    """The arguments are those of the first input."""
+    if call.inputs == 1:
+        return "; it did not succeed" if call.failed else ""
+    done = call.succeeded + call.failed
+    left = "" if call.ended_at else f", {done} of them done"
     failed = f"; {call.failed} did not succeed" if call.failed else ""
-    took = f"; {human_duration(call.ended_at - call.started_at)}" if call.ended_at else ""
-    nested = "  made by another call" if call.parent and not call.made_in else ""
-    return f"{call.function}({arguments}){counted}{failed}{took}{nested}"
+    return f", the first of {_count(call.inputs, 'input')}{left}{failed}"
+
+
+def _took(call: Call) -> str:
+    return f"; {human_duration(call.ended_at - call.started_at)}" if call.ended_at else ""
 
 
 def _containers(run: Run) -> Iterator[str]:
-    yield from _some([_attempt(attempt, run.started_at) for attempt in run.attempts])
+    is_live = run.state == "running"
+    yield from _some([_attempt(attempt, run, is_live=is_live) for attempt in run.attempts])
 
 
-def _attempt(attempt: Attempt, begun_at: float) -> str:
+def _attempt(attempt: Attempt, run: Run, *, is_live: bool) -> str:
     parts = [f"{attempt.task_id}  {attempt.function}"]
     if attempt.started_at:
-        after = attempt.started_at - begun_at
+        after = attempt.started_at - run.started_at
         parts.append(f"started after {human_duration(after)}" if after > 0 else "was there already")
-    if attempt.ended_at and attempt.started_at:
+    else:
+        parts.append("waits to be started" if is_live and not attempt.ended_at else "was not started")
+    if attempt.started_at and attempt.ended_at:
         parts.append(f"ran {human_duration(attempt.ended_at - attempt.started_at)}")
+    elif attempt.started_at and is_live:
+        parts.append("still runs")
     if attempt.cpu_time_s:
         parts.append(f"{attempt.cpu_time_s:.1f} s of CPU")
     if attempt.memory_peak_bytes:
         parts.append(f"{human_size(attempt.memory_peak_bytes)} at most")
     parts += attempt.gpus
-    if attempt.exit_code not in (None, 0):
-        parts.append(f"exit status {attempt.exit_code}")
-    if attempt.reason:
-        parts.append(_cut(attempt.reason))
+    if attempt.reason and attempt.reason.rstrip(".") in run.outcome:
+        parts.append("ended for the reason above" if attempt.started_at else "for the reason above")
+    elif said := ending(attempt):
+        parts.append(_cut(said))
     if attempt.command:
         parts.append(_cut(f"ran `{' '.join(attempt.command)}`"))
     return ", ".join(parts)
@@ -107,15 +136,20 @@ def _contract(run: Run) -> Iterator[str]:
     contract = run.contract
     if contract is None:
         return
-    yield f"{contract.name}: {contract.verdict or 'not judged yet'}"
-    for rule, expected in contract.expected.items():
-        yield f"  {rule}: expected {expected}, saw {contract.seen.get(rule, 'nothing')}"
+    is_live = run.state == "running"
+    yield f"{contract.name}: {in_words(contract)}"
+    found = clauses(contract)
+    width = max((len(clause.word(is_live=is_live)) for clause in found), default=0)
+    for clause in found:
+        seen = f", saw {clause.seen}" if clause.seen not in ("", clause.expected) else ""
+        yield f"  {clause.word(is_live=is_live):<{width}}  {clause.rule}: expected {clause.expected}{seen}"
     for violation in contract.violations:
-        yield f"  {violation.sentence}"
+        if violation.seen and violation.sentence.rstrip(".") not in run.outcome:
+            yield f"  {violation.sentence}"
 
 
 def _counts(run: Run) -> Iterator[str]:
-    yield from _some([f"{count.name} = {count.value}    {_cut(count.line, 100)}" for count in run.counts])
+    yield from _some([f"{count.name} = {count.value}    {_cut(count.line)}" for count in run.counts])
 
 
 def _environment(run: Run) -> Iterator[str]:
@@ -127,13 +161,34 @@ def _environment(run: Run) -> Iterator[str]:
 
 
 def _variables(function: Function) -> Iterator[str]:
-    own = [variable for variable in function.environment if variable.origin != "platform"]
+    own = [variable for variable in function.environment if not variable.origin.startswith(_OF_NOBODY)]
     for variable in own:
         shadowed = f", in place of that from {', '.join(variable.shadowed)}" if variable.shadowed else ""
         yield f"{variable.name}={_value(variable)}    {variable.origin}{shadowed}"
     platform = len(function.environment) - len(own)
     if platform:
-        yield f"and {platform} of the platform"
+        others = "and " if own else ""
+        yield f"{others}{platform} of the platform and the base image (--format json has them)"
+
+
+def _changed(known: Known) -> Iterator[str]:
+    """What code set or removed inside, for itself or a child; each variable where it was changed last."""
+    last: dict[str, Note] = {}
+    for note in known.notes_of(""):
+        if note.kind in ("set", "unset", "child") and not at_import(known, note):
+            last.update(dict.fromkeys(note.changes if note.kind == "child" else [note.name], note))
+    changes = [f"{name}    {_change(known, name, note)}" for name, note in sorted(last.items())]
+    if changes:
+        yield "changed while it ran:"
+        yield from (f"  {line}" for line in _some(changes))
+
+
+def _change(known: Known, name: str, note: Note) -> str:
+    if note.kind == "child":
+        verb = f"{'set' if note.changes[name] else 'removed'} for a child process that was started"
+    else:
+        verb = "set by code" if note.kind == "set" else "removed by code"
+    return f"{verb} at {known.shown(note.stack[0])}" if note.stack else verb
 
 
 def _value(variable: Variable) -> str:
@@ -153,13 +208,13 @@ def _image(run: Run) -> Iterator[str]:
 
 def _limits(run: Run) -> Iterator[str]:
     for function in run.functions:
-        if not function.limits.given:
-            continue
         pairs = [
-            f"{name} {given}" + (f" (asked: {asked})" if (asked := function.limits.asked.get(name)) else "")
+            f"{name} {given}" + (f" (asked: {asked})" if asked not in ("", given) else "")
             for name, given in function.limits.given.items()
+            for asked in [function.limits.asked.get(name, "")]
         ]
-        yield f"{function.tag}: {', '.join(pairs)}"
+        if pairs:
+            yield f"{function.tag}: {', '.join(pairs)}"
 
 
 def _volumes(run: Run) -> Iterator[str]:
@@ -206,6 +261,7 @@ def _count(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
+_NOT_FINAL: Final = ("Contract", "Counts", "Calls", "Containers", "Volumes", "Files")
 _SECTIONS: Final[tuple[tuple[str, Callable[[Run], Iterator[str]]], ...]] = (
     ("When", _when),
     ("Contract", _contract),

@@ -10,6 +10,7 @@ import click
 
 from homeport.cli import holdings, service
 from homeport.model.home import Home, default_home
+from homeport.plan.durations import human_age
 from homeport.plan.sizes import human_size
 from homeport.store import reader
 
@@ -60,7 +61,7 @@ def _state(home: Home) -> dict[str, Any]:
 def _print(state: dict[str, Any]) -> None:
     engine = state["engine"]
     if engine:
-        age = holdings.human_age(time.time() - engine["started_at"])
+        age = human_age(time.time() - engine["started_at"])
         _line("engine", f"up at {engine['server_url']} for {age} (pid {engine['pid']})", "green")
         _line("version", engine["version"])
     elif state["was_killed"]:
@@ -72,7 +73,7 @@ def _print(state: dict[str, Any]) -> None:
     _line("apps", _apps(state["apps"]))
     _line("containers", str(len(state["containers"])))
     for container in state["containers"]:
-        since = holdings.human_age(time.time() - container["started_at"]) if container["started_at"] else "?"
+        since = human_age(time.time() - container["started_at"]) if container["started_at"] else "?"
         named = holdings.Container(**container).described
         click.echo(f"{'':12}{container['task_id']}  {named}, for {since}")
     isolation = state["isolation"]

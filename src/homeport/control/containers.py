@@ -28,6 +28,7 @@ from homeport.model.home import Home
 from homeport.plan import placement
 from homeport.plan.environment import values
 from homeport.plan.resources import Machine
+from homeport.record.endings import app_stopped
 from homeport.runtime.engine import ContainerEvents, ContainerExit, ContainerRuntime
 from homeport.store.database import Database
 
@@ -226,7 +227,7 @@ class Containers:
         """Ends all containers of an app, and returns when they have ended."""
         tasks = [task for task in self._tasks.values() if task.app_id == app_id]
         for task in tasks:
-            self.lives.kill(task, f"App {app_id} was stopped.")
+            self.lives.kill(task, app_stopped(app_id))
         if tasks:
             await asyncio.gather(*(task.ended.wait() for task in tasks))
 

@@ -20,8 +20,8 @@ _PYTHON_PATH = "/root:/pkg"
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable as the container gets it. `shadowed` are the origins whose values it replaced, oldest
-    first."""
+    """One variable as the container gets it. `shadowed` are the origins whose values it replaced by another,
+    oldest first."""
 
     name: str
     value: str
@@ -42,7 +42,10 @@ def compose(
 
     def put(name: str, value: str, origin: str, *, secret: bool = False) -> None:
         before = variables.get(name)
-        shadowed = (*before.shadowed, before.origin) if before else ()
+        shadowed = before.shadowed if before else ()
+        # of a Secret's value nobody may learn whether it is the one that the image shows
+        if before and (before.value != value or before.secret != secret):
+            shadowed = (*shadowed, before.origin)
         variables[name] = Variable(name, value, origin, secret, shadowed)
 
     for name, value in BASE.items():

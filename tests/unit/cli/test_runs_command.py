@@ -9,6 +9,7 @@ from homeport.cli.root import run
 from homeport.cli.runs import moment, short, when
 from homeport.model.errors import InvalidError
 from homeport.record.codec import encode
+from homeport.record.endings import app_stopped
 from homeport.record.run import (
     Argument,
     Attempt,
@@ -21,6 +22,7 @@ from homeport.record.run import (
     Launcher,
     Limits,
     Machine,
+    Note,
     Place,
     Run,
     Source,
@@ -30,6 +32,7 @@ from homeport.record.run import (
     Volume,
 )
 
+SKLEARN = Place("/usr/local/lib/python3.11/site-packages/sklearn/__init__.py", 60, "<module>")
 FULL = Run(
     "ap-full",
     app_id="ap-full",
@@ -53,7 +56,8 @@ FULL = Run(
             "im-1",
             (
                 Variable("BGB_LIMIT_FILES", 'Secret "brain-secrets"', digest="d" * 32),
-                Variable("LANG", "image: ENV LANG=C", "C"),
+                Variable("MODE", "image: ENV MODE=full", "full"),
+                Variable("LANG", "image: FROM debian", "C"),
                 Variable("HOME", "platform", "/root"),
             ),
             limits=Limits({"cpu": "24 cores"}, {"cpu": "all 2 cores"}),
@@ -62,13 +66,17 @@ FULL = Run(
     volumes=(Volume("results", "vo-1", "/results", "state 3", "state 5"),),
     calls=(Call("fc-1", "train", (Argument("config_path", '"full.yaml"', "default"),), 1, 0, 1, 1.0, 2.0),),
     configs=(ConfigFile("/root/full.yaml", "b" * 64, "x: 1", Place("/root/app.py", 3), "ta-1", "mount"),),
+    notes=(
+        Note(2.0, 7, "child", changes={"MODE": "d"}, stack=(Place("/root/app.py", 7),)),
+        Note(2.0, 7, "set", "KMP_X", digest="d", stack=(Place("/root/app.py", 1),), library=(SKLEARN,)),
+    ),
     attempts=(
         Attempt("ta-1", "train", 1_700_000_000.0, 1_700_000_001.0, ended_at=1_700_000_009.0, exit_code=137),
     ),
     contract=Contract(
         "full",
         verdict="broken",
-        expected={"train": "3734"},
+        expected={"train": "3734", "cache apart from smoke": "none of contract smoke's"},
         seen={"train": "50"},
         violations=(Violation("train", "3734", "50", "expected 3734 train files, saw 50."),),
     ),
@@ -136,14 +144,17 @@ def test_show_tells_all_of_a_run(home, capsys):
     for part in (
         "ap-full  eeg::train  stopped",
         "full: broken",
-        "train: expected 3734, saw 50",
+        "broken       train: expected 3734, saw 50",
+        "not reached  cache apart from smoke: expected none of contract smoke's",
         "modal run app.py::train",
         "in /work by ann, modal 1.6.4, Python 3.11.2",
         "git cccccccccccc on main, with uncommitted changes",
-        'train(config_path="full.yaml" (default)); 1 did not succeed; 1.00 s',
-        "ta-1  train, started after 1.00 s, ran 8.00 s, exit status 137",
+        'train(config_path="full.yaml" (default)); it did not succeed; 1.0 s',
+        "ta-1  train, started after 1.0 s, ran 8.0 s, exit status 137",
+        "homeport modal app logs ap-full",
         'BGB_LIMIT_FILES=<secret dddddddd>    Secret "brain-secrets"',
-        "and 1 of the platform",
+        "and 2 of the platform and the base image",
+        "MODE    set for a child process that was started at app.py:7",
         "/results  results: state 3, then state 5",
         "/root/full.yaml  bbbbbbbbbbbb, brought by mount, opened at /root/app.py:3",
         "train: cpu all 2 cores (asked: 24 cores)",
@@ -153,6 +164,62 @@ def test_show_tells_all_of_a_run(home, capsys):
         "Its source was not recorded: disk full.",
     ):
         assert part in text, part
+
+
+def test_show_says_nothing_of_what_libraries_set_by_themselves(home, capsys):
+    run(["show", "ap-full"])
+    assert "KMP_X" not in capsys.readouterr().out
+
+
+def test_show_stays_within_the_terminals_width(home, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    wide = replace(FULL, run_id="ap-wide", outcome="It failed: " + "because of this and that " * 20)
+    (home / "runs" / "ap-wide.json").write_bytes(encode(wide))
+    assert run(["show", "ap-wide"]) == 0
+    assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 60
+
+
+def test_a_container_that_ended_with_its_app_did_not_fail(home, capsys):
+    attempt = Attempt("ta-1", "train", 1.0, 2.0, ended_at=3.0, exit_code=143, reason=app_stopped("ap-full"))
+    ended = replace(FULL, run_id="ap-ended", attempts=(attempt,))
+    (home / "runs" / "ap-ended.json").write_bytes(encode(ended))
+    assert run(["show", "ap-ended"]) == 0
+    out = capsys.readouterr().out
+    assert "ran 1.0 s, ended with its app" in out
+    assert "143" not in out
+
+
+def test_what_is_not_final_is_so_far(home, capsys):
+    call = replace(FULL.calls[0], inputs=40, succeeded=11, failed=1, ended_at=0.0)
+    live = replace(
+        FULL,
+        run_id="ap-live",
+        state="running",
+        outcome="",
+        ended_at=0.0,
+        calls=(call,),
+        attempts=(
+            Attempt("ta-1", "train", 1.0, started_at=FULL.started_at + 1),
+            Attempt("ta-2", "train", 1.0),
+        ),
+        contract=replace(FULL.contract, verdict="", seen={}, violations=()),
+    )
+    (home / "runs" / "ap-live.json").write_bytes(encode(live))
+    assert run(["show", "ap-live"]) == 0
+    out = capsys.readouterr().out
+    titles = [line for line in out.splitlines() if line.endswith(" so far")]
+    assert titles == [f"{title} so far" for title in ("Contract", "Calls", "Containers", "Volumes", "Files")]
+    for part in (
+        " d so far; a run" if " d so far" in out else " h so far; a run",
+        "the first of 40 inputs, 12 of them done; 1 did not succeed",
+        "ta-1  train, started after 1.0 s, still runs",
+        "ta-2  train, waits to be started",
+        "full: so far nothing breaks it",
+        "waiting  train: expected 3734",
+    ):
+        assert part in out, part
+    run(["show", "ap-full"])
+    assert "so far" not in capsys.readouterr().out
 
 
 def test_show_is_quiet_where_there_is_nothing_to_say(home, capsys):

@@ -28,6 +28,13 @@ def test_later_origins_win_in_the_documented_order() -> None:
     assert variables["MODAL_TASK_ID"].shadowed == ("Secret two",)
 
 
+def test_the_same_value_once_more_replaces_nothing_unless_it_is_a_secrets() -> None:
+    variables = compose({"LANG": "C.UTF-8", "MODE": "full"}, {}, [("Secret one", {"MODE": "full"})], {})
+    assert variables["LANG"].origin == "image"
+    assert variables["LANG"].shadowed == ()
+    assert variables["MODE"].shadowed == ("image",)  # else the record would tell the Secret's value
+
+
 def test_a_python_path_of_the_user_goes_before_the_platforms() -> None:
     variables = compose({"PYTHONPATH": "/app/src"}, {}, [], {})
     assert variables["PYTHONPATH"].value == "/app/src:/root:/pkg"

@@ -11,14 +11,10 @@ from rich.text import Text
 from homeport.control.runs.records import RunRecords
 from homeport.model.errors import NotFoundError
 from homeport.model.home import default_home
+from homeport.record.contracts.told import clauses, in_words
 from homeport.record.run import Contract
 
-_VERDICTS = {
-    "": "so far nothing breaks it",
-    "kept": "kept",
-    "broken": "broken",
-    "unseen": "not kept: something expected never showed",
-}
+_MARKS = {"kept": ("ok", "green"), "broken": ("x", "red"), "unseen": ("x", "red"), "open": ("-", "dim")}
 
 
 @click.command()
@@ -34,31 +30,26 @@ def command(run: str, form: str) -> int:
     contract = record.contract
     if contract is None:
         raise NotFoundError(
-            f"Run {record.run_id} was held to no contract. Write one from a good run: "
-            "homeport contract init RUN"
+            f"Run {record.run_id} was held to no contract. If it is as it should be, write one from it: "
+            f"homeport contract init {record.run_id}"
         )
     if form == "json":
         click.echo(json.dumps(msgspec.to_builtins(contract), indent=1, ensure_ascii=False))
     else:
-        _show(contract, record.run_id)
+        _show(contract, record.run_id, is_live=record.state == "running")
     return 1 if contract.verdict in ("broken", "unseen") else 0
 
 
-def _show(contract: Contract, run_id: str) -> None:
+def _show(contract: Contract, run_id: str, *, is_live: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        Text(f"Contract {contract.name} of {contract.file}, run {run_id}: {_VERDICTS[contract.verdict]}.")
-    )
-    broken = {violation.rule for violation in contract.violations}
+    console.print(Text(f"Contract {contract.name} of {contract.file}, run {run_id}: {in_words(contract)}."))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("", "rule", "expected", "seen"):
         table.add_column(title, no_wrap=False, overflow="fold")
-    for rule, expected in contract.expected.items():
-        mark, style = (
-            ("x", "red") if rule in broken else ("ok", "green") if rule in contract.seen else ("-", "dim")
-        )
-        seen = contract.seen.get(rule, "never showed" if rule in broken else "not yet")
-        table.add_row(Text(mark, style), Text(rule), Text(expected), Text(seen))
+    for clause in clauses(contract):
+        mark, style = _MARKS[clause.verdict]
+        seen = clause.seen or clause.word(is_live=is_live)
+        table.add_row(Text(mark, style), Text(clause.rule), Text(clause.expected), Text(seen))
     console.print(table)
     for violation in contract.violations:
         console.print(Text(violation.sentence))

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from homeport.cli.holdings import human_age
 from homeport.control.known_images import KnownImage, image
 from homeport.model.home import default_home
+from homeport.plan.durations import human_age
 from homeport.plan.sizes import human_size
 
 EPILOG = """\b

@@ -17,6 +17,7 @@ class FileRules:
         self._forbidden: dict[_Act, tuple[str, ...]] = {"read": terms.not_reads, "written": terms.not_writes}
         self._findings = findings
         self._shown: set[str] = set()
+        self._has_run = False  # some process told what it does
         for act, key in _WANTED.items():
             for pattern in self._wanted[act]:
                 findings.expect(f"{key} {pattern}", act)
@@ -24,6 +25,7 @@ class FileRules:
                 findings.expect(f"not_{key} {pattern}", f"not {act}")
 
     def noted(self, note: Note) -> list[Violation]:
+        self._has_run = True
         if note.kind not in ("open", "folder"):
             return []
         found: list[Violation] = []
@@ -58,6 +60,9 @@ class FileRules:
         return found
 
     def kept(self) -> None:
+        """At the end: what was never read or written, if anything ran that could have."""
+        if not self._has_run:
+            return
         for act, key in _WANTED.items():
             for pattern in self._forbidden[act]:
                 self._findings.seen.setdefault(f"not_{key} {pattern}", f"not {act}")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
+from homeport.plan.durations import human_duration
 from homeport.plan.sizes import human_size
+from homeport.record.endings import ended_with_app, ending
 from homeport.record.run import Attempt, Sample
-from homeport.web.pages.render import span
 
 WIDTH: Final = 1000  # of a drawing's own coordinates; it is stretched to its place
 HEIGHT: Final = 100
@@ -49,6 +50,7 @@ class Bar:
     starting: float
     ran: float
     took_s: float
+    ending: str  # in words
     end: Literal["live", "failed", "stopped", "ended"]
 
 
@@ -103,6 +105,7 @@ def _bar(attempt: Attempt, axis: Axis) -> Bar:
         starting=axis.x(ready) - axis.x(begun),
         ran=max(axis.x(end) - axis.x(ready), 2.0 if attempt.ready_at else 0.0),
         took_s=end - begun,
+        ending=ending(attempt) or "by itself",
         end=_end(attempt),
     )
 
@@ -110,13 +113,15 @@ def _bar(attempt: Attempt, axis: Axis) -> Bar:
 def _end(attempt: Attempt) -> Literal["live", "failed", "stopped", "ended"]:
     if not attempt.ended_at:
         return "live"
+    if ended_with_app(attempt):
+        return "ended"
     if attempt.exit_code in _STOPPED:
         return "stopped"
     return "failed" if attempt.exit_code else "ended"
 
 
 def _tick(seconds: int) -> str:
-    return f"{seconds} s" if 0 < seconds < 60 else span(seconds) if seconds else "0"
+    return f"{seconds} s" if 0 < seconds < 60 else human_duration(seconds) if seconds else "0"
 
 
 def _chart(

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from homeport.control import deployments, known_images
 from homeport.control.runs.records import RunFilter
+from homeport.record.contracts.told import VERDICTS
 from homeport.web.pages.render import answer
-from homeport.web.pages.run_view import VERDICTS
 from homeport.web.pages.sources import Sources
 
 _RUNS: Final = 20

@@ -1,4 +1,4 @@
-"""Templates to HTML: one jinja environment, everything escaped; how times, sizes and spans are written."""
+"""Templates to HTML: one jinja environment, everything escaped; how times are written."""
 
 import re
 import time
@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from homeport.plan.durations import human_age, human_duration
 from homeport.plan.sizes import human_size
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
@@ -38,7 +39,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for written in (ago, clock, day, span, human_size, count, plain, short, marked):
+    for written in (ago, clock, day, human_duration, human_size, count, plain, short, marked):
         environment.filters[written.__name__] = written
     environment.globals["now"] = time.time
     return environment
@@ -67,25 +68,7 @@ def day(at: float) -> Markup:
 
 
 def ago(at: float) -> str:
-    return f"{span(max(0.0, time.time() - at))} ago" if at else "never"
-
-
-def span(seconds: float) -> str:
-    """83.2 -> '1 min 23 s'."""
-    if seconds < 0:
-        return "–"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{hours // 24} days"
+    return f"{human_age(time.time() - at)} ago" if at else "never"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

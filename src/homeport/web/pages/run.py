@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from homeport.model.errors import NotFoundError
+from homeport.record.contracts.told import VERDICTS, clauses
 from homeport.record.run import Run
 from homeport.web.pages import charts, output, run_view
 from homeport.web.pages.door import Door
@@ -103,7 +104,7 @@ def values(run: Run) -> dict[str, Any]:
         "run": run,
         "sections": _sections(run),
         "is_live": run.state == "running",
-        "clauses": run_view.clauses(run.contract, is_live=run.state == "running") if run.contract else [],
+        "clauses": clauses(run.contract) if run.contract else [],
         "functions": run_view.functions(run),
         "axis": axis,
         "bars": charts.bars(run.attempts, axis),
@@ -111,7 +112,7 @@ def values(run: Run) -> dict[str, Any]:
         "total": total,
         "done": done,
         "failed": failed,
-        "verdicts": run_view.VERDICTS,
+        "verdicts": VERDICTS,
         "typed": run_view.typed(run),
         "outcome": run_view.outcome(run),
         "contract_file": run_view.contract_file(run),

@@ -1,33 +1,20 @@
-"""What the run page shows of a record: variables with where they came from, the contract side by side.
+"""What the run page shows of a record: variables with where they came from, the outcome, the command line.
 
 Pure: a `record.run.Run` in, rows out.
 """
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
-from homeport.record.run import Contract, Function, Note, Run, Violation
+from homeport.record.run import Function, Note, Run
 
 STATES: Final = ("running", "succeeded", "failed", "stopped")
 KINDS: Final = ("run", "deployment", "call", "schedule")
-VERDICTS: Final = {"kept": "kept", "broken": "broken", "unseen": "not seen"}
-_AT_MOST: Final = "max_"  # rules that nothing need be seen of
-_FORBIDS: Final = ("not ", "none ")
 _PLATFORM: Final = "platform"
 _BASE: Final = "image: FROM "
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One rule of a contract: what was expected, what was seen."""
-
-    rule: str
-    expected: str
-    seen: str
-    verdict: Literal["kept", "broken", "unseen", "open"]
 
 
 @dataclass(frozen=True)
@@ -49,15 +36,6 @@ class FunctionView:
     function: Function
     variables: list[Seen] = field(default_factory=list)
     platform: list[Seen] = field(default_factory=list)
-
-
-def clauses(contract: Contract, *, is_live: bool) -> list[Clause]:
-    """Broken ones first, then what was not seen, then the rest in the contract's order."""
-    broken = {violation.rule: violation for violation in contract.violations}
-    rules = dict.fromkeys([*contract.expected, *contract.seen, *broken])
-    found = [_clause(contract, rule, broken, is_live=is_live) for rule in rules]
-    order = {"broken": 0, "unseen": 1, "open": 2, "kept": 3}
-    return sorted(found, key=lambda clause: order[clause.verdict])
 
 
 def functions(run: Run) -> list[FunctionView]:
@@ -109,18 +87,6 @@ def command_line(argv: Sequence[str]) -> str:
     if words and words[0].rsplit("/", 1)[-1] in ("modal", "homeport"):
         words[0] = words[0].rsplit("/", 1)[-1]
     return shlex.join(words)
-
-
-def _clause(contract: Contract, rule: str, broken: Mapping[str, Violation], *, is_live: bool) -> Clause:
-    expected, seen = contract.expected.get(rule, ""), contract.seen.get(rule, "")
-    if rule in broken:
-        violation = broken[rule]
-        seen = violation.seen or seen
-        return Clause(rule, violation.expected or expected, seen, "broken" if seen else "unseen")
-    is_kept_by_absence = rule.startswith(_AT_MOST) or expected.startswith(_FORBIDS)
-    if rule in contract.seen or (is_kept_by_absence and not is_live):
-        return Clause(rule, expected, seen, "kept")
-    return Clause(rule, expected, "", "open")
 
 
 def _function(function: Function, notes: Iterable[Note]) -> FunctionView:

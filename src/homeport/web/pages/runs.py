@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from homeport.control.runs.records import RunFilter
+from homeport.record.contracts.told import VERDICTS
 from homeport.web.pages.render import answer
-from homeport.web.pages.run_view import KINDS, STATES, VERDICTS
+from homeport.web.pages.run_view import KINDS, STATES
 from homeport.web.pages.sources import Sources
 
 ROWS: Final = 50

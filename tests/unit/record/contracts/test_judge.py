@@ -112,6 +112,7 @@ def test_an_expectation_that_was_never_seen_is_a_violation_at_the_end() -> None:
 def test_what_was_seen_of_a_run_that_keeps_its_contract_is_in_its_record() -> None:
     judged = judge(TRAIN + LINE + "\nexpect = { train = 3734 }\nforbid_env = 'A'\nnot_writes = '/x'")
     judged.container("ta-1", "train", variables(HOME="/root"), 1000.5)
+    judged.noted([Note(1000.6, 2, "process", argv=("python",))])
     printed(judged, "Loading 3734 train, 1 val files")
     judged.ended("succeeded", 2000.0)
     record = judged.record()
@@ -121,6 +122,16 @@ def test_what_was_seen_of_a_run_that_keeps_its_contract_is_in_its_record() -> No
         "not_writes /x": "not written",
     }
     assert record.seen == {"variable A": "not set", "train": "3734", "not_writes /x": "not written"}
+
+
+def test_a_run_that_was_stopped_before_it_did_anything_kept_nothing() -> None:
+    """What must not be, or must be apart from another run's, was never looked at."""
+    rules = "forbid_env = 'A'\nnot_writes = '/x'\napart_from = { smoke = ['train'] }\n"
+    judged = judge(TRAIN + rules + LINE)
+    judged.container("ta-1", "train", variables(A="1"), 1000.5)
+    judged.ended("stopped", 1001.0)
+    assert judged.verdict == "broken"
+    assert judged.record().seen == {"variable A": "set"}
 
 
 def test_two_contracts_runs_must_not_show_the_same() -> None:

@@ -2,11 +2,10 @@
 
 import pytest
 
-from homeport.plan.sizes import human_size
-from homeport.record.run import Attempt, Contract, Sample, Violation
+from homeport.record.run import Attempt, Sample
 from homeport.web.pages.charts import HEIGHT, WIDTH, Axis, axis_of, bars, charts
-from homeport.web.pages.render import plain, span
-from homeport.web.pages.run_view import clauses, command_line
+from homeport.web.pages.render import plain
+from homeport.web.pages.run_view import command_line
 
 
 def test_bars_lie_where_their_times_are() -> None:
@@ -57,37 +56,9 @@ def test_without_samples_there_are_no_curves() -> None:
     assert charts([Attempt("ta-1", "f")], Axis(0, 1)) == []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0.0 s"), (9.96, "10.0 s"), (59.6, "1 min"), (83, "1 min 23 s"), (3600, "1 h"), (200_000, "2 days")],
-)
-def test_spans_read_well(seconds: float, text: str) -> None:
-    assert span(seconds) == text
-
-
-def test_sizes_read_well() -> None:
-    assert [human_size(0), human_size(1536), human_size(5 << 40)] == ["0 B", "1.5 KiB", "5.0 TiB"]
-
-
 def test_a_line_of_output_is_plain() -> None:
     assert plain("10%\r50%\r\x1b[32m100%\x1b[0m done\n") == "100% done"
     assert plain("bell\x07") == "bell\ufffd"
-
-
-def test_expected_and_seen_stand_side_by_side() -> None:
-    contract = Contract(
-        "full",
-        expected={"train": "3734", "val": "933", "variable X": "not set", "max_minutes": "5"},
-        seen={"train": "50"},
-        violations=(Violation("train", "3734", "50", "expected 3734, saw 50."),),
-    )
-
-    ended = {clause.rule: clause.verdict for clause in clauses(contract, is_live=False)}
-    live = {clause.rule: clause.verdict for clause in clauses(contract, is_live=True)}
-
-    assert ended == {"train": "broken", "val": "open", "variable X": "kept", "max_minutes": "kept"}
-    assert live == {"train": "broken", "val": "open", "variable X": "open", "max_minutes": "open"}
-    assert next(iter(ended)) == "train"
 
 
 def test_a_command_reads_as_it_was_typed() -> None:
