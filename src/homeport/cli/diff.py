@@ -12,6 +12,7 @@ from homeport.cli import colours
 from homeport.model.errors import HomeportError
 from homeport.model.home import default_home
 from homeport.plan.durations import human_age
+from homeport.record.diff.differences import OF_LIBRARIES
 
 if TYPE_CHECKING:
     from homeport.record.diff.differences import Comparison, Difference
@@ -69,13 +70,18 @@ def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: b
         colours.echo("\nNothing differs but ids and times.")
     for section in comparison.sections:
         colours.echo(f"\n{colours.styled(section.title, bold=True)}")
-        if not is_whole and section.title in _CAN_BE_OF_ONE and _is_of_one(section.differences):
-            _print_of_one(section.differences)
+        is_of_one = _is_of_one(section.differences)
+        if not is_whole and (
+            section.title == OF_LIBRARIES
+            or (section.title in _CAN_BE_OF_ONE and is_of_one and len(section.differences) > _MOST_OF_ONE)
+        ):
+            _print_names(section.differences, is_of_one=is_of_one)
             continue
         shown = section.differences if is_whole else section.differences[:_MOST_ROWS]
-        name_width = min(32, max(len(each.name) for each in shown))
+        absent = "(not set)" if section.title in ("variables", OF_LIBRARIES) else "(none)"
+        short = [each for each in shown if _fits(each, absent, len(each.name))]
+        name_width = min(32, max((len(each.name) for each in short), default=0))
         for each in shown:
-            absent = "(not set)" if section.title == "variables" else "(none)"
             _print_difference(each, absent, name_width, is_whole=is_whole)
         if len(section.differences) > len(shown):
             colours.echo(f"  … {len(section.differences) - len(shown)} more (--all prints them)")
@@ -83,14 +89,13 @@ def _print(comparison: "Comparison", before: "Run", after: "Run", *, is_whole: b
 
 def _is_of_one(differences: "tuple[Difference, ...]") -> bool:
     """Whether only one of the runs has anything here, as where the other was stopped at its start."""
-    is_missing = all(not each.before for each in differences) or all(not each.after for each in differences)
-    return len(differences) > _MOST_OF_ONE and is_missing
+    return all(not each.before for each in differences) or all(not each.after for each in differences)
 
 
-def _print_of_one(differences: "tuple[Difference, ...]") -> None:
+def _print_names(differences: "tuple[Difference, ...]", *, is_of_one: bool) -> None:
     which = "first" if differences[0].before else "second"
     names = ", ".join(each.name for each in differences)
-    text = f"only the {which} run has any: {names}"
+    text = f"only the {which} run has any: {names}" if is_of_one else names
     lines = textwrap.wrap(
         text,
         colours.width() - 4,
@@ -114,9 +119,15 @@ def _described(run: "Run") -> str:
     return f"{run.run_id}  {what}, {run.state}, {age} ago{f': {typed}' if typed else ''}"
 
 
+def _fits(each: "Difference", absent: str, name_width: int) -> bool:
+    """Whether name and both sides find place in one line."""
+    sides = len(each.before or absent) + len(" → ") + len(each.after or absent)
+    return 2 + max(name_width, len(each.name)) + 2 + sides <= colours.width()
+
+
 def _print_difference(each: "Difference", absent: str, name_width: int, *, is_whole: bool) -> None:
     mine, other = each.before or absent, each.after or absent
-    if 2 + max(name_width, len(each.name)) + 2 + len(mine) + 3 + len(other) <= colours.width():
+    if _fits(each, absent, name_width):
         left = colours.styled(mine, fg="red" if each.before else None)
         right = colours.styled(other, fg="green" if each.after else None)
         colours.echo(f"  {each.name:<{name_width}}  {left} → {right}")

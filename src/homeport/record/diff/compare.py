@@ -4,15 +4,16 @@ from homeport.record.diff import outcome as rest
 from homeport.record.diff.arguments import arguments
 from homeport.record.diff.code import code
 from homeport.record.diff.configuration import configuration
-from homeport.record.diff.differences import Comparison, Section
-from homeport.record.diff.environment import environment, is_decided_inside
+from homeport.record.diff.differences import OF_LIBRARIES, Comparison, Section
+from homeport.record.diff.environment import apart_from_libraries, environment, is_decided_inside
 from homeport.record.diff.images import images
 from homeport.record.explain.known import Known
 
 
 def compare(before: Known, after: Known) -> Comparison:
     mine, other = before.run, after.run
-    variables = Section("variables", tuple(environment(before, after)))
+    own, libraries = apart_from_libraries(before, after, environment(before, after))
+    variables = Section("variables", own)
     given = [
         Section("arguments", tuple(arguments(before, after))),
         Section("configuration", tuple(configuration(mine, other))),
@@ -25,6 +26,7 @@ def compare(before: Known, after: Known) -> Comparison:
         Section("data", tuple(rest.counts(mine, other))),
         Section("volumes", tuple(rest.volumes(mine, other))),
         Section("machine and limits", tuple(rest.machine(mine, other))),
+        Section(OF_LIBRARIES, libraries),
         Section("outcome", tuple(rest.outcome(mine, other))),
     ]
     return Comparison(mine.run_id, other.run_id, tuple(each for each in sections if each.differences))

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 ABSENT = ""
+OF_LIBRARIES: Final = "variables that libraries set at their import"  # a section's title
 # ids of Modal's objects, as they stand in sentences and origins
 _ID = re.compile(r"\b(?:ap|fu|fc|in|ta|im|vo|st|mo|de|sb|cs|di|qu)-[A-Za-z0-9]{4,}\b")
 _TIME = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|s|min|h)\b")

@@ -1,10 +1,11 @@
 """Variables: what containers began with, by origin and digest, and what was changed inside."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from homeport.record.diff.differences import Difference
 from homeport.record.explain.known import Known
+from homeport.record.explain.libraries import only_at_import
 from homeport.record.explain.road import road
 from homeport.record.run import Run, Variable
 
@@ -70,6 +71,18 @@ def _told(known: Known, name: str) -> str:
 
 def _value(variable: Variable) -> str:
     return variable.value if len(variable.value) <= 60 else f"{variable.value[:59]}…"
+
+
+def apart_from_libraries(
+    before: Known, after: Known, differences: Iterable[Difference]
+) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
+    """Those that somebody gave or the app's code set, then those that only libraries set at their import."""
+    own: list[Difference] = []
+    libraries: list[Difference] = []
+    for each in differences:
+        is_libraries = all(only_at_import(known, each.name) for known in (before, after))
+        (libraries if is_libraries else own).append(each)
+    return tuple(own), tuple(libraries)
 
 
 def is_decided_inside(before: Known, after: Known, differences: Collection[Difference]) -> bool:

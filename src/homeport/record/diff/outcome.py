@@ -1,13 +1,17 @@
 """Counts, folders, volumes, the machine with its limits, and how the runs ended."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from homeport.record.diff.differences import Difference, sides, without_ids
+from homeport.record.endings import ended_with_app
 from homeport.record.run import Run
 
 _NO_DATA = ("/tmp/", "/var/tmp/", "/dev/shm/", "/proc/", "/usr/", "/etc/", "/lib/")
 _ORDER = ("state", "outcome")  # what is asked first
+_PLAIN_ENDS = ("It came to its end.", "It returned.")  # say no more than the state does
 _GIB = 1024**3
+_T = TypeVar("_T")
 
 
 def counts(before: Run, after: Run) -> Iterator[Difference]:
@@ -22,8 +26,12 @@ def volumes(before: Run, after: Run) -> Iterator[Difference]:
 
 
 def machine(before: Run, after: Run) -> Iterator[Difference]:
-    yield from sides(_machine(before), _machine(after))
-    yield from sides(_limits(before), _limits(after))
+    """What both runs have on record: of one whose containers never started, limits are not known, and of a
+    call from elsewhere the client is not."""
+    yield from sides(*_of_both(_machine(before), _machine(after)))
+    limits, others = _of_both(_limits(before), _limits(after))
+    for tag in limits:
+        yield from sides(limits[tag], others[tag])
     mine = {without_ids(sentence) for sentence in before.not_honoured}
     other = {without_ids(sentence) for sentence in after.not_honoured}
     for sentence in sorted(mine ^ other):
@@ -63,12 +71,17 @@ def _volumes(run: Run) -> dict[str, str]:
     return {name: "; ".join(sorted(places)) for name, places in found.items()}
 
 
+def _of_both(before: dict[str, _T], after: dict[str, _T]) -> tuple[dict[str, _T], dict[str, _T]]:
+    shared = before.keys() & after.keys()
+    return {n: v for n, v in before.items() if n in shared}, {n: v for n, v in after.items() if n in shared}
+
+
 def _machine(run: Run) -> dict[str, str]:
     of = run.machine
     facts = {
         "cores": str(of.cores or ""),
         "memory": f"{of.memory_bytes / _GIB:.1f} GiB" if of.memory_bytes else "",
-        "GPUs": ", ".join(sorted(of.gpus)),
+        "GPUs": ", ".join(sorted(of.gpus)) or ("none" if of.cores else ""),
         "system": of.system,
         "isolation": of.isolation,
         "homeport": of.homeport,
@@ -78,27 +91,31 @@ def _machine(run: Run) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _limits(run: Run) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for function in run.functions:
-        found |= {f"{function.tag} asked for {n}": v for n, v in function.limits.asked.items()}
-        found |= {f"{function.tag} was given {n}": v for n, v in function.limits.given.items()}
-    return found
+def _limits(run: Run) -> dict[str, dict[str, str]]:
+    """By function, of those whose limits are known."""
+    return {
+        function.tag: {f"{function.tag} asked for {n}": v for n, v in function.limits.asked.items()}
+        | {f"{function.tag} was given {n}": v for n, v in function.limits.given.items()}
+        for function in run.functions
+        if function.limits.asked or function.limits.given
+    }
 
 
 def _outcome(run: Run) -> dict[str, str]:
     contract = run.contract
     violations = contract.violations if contract is not None else ()
     is_said = any(each.sentence in run.outcome for each in violations)
-    statuses = {str(each.exit_code) for each in run.attempts if each.exit_code and run.state == "failed"}
+    ended_badly = [each for each in run.attempts if each.exit_code and not ended_with_app(each)]
+    statuses = {str(each.exit_code) for each in ended_badly if run.state == "failed"}
     facts = {
         "state": run.state,
-        "outcome": "" if is_said else without_ids(run.outcome),
+        "outcome": "" if is_said or run.outcome in _PLAIN_ENDS else without_ids(run.outcome),
         "app": run.name,
         "function": run.function,
         "contract": f"{contract.name}: {contract.verdict or 'not judged'}" if contract is not None else "",
+        "never showed": ", ".join(each.rule for each in violations if not each.seen),
         "failed inputs": str(sum(call.failed for call in run.calls) or ""),
         "exit statuses": ", ".join(sorted(statuses)),
     }
-    facts |= {f"violation of {each.rule}": without_ids(each.sentence) for each in violations}
+    facts |= {f"violation of {each.rule}": without_ids(each.sentence) for each in violations if each.seen}
     return {name: value for name, value in facts.items() if value}

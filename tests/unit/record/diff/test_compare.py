@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from homeport.record.diff.compare import compare
+from homeport.record.diff.differences import OF_LIBRARIES
+from homeport.record.endings import app_stopped
 from homeport.record.run import (
     Argument,
     Attempt,
@@ -247,6 +249,62 @@ def test_what_libraries_set_is_no_difference_from_a_run_that_was_stopped_at_its_
     noted = worlds.Note(103.5, 9, "set", "KMP_INIT", digest="1", stack=(Place(TRAIN, 18),))
     assert "variables" not in rows(compare(known(), known(notes=[*READ, noted])))
     assert rows(compare(known(notes=READ), known(notes=[*READ, noted])))["variables"][0][0] == "KMP_INIT"
+
+
+IMPORT_LINE = worlds.line_of(worlds.sources()[TRAIN], "import numpy")
+
+
+def by_library(function, line=IMPORT_LINE):
+    """sklearn sets a variable on behalf of a line of train.py."""
+    package = Place("/usr/local/lib/python3.11/site-packages/sklearn/__init__.py", 60, function)
+    stack = (Place(TRAIN, line, "<module>"),)
+    return worlds.Note(103.5, 9, "set", "KMP_INIT", digest="1", stack=stack, library=(package,))
+
+
+@pytest.mark.parametrize("function", ["<module>", "prepare"])
+def test_what_a_library_sets_at_its_import_comes_after_what_may_be_the_cause(function):
+    noted = known(notes=[*READ, by_library(function)], config_path="b.yaml")
+    noted = of(noted, state="failed")
+    found = rows(compare(known(notes=READ), noted))
+    assert list(found) == ["arguments", OF_LIBRARIES, "outcome"]
+    assert found[OF_LIBRARIES][0][:2] == ("KMP_INIT", "")
+
+
+def test_what_a_library_sets_when_it_is_called_is_a_variable_like_others():
+    called = by_library("load_dotenv", worlds.READ_LINE)
+    assert list(rows(compare(known(notes=READ), known(notes=[*READ, called])))) == ["variables"]
+
+
+def test_a_variable_that_somebody_gave_is_none_of_libraries():
+    given = [Variable("KMP_INIT", "image: ENV KMP_INIT=0", "0")]
+    found = rows(compare(known(notes=READ), known(variables=given, notes=[*READ, by_library("<module>")])))
+    assert list(found) == ["variables"]
+
+
+def test_limits_and_client_are_compared_only_where_both_runs_have_them():
+    limited = Function("train", limits=Limits({"cpu": "2 cores"}, {"cpu": "2 cores"}))
+    mine = of(known(), functions=(limited,), machine=Machine(2, 1 << 30, isolation="namespaces"))
+    launcher = replace(known().run.launcher, client="modal 1.6.4")
+    other = of(known(), functions=(Function("train"),), launcher=launcher)
+    assert "machine and limits" not in rows(compare(mine, other))
+    wider = replace(limited, limits=Limits({"cpu": "2 cores", "gpu": "one H100"}, {"cpu": "2 cores"}))
+    found = rows(compare(mine, of(mine, functions=(wider,))))
+    assert found["machine and limits"] == [("train asked for gpu", "", "one H100")]
+
+
+def test_a_container_that_ended_with_its_app_has_no_exit_status_to_compare():
+    ended = Attempt("ta-1", "train", exit_code=143, reason=app_stopped("ap-1"))
+    left = of(known(), state="failed", attempts=(ended,))
+    assert rows(compare(left, of(known(), state="failed", attempts=()))) == {}
+    crashed = of(known(), state="failed", attempts=(replace(ended, exit_code=139, reason=""),))
+    assert rows(compare(left, crashed)) == {"outcome": [("exit statuses", "", "139")]}
+
+
+def test_what_never_showed_is_one_row():
+    unseen = tuple(Violation(rule, "1", "", f"expected {rule} = 1") for rule in ("train", "val"))
+    left = of(known(), contract=Contract("full", verdict="unseen", violations=unseen))
+    found = rows(compare(left, of(known(), contract=Contract("full", verdict="kept"))))["outcome"]
+    assert ("never showed", "train, val", "") in found
 
 
 def test_a_violation_is_told_once():
