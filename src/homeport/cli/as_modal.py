@@ -1,4 +1,6 @@
-"""`python as_modal.py NOTES SCRIPT ARGS`: becomes `SCRIPT ARGS`, Python's modal command, and takes notes.
+"""`python as_modal.py NOTES COUNT WORDS SCRIPT ARGS`: becomes `SCRIPT ARGS`, the modal command, with notes.
+
+WORDS, so many as COUNT says, are what was typed behind `homeport`, for whoever looks at this process.
 
 Run by path, by launch_notes.py. The script runs in this interpreter as if it had been started itself: what it
 and the user's app can see of this file is nothing. Loads what an interpreter has loaded already, and
@@ -47,6 +49,6 @@ def _run(script: str) -> None:
 
 
 _file = sys.argv[1]
-_look_like(sys.argv[2:])
+_look_like(sys.argv[3 + int(sys.argv[2]) :])
 _take_notes(_file)
 _run(sys.argv[0])

@@ -8,6 +8,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,15 +21,16 @@ _KEPT_S: Final = 24 * 3600.0
 _BOOTSTRAP: Final = Path(__file__).with_name("as_modal.py")
 
 
-def noting(command: list[str], home: Home, token: Token) -> list[str]:
-    """A command line that does the same as the modal command that it is given, and takes notes."""
+def noting(command: list[str], home: Home, token: Token, typed: Sequence[str]) -> list[str]:
+    """A command line that does the same as the modal command that it is given, and takes notes. `typed`: the
+    words behind `homeport`, its own options included; control/runs/launchers.py finds them there."""
     if not _is_python(command[0]):
         return command
     try:
         file = _make_file(home.runs / "launches", token)
     except OSError:
         return command
-    return [sys.executable, str(_BOOTSTRAP), str(file), *command]
+    return [sys.executable, str(_BOOTSTRAP), str(file), str(len(typed)), *typed, *command]
 
 
 def _is_python(script: str) -> bool:

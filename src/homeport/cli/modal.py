@@ -43,7 +43,7 @@ def become_modal(args: tuple[str, ...]) -> NoReturn:
             click.echo(endpoint.note, err=True)
     token = service.read_token(home)
     environment = client_environment.applied(os.environ, endpoint, token)
-    line = [*launch_notes.noting(modal_command(), home, token), *args]
+    line = [*launch_notes.noting(modal_command(), home, token, sys.argv[1:]), *args]
     sys.stdout.flush()
     os.execve(line[0], line, environment)
 

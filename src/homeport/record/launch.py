@@ -34,9 +34,18 @@ def entry_candidates(argv: Sequence[str], cwd: str) -> Iterator[PurePosixPath]:
         yield base.joinpath(*parts) / "__main__.py"
         yield base.joinpath("src", *parts).with_suffix(".py")
         return
-    yield base / named
+    yield _below(base, named)
     if not named.endswith(".py"):
         yield base.joinpath(*named.split(".")).with_suffix(".py")
+
+
+def _below(base: PurePosixPath, named: str) -> PurePosixPath:
+    """Without `..` at the beginning, which would make the folder that it leads out of one above the file. The
+    folder of a process is never a link; one further on may be, and stays."""
+    parts = PurePosixPath(named).parts
+    while parts[:1] == ("..",):
+        base, parts = base.parent, parts[1:]
+    return base.joinpath(*parts)
 
 
 def _behind_command(words: Sequence[str]) -> int:

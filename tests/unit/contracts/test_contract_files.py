@@ -60,6 +60,15 @@ def test_without_a_repository_the_folder_of_the_command_is_the_last(project: Pat
     assert contract_path(project / "app.py", str(project)) is None
 
 
+def test_a_folder_that_the_file_lies_beside_is_not_above_it(files: ContractFiles, project: Path) -> None:
+    """`modal run ../app.py`, typed in a folder with contracts of its own."""
+    below = project / "below"
+    below.mkdir()
+    (below / "homeport.toml").write_text(CONTRACT)
+    files.launched("ap-1", launcher(below, "modal", "run", "../app.py"))
+    assert files.of("ap-1") is None
+
+
 def test_an_app_is_held_to_the_file_as_it_was_when_it_was_launched(
     files: ContractFiles, project: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from homeport.cli import launch_notes
 from homeport.cli.service import Token
+from homeport.control.runs.launchers import as_typed
 from homeport.model.home import Home
 
 SCRIPT = f"""#!{sys.executable}
@@ -40,8 +41,16 @@ def run(line: list[str], **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **env})
 
 
+TYPED = ["run", "--no-check", "a b", "-x"]
+
+
 def noting(script: Path, root: Path) -> list[str]:
-    return [*launch_notes.noting([str(script)], Home(root), Token("ak", "as")), "run", "a b", "-x"]
+    line = launch_notes.noting([str(script)], Home(root), Token("ak", "as"), TYPED)
+    return [*line, "run", "a b", "-x"]
+
+
+def test_the_process_shows_what_was_typed(script: Path, tmp_path: Path) -> None:
+    assert as_typed(tuple(noting(script, tmp_path))) == ("homeport", *TYPED)
 
 
 def test_a_script_cannot_tell_that_it_is_noted(script: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from homeport.record.run import Launcher, Place
 from homeport.runtime import processes
 
 SALT = b"salt"
+BOOTSTRAP = ("/v/bin/python", "/s/homeport/cli/as_modal.py", "/h/1-2.jsonl")
 CLIENT = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
 
 
@@ -112,12 +113,12 @@ def test_notes_of_a_launcher_are_taken_along(tmp_path: Path) -> None:
         (("/v/bin/python3", "-m", "modal", "run", "app.py"), "python3 -m modal run app.py"),
         (("python", "script.py", "-x"), "python script.py -x"),
         (
-            ("/v/bin/python", "/s/homeport/cli/as_modal.py", "-", "/v/bin/modal", "run", "a.py"),
-            "homeport run a.py",
+            (*BOOTSTRAP, "3", "run", "--no-check", "a.py", "/v/bin/modal", "run", "a.py"),
+            "homeport run --no-check a.py",
         ),
         (
-            ("/v/bin/python", "/s/homeport/cli/as_modal.py", "-", "/v/bin/modal", "deploy", "a.py"),
-            "homeport modal deploy a.py",
+            (*BOOTSTRAP, "3", "modal", "run", "a.py", "/v/bin/modal", "run", "a.py"),
+            "homeport modal run a.py",
         ),
         (("node", "app.js"), "node app.js"),
     ],

@@ -143,6 +143,8 @@ def _typed(known: Known, name: str) -> str:
     """The words of the command line that give an option: `--config-path x.yaml`."""
     option = f"--{name.replace('_', '-')}"
     words = known.caller.argv
+    file = next((i for i, word in enumerate(words) if "::" in word or word.endswith(".py")), -1)
+    words = words[file + 1 :]  # those before it are modal's and homeport's own, such as --no-check
     for number, word in enumerate(words):
         if word == option:
             after = words[number + 1 : number + 2]

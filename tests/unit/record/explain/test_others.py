@@ -60,6 +60,13 @@ class TestArguments:
         assert any("decides by a piece of config_path" in step.text for step in answer.steps)
         assert any(step.text.endswith('"smoke", which is in it') for step in answer.steps)
 
+    def test_options_before_the_file_are_none_of_the_functions(self):
+        smoke = ["--config-path", "configs/smoke_test.yaml"]
+        line = ["homeport", "run", "--config-path", "b.yaml", "app.py::train", *smoke]
+        assert explain_argument(typed(*line), "config_path").sentence.endswith(
+            f"as typed: {' '.join(smoke)}."
+        )
+
     def test_given_by_a_line_of_the_local_entrypoint_whose_own_default_it_is(self):
         texts = worlds.sources()
         texts[APP] += (
