@@ -13,6 +13,7 @@ from homeport.cli import colours
 from homeport.model.errors import InvalidError
 from homeport.model.home import default_home
 from homeport.plan.durations import human_duration
+from homeport.record.contracts.told import VERDICTS
 
 if TYPE_CHECKING:
     from homeport.control.runs.records import RunRow
@@ -21,8 +22,9 @@ EPILOG = """\b
 Examples:
   homeport runs
   homeport runs --app cats --state failed --since 2d
+  homeport runs --verdict broken
   homeport runs --text brain-secrets --limit 200
-  homeport runs --format json | jq -r '.[] | select(.verdict == "broken") | .run_id'
+  homeport runs --format json | jq -r '.[] | .run_id + " " + .outcome'
 """
 
 STATES: Final = ("running", "succeeded", "failed", "stopped")
@@ -38,12 +40,22 @@ _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 864
 @click.option("--app", default="", help="Only runs of this app, by its name or id.")
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
 @click.option("--kind", type=click.Choice(KINDS), help="Only runs of this kind.")
+@click.option(
+    "--verdict", type=click.Choice(tuple(VERDICTS)), help="Only runs whose contract has this verdict."
+)
 @click.option("--text", default="", help="Only runs with this in id, app, function, outcome or contract.")
 @click.option("--since", default="", metavar="WHEN", help="Only newer ones: 30min, 2h, 3d, 2026-01-31.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many at most.")
 @click.option("--format", "form", default="text", type=click.Choice(("text", "json")), show_default=True)
 def command(
-    app: str, state: str | None, kind: str | None, text: str, since: str, limit: int, form: str
+    app: str,
+    state: str | None,
+    kind: str | None,
+    verdict: str | None,
+    text: str,
+    since: str,
+    limit: int,
+    form: str,
 ) -> None:
     """List what was run here, newest first: runs, deployments, calls of deployed functions, schedules.
 
@@ -53,7 +65,12 @@ def command(
 
     records = RunRecords(default_home())
     wanted = RunFilter(
-        state=state or "", app=app, kind=kind or "", text=text, since=moment(since, time.time())
+        state=state or "",
+        app=app,
+        kind=kind or "",
+        verdict=verdict or "",
+        text=text,
+        since=moment(since, time.time()),
     )
     rows = records.rows(wanted, limit=limit)
     if form == "json":
@@ -109,15 +126,15 @@ def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
         return
     now = time.time()
     ids = [row.run_id for row in rows]
-    table = [("run", "started", "app::function", "state", "time", "contract")]
+    table = [("run", "started", "app::function", "state", "took", "contract")]
     table += [
         (
             short(row.run_id, ids),
             when(row.started_at, now),
             row.label if row.kind in ("run", "call") else f"{row.label} ({row.kind})",
             row.state,
-            human_duration(row.duration_s),
-            f"{row.contract}: {row.verdict}" if row.contract and row.verdict else row.contract,
+            f"{human_duration(row.duration_s)}{' so far' if row.state == 'running' else ''}",
+            f"{row.contract}: {VERDICTS[row.verdict]}" if row.contract and row.verdict else row.contract,
         )
         for row in rows
     ]

@@ -118,7 +118,7 @@ def _attempt(attempt: Attempt, run: Run, *, is_live: bool) -> str:
         parts.append(f"ran {human_duration(attempt.ended_at - attempt.started_at)}")
     elif attempt.started_at and is_live:
         parts.append("still runs")
-    if attempt.cpu_time_s:
+    if attempt.cpu_time_s >= 0.05:
         parts.append(f"{attempt.cpu_time_s:.1f} s of CPU")
     if attempt.memory_peak_bytes:
         parts.append(f"{human_size(attempt.memory_peak_bytes)} at most")

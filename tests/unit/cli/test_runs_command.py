@@ -101,7 +101,7 @@ def home(tmp_path, monkeypatch):
 def test_runs_are_listed_the_newest_first(home, capsys):
     assert run(["runs"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["run", "started", "app::function", "state", "time", "contract"]
+    assert head.split() == ["run", "started", "app::function", "state", "took", "contract"]
     assert [line.split("  ")[0] for line in lines] == ["ap-full", "fc-small"]
     assert lines[0].endswith("1 min 15 s   full: broken")
 
@@ -112,6 +112,8 @@ def test_runs_are_listed_the_newest_first(home, capsys):
         (["--state", "stopped"], ["ap-full"]),
         (["--app", "web"], ["fc-small"]),
         (["--kind", "call"], ["fc-small"]),
+        (["--verdict", "broken"], ["ap-full"]),
+        (["--verdict", "kept"], []),
         (["--text", "3734"], ["ap-full"]),
         (["--since", "2023-01-01"], ["ap-full"]),
         (["--limit", "1"], ["ap-full"]),

@@ -94,7 +94,7 @@ def test_an_interrupted_run_was_stopped(play: PlayRuns) -> None:
         world.launch(APP)
         await world.stop(APP, "local client was interrupted")
         run = await world.written(APP)
-        assert (run.state, run.outcome) == ("stopped", "Local client was interrupted.")
+        assert (run.state, run.outcome) == ("stopped", "It was interrupted where it was started (Ctrl-C).")
 
     play(scene)
 

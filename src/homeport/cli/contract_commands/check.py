@@ -8,8 +8,14 @@ from homeport.model.errors import NotFoundError
 from homeport.record.contracts.mistakes import BadContractsError
 from homeport.record.contracts.reading import FILE_NAME, decode
 
+EPILOG = """\b
+Examples:
+  homeport contract check
+  homeport contract check jobs/homeport.toml
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(path_type=Path), default=Path(FILE_NAME), required=False)
 def command(file: Path) -> int:
     """Check FILE, homeport.toml of this folder if none is named; exit with 1 where it has mistakes."""

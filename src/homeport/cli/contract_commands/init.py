@@ -14,8 +14,14 @@ from homeport.record.contracts.mistakes import BadContractsError
 from homeport.record.contracts.reading import FILE_NAME, decode, read
 from homeport.record.run import Run
 
+EPILOG = """\b
+Examples:
+  homeport contract init latest --name full
+  homeport contract init ap-4kXcQb --stdout
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.argument("run")
 @click.option("--name", default="", help="The contract's name; without it, the function's.")
 @click.option(

@@ -17,9 +17,16 @@ from homeport.record.run import Contract
 _MARKS = {"kept": ("ok", "green"), "broken": ("x", "red"), "unseen": ("x", "red"), "open": ("-", "dim")}
 
 
-@click.command()
+EPILOG = """\b
+Examples:
+  homeport contract show latest
+  homeport contract show ap-4kXcQb --format json | jq .seen
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.argument("run")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(run: str, form: str) -> int:
     """Show the contract of RUN (an id, the beginning of one, or `latest`): what was expected, what was seen.
 

@@ -9,9 +9,11 @@ from homeport.control.runs.arguments import function_of
 from homeport.record.run import State
 
 _MAX_SENTENCE: Final = 600
-_STOPPED_BY_HAND: Final = ("local client was interrupted", "user stopped", "Homeport was stopped")
 _FAILED: Final = ("uncaught exception", "deployment failed")
-_GONE: Final = "local client disconnected without a word"
+_PLAINLY: Final = {  # reasons that are written for the client's own messages
+    "local client was interrupted": "It was interrupted where it was started (Ctrl-C).",
+    "local client disconnected without a word": "Its launcher ended without a word, so it was stopped.",
+}
 _TERMINATED = api_pb2.GenericResult.GENERIC_STATUS_TERMINATED
 
 
@@ -59,8 +61,8 @@ def _of_app(db: Reading, app_id: str) -> tuple[State, str]:
     if reason.startswith("no calls left"):  # detached: its launcher did not wait for the result
         failure = first_failure(db, app_id)
         return ("failed", failure) if failure else ("succeeded", "It came to its end.")
-    if reason == _GONE:
-        return "stopped", "Its launcher ended without a word, so it was stopped."
+    if reason in _PLAINLY:
+        return "stopped", _PLAINLY[reason]
     return "stopped", _sentence(reason[:1].upper() + reason[1:]) if reason else "It was stopped."
 
 

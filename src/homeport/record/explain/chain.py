@@ -52,7 +52,7 @@ def _of_container(known: Known, name: str, task_id: str) -> list[Step]:
                 read.add((place, is_there))
                 verb = "tested" if note.how == "in" else "read"
                 nothing = "" if is_there else ", and found nothing"
-                found.append(_step(known, note, where, f"{verb} it{nothing}"))
+                found.append(_step(known, note, where, f"{verb} it", nothing))
         elif note.kind == "child":
             found += _started(known, name, note, where, is_there=_has(known, name, note))
     return found
@@ -96,11 +96,12 @@ def _has(known: Known, name: str, note: Note) -> bool:
     return found.kind in ("set", "argv") or bool(found.note.changes.get(name))
 
 
-def _step(known: Known, note: Note, where: str, text: str) -> Step:
+def _step(known: Known, note: Note, where: str, text: str, rest: str = "") -> Step:
+    """`rest` comes behind the library that did it for the user's line."""
     place = note.stack[0] if note.stack else None
     line = known.sources.line(place.file, place.line) if place else ""
     through = clauses.through(note)
-    return Step(where, f"{text}{through}", known.shown(place) if place else "", line, at=note.at)
+    return Step(where, f"{text}{through}{rest}", known.shown(place) if place else "", line, at=note.at)
 
 
 def _shortened(steps: list[Step]) -> list[Step]:

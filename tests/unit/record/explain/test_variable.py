@@ -137,6 +137,13 @@ def test_a_read_before_it_was_set_is_told_as_such():
     assert TRAIN in answer.sentence
 
 
+def test_a_library_that_looked_in_vain_is_named_before_what_it_found():
+    package = Place("/usr/lib/python3/dist-packages/sklearn/__init__.py", 60, "<module>")
+    note = Note(90.5, 2, "read", NAME, "in", stack=(Place(APP, 30, "<module>"),), library=(package,))
+    answer = explain_variable(known(notes=[*READ, note]), NAME)
+    assert ("pid 2", "tested it through sklearn, and found nothing", "app.py:30") in steps(answer)
+
+
 def test_names_that_are_put_together_are_told_as_such_where_the_launcher_took_no_notes():
     line = "x = modal.Secret.from_dict({name: os.environ[name] for name in NAMES if name in os.environ})"
     texts = {**worlds.sources(), APP: f"import modal, os\n{line}\n"}
