@@ -133,7 +133,7 @@ def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
             when(row.started_at, now),
             row.label if row.kind in ("run", "call") else f"{row.label} ({row.kind})",
             row.state,
-            f"{human_duration(row.duration_s)}{' so far' if row.state == 'running' else ''}",
+            _took(row),
             f"{row.contract}: {VERDICTS[row.verdict]}" if row.contract and row.verdict else row.contract,
         )
         for row in rows
@@ -143,6 +143,15 @@ def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
         row = rows[number - 1] if number else None
         cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
         colours.echo("  ".join(_coloured(cells, row)).rstrip())
+
+
+def _took(row: "RunRow") -> str:
+    """Empty where a record of an older version does not tell."""
+    return (
+        f"{human_duration(row.duration_s)}{' so far' if row.state == 'running' else ''}"
+        if row.duration_s
+        else ""
+    )
 
 
 def _coloured(cells: list[str], row: "RunRow | None") -> list[str]:

@@ -48,6 +48,8 @@ def decode(data: bytes, name: str) -> Run:
         return _runs.decode(data)
     except msgspec.MsgspecError as error:
         raise DamagedRecordError(f"{name}: this record is damaged: {error}.") from None
+    except RecursionError:
+        raise DamagedRecordError(f"{name}: this record is damaged: it is nested without end.") from None
 
 
 def decode_note(line: bytes) -> Note | None:

@@ -48,6 +48,12 @@ def _below(base: PurePosixPath, named: str) -> PurePosixPath:
     return base.joinpath(*parts)
 
 
+def command_of(argv: Sequence[str]) -> str:
+    """`run`, `deploy`, `serve` or `shell` of a launcher's command line; empty for a script's."""
+    place = _behind_command(argv)
+    return argv[place - 1] if argv[place - 1 : place] and argv[place - 1] in _COMMANDS else ""
+
+
 def _behind_command(words: Sequence[str]) -> int:
     """Where the options begin that come before the file."""
     for place, word in enumerate(words[:8]):

@@ -12,9 +12,14 @@ digests only, salted with a key of the home: equal values of one home have equal
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 VERSION: Final = 1
+
+# seconds since the epoch, until the year 9999: what no calendar has is no time
+Moment = Annotated[float, Meta(ge=0, le=253_370_764_800)]
 
 Kind = Literal["run", "deployment", "call", "schedule"]
 State = Literal["running", "succeeded", "failed", "stopped"]
@@ -75,7 +80,7 @@ class Note:
     lost     so many notes were dropped: `read`
     """
 
-    at: float
+    at: Moment
     pid: int
     kind: Literal["process", "read", "set", "unset", "child", "open", "folder", "lost"]
     name: str = ""
@@ -209,8 +214,8 @@ class Call:
     inputs: int = 0
     succeeded: int = 0
     failed: int = 0
-    started_at: float = 0.0
-    ended_at: float = 0.0
+    started_at: Moment = 0.0
+    ended_at: Moment = 0.0
     parent: str = ""  # the call that made it, empty for the launcher's
     made_in: str = ""  # of a parent that belongs to no run, such as a web request: its function
 
@@ -241,7 +246,7 @@ class Folder:
 class Sample:
     """Of one container: cores in use, bytes of memory, GPU use from 0 to 1 where it has one."""
 
-    at: float
+    at: Moment
     cores: float = 0.0
     memory_bytes: int = 0
     gpu: float | None = None
@@ -254,10 +259,10 @@ class Attempt:
 
     task_id: str
     function: str
-    enqueued_at: float = 0.0
-    started_at: float = 0.0
-    ready_at: float = 0.0
-    ended_at: float = 0.0
+    enqueued_at: Moment = 0.0
+    started_at: Moment = 0.0
+    ready_at: Moment = 0.0
+    ended_at: Moment = 0.0
     exit_code: int | None = None
     reason: str = ""
     cpu_time_s: float = 0.0
@@ -275,7 +280,7 @@ class Count:
     name: str
     value: str
     line: str = ""
-    at: float = 0.0
+    at: Moment = 0.0
     task_id: str = ""
 
 
@@ -289,7 +294,7 @@ class Violation:
     seen: str
     sentence: str
     origin: str = ""
-    at: float = 0.0
+    at: Moment = 0.0
     task_id: str = ""
 
 
@@ -329,8 +334,8 @@ class Run:
     function: str = ""  # the first that was called from outside
     state: State = "running"
     outcome: str = ""  # a sentence
-    started_at: float = 0.0
-    ended_at: float = 0.0
+    started_at: Moment = 0.0
+    ended_at: Moment = 0.0
     launcher: Launcher | None = None  # of a call: who called, None for a schedule and a web request
     deployer: Launcher | None = None  # of a call: who deployed the function, and so gave its Secrets
     source: Source = field(default_factory=Source)

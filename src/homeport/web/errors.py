@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from homeport.model import errors
+from homeport.record.codec import DamagedRecordError
 
 _STATUS: dict[type[errors.HomeportError], int] = {
     errors.NotFoundError: 404,
@@ -12,6 +13,7 @@ _STATUS: dict[type[errors.HomeportError], int] = {
     errors.PermissionDeniedError: 403,
     errors.FailedPreconditionError: 409,
     errors.ResourceExhaustedError: 507,
+    DamagedRecordError: 422,
 }
 
 

@@ -103,7 +103,8 @@ def test_runs_are_listed_the_newest_first(home, capsys):
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == ["run", "started", "app::function", "state", "took", "contract"]
     assert [line.split("  ")[0] for line in lines] == ["ap-full", "fc-small"]
-    assert lines[0].endswith("1 min 15 s   full: broken")
+    assert lines[0].endswith("1 min 15 s  full: broken")
+    assert lines[1].endswith("succeeded"), "it does not tell how long it took"
 
 
 @pytest.mark.parametrize(

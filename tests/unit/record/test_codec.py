@@ -32,6 +32,10 @@ def test_a_record_of_an_older_version_opens_with_defaults_for_what_it_lacks():
     [
         (b'{"run_id": "ap-1", "vers', "runs/ap-1.json: this record is damaged: "),
         (b'{"run_id": 3}', "damaged: Expected `str`, got `int` - at `$.run_id`"),
+        (b"", "damaged: Input data was truncated"),
+        (b'{"run_id": "ap-1", "started_at": 1e30}', "damaged: Expected `float` <= 253370764800"),
+        (b'{"run_id": "ap-1", "ended_at": -1}', "damaged: Expected `float` >= 0"),
+        (b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "damaged: it is nested without end."),
         (b'{"run_id": "ap-1", "version": 99, "calls": 3}', "written by a newer Homeport"),
     ],
 )

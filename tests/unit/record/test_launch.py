@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from homeport.record.launch import entry_candidates, folders_upwards
+from homeport.record.launch import command_of, entry_candidates, folders_upwards
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,21 @@ from homeport.record.launch import entry_candidates, folders_upwards
 def test_the_app_of_a_command_line(command: str, first: str | None) -> None:
     found = next(entry_candidates(command.split(), "/u"), None)
     assert found == (PurePosixPath(first) if first else None)
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("/v/bin/python /v/bin/modal shell app.py::train", "shell"),
+        ("/v/bin/python -m modal run --detach shell.py", "run"),
+        ("homeport run app.py", "run"),
+        ("python shell run", ""),
+        ("modal app list", ""),
+        ("modal", ""),
+    ],
+)
+def test_the_command_of_a_command_line(command: str, found: str) -> None:
+    assert command_of(command.split()) == found
 
 
 def test_folders_up_to_the_root() -> None:

@@ -1,6 +1,7 @@
 """Recording never fails a run, and a record is complete after an engine was killed at any moment."""
 
 import json
+import re
 import shutil
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from homeport.control.runs.records import RunFilter, RunRecords
 from homeport.model.errors import HomeportError
-from homeport.record.codec import DamagedRecordError
+from homeport.record.codec import DamagedRecordError, encode
 from tests.support.run_world import PlayRuns, RunWorld, is_marked
 from tests.support.world import wait_until
 
@@ -186,6 +187,29 @@ def test_without_a_database_the_files_are_read(play: PlayRuns, tmp_path: Any) ->
     assert records.rows(RunFilter(state="failed")) == []
     assert records.count() == 1
     assert records.record(APP).run_id == APP
+
+
+def test_what_is_no_record_in_a_records_place_is_named_and_skipped(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        await world.stop(APP)
+        run = await world.written(APP)
+        world.runs.folders.file("ap-folder").mkdir()
+        world.runs.folders.file("ap-link").symlink_to("nowhere")
+        world.runs.folders.file("ap-other").write_bytes(encode(run))
+        said = {
+            "ap-folder": "runs/ap-folder.json: this record cannot be read: Is a directory.",
+            "ap-link": "runs/ap-link.json: this record cannot be read: No such file or directory.",
+            "ap-other": f"runs/ap-other.json: this record is damaged: it is that of {APP}.",
+        }
+        assert world.records.damaged() == list(said.values())
+        for run_id, sentence in said.items():
+            with pytest.raises(DamagedRecordError, match=re.escape(sentence)):
+                world.records.record(world.records.find(run_id))
+        assert [row.run_id for row in world.records.rows()] == [APP]
+        assert [row.run_id for row in world.records.from_files(set())] == [APP]
+
+    play(scene)
 
 
 def test_a_damaged_record_is_named_and_skipped(play: PlayRuns) -> None:

@@ -33,7 +33,7 @@ def _asked(definition: Definition) -> dict[str, str]:
         "disk": _mib(resources.ephemeral_disk_mb) if resources.ephemeral_disk_mb else "",
         "timeout": f"{definition.function.timeout_secs} s" if definition.function.timeout_secs else "",
         "retries": str(policy.limit) if policy.limit else "",
-        "max_containers": str(definition.max_containers or ""),
+        "max_containers": str(definition.max_containers or "") if definition.sandbox is None else "",
         "min_containers": str(definition.min_containers or ""),
     }
     return {name: text for name, text in found.items() if text}

@@ -4,10 +4,11 @@ Works without an engine, and beside one: the database is opened for reading only
 are made again of the files.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Final
@@ -43,8 +44,9 @@ class RunRow:
 
     @property
     def duration_s(self) -> float:
-        """So far, for one that goes on."""
-        return (self.ended_at or time.time()) - self.started_at
+        """So far, for one that goes on; 0 where a record of an older version does not tell."""
+        ended_at = time.time() if self.state == "running" else self.ended_at
+        return max(0.0, ended_at - self.started_at)
 
     @property
     def label(self) -> str:
@@ -137,8 +139,8 @@ class RunRecords:
         path = self._folders.file(run_id)
         with self._open() as db:
             row = db.one("run_by_id", run_id=run_id) if db is not None else None
-            if path.exists() and (row is None or row["is_written"]):
-                return decode(path.read_bytes(), f"runs/{path.name}")
+            if os.path.lexists(path) and (row is None or row["is_written"]):
+                return self._read(run_id)
             if row is None or db is None:
                 raise NotFoundError(f"There is no run {run_id!r}. homeport runs lists them.")
             composed = Composer(self._home, db).run(row)
@@ -154,18 +156,26 @@ class RunRecords:
         found = []
         for run_id in sorted((written - known) | (written & set(run_ids))):
             try:
-                decode(self._folders.file(run_id).read_bytes(), f"runs/{run_id}.json")
+                self._read(run_id)
             except DamagedRecordError as error:
                 found.append(str(error))
-            except OSError as error:
-                found.append(f"runs/{run_id}.json: this record cannot be read: {error.strerror}.")
         return found
 
-    def _neighbour(self, run_id: str) -> Run | None:
-        path = self._folders.file(run_id)
+    def _read(self, run_id: str) -> Run:
+        """What is written of a run. Raises DamagedRecordError, also for no file, or another run's."""
+        name = f"runs/{run_id}.json"
         try:
-            return decode(path.read_bytes(), path.name)
-        except (OSError, DamagedRecordError):
+            run = decode(self._folders.file(run_id).read_bytes(), name)
+        except OSError as error:
+            raise DamagedRecordError(f"{name}: this record cannot be read: {error.strerror}.") from None
+        if run.run_id != run_id:
+            raise DamagedRecordError(f"{name}: this record is damaged: it is that of {run.run_id}.")
+        return run
+
+    def _neighbour(self, run_id: str) -> Run | None:
+        try:
+            return self._read(run_id)
+        except DamagedRecordError:
             return None
 
     def _latest(self, db: ReadOnly | None) -> str | None:
@@ -179,11 +189,8 @@ class RunRecords:
         """Rows of the files that the table does not know, newest first. Damaged ones are skipped."""
         found = []
         for run_id in self._folders.written() - known:
-            try:
-                path = self._folders.file(run_id)
-                found.append(row_of(decode(path.read_bytes(), path.name)))
-            except (DamagedRecordError, OSError):
-                continue
+            with suppress(DamagedRecordError):
+                found.append(row_of(self._read(run_id)))
         return sorted(found, key=lambda row: (-row.started_at, row.run_id))
 
     @contextmanager

@@ -36,6 +36,7 @@ _STATUS_TITLES = {
     403: "Refused",
     404: "Not found",
     409: "Not now",
+    422: "Damaged",
 }
 
 

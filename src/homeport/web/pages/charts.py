@@ -5,7 +5,7 @@ sentence that says what it shows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -84,13 +84,18 @@ def charts(attempts: Sequence[Attempt], axis: Axis) -> list[Chart]:
         _chart("CPU", measured, axis, lambda s: s.cores, lambda v: f"{v:.1f} cores", least=1.0),
         _chart("Memory", measured, axis, lambda s: s.memory_bytes, human_size, least=1 << 20),
     ]
-    with_gpu = [attempt for attempt in measured if any(sample.gpu is not None for sample in attempt.curve)]
+    with_gpu = [found for found in map(_where_told, measured) if len(found.curve) > 1]
     if with_gpu:
         drawn.append(_chart("GPU", with_gpu, axis, lambda s: s.gpu or 0.0, lambda v: f"{v:.0%}", least=1.0))
         drawn.append(
             _chart("GPU memory", with_gpu, axis, lambda s: s.gpu_memory_bytes, human_size, least=1 << 30)
         )
     return drawn
+
+
+def _where_told(attempt: Attempt) -> Attempt:
+    """With the samples that tell of a GPU: one that nvidia-smi gave no answer for is no 0 %."""
+    return replace(attempt, curve=tuple(sample for sample in attempt.curve if sample.gpu is not None))
 
 
 def _bar(attempt: Attempt, axis: Axis) -> Bar:

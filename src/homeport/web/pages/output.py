@@ -92,7 +92,10 @@ async def whole(logs: Logs, run: Run) -> str:
 
 def _selection(run: Run, wanted: Wanted) -> Selection:
     call_id = run.run_id if run.kind in ("call", "schedule") else ""
-    return Selection(task_id=wanted.task_id, text=wanted.text, call_id=call_id)
+    only = run.attempts[0] if len(run.attempts) == 1 else None
+    # what a Sandbox prints is in no app's log, unless it is asked for
+    task_id = only.task_id if only is not None and only.command else ""
+    return Selection(task_id=wanted.task_id or task_id, text=wanted.text, call_id=call_id)
 
 
 def _app_of(run: Run) -> str:

@@ -25,6 +25,7 @@ from starlette.routing import Route
 from homeport.model.errors import FailedPreconditionError, NotFoundError
 from homeport.model.home import Home
 from homeport.model.ids import new_id
+from homeport.record.launch import command_of
 from homeport.record.masking import MASK
 from homeport.record.run import Run
 from homeport.web.pages.door import Door
@@ -107,6 +108,8 @@ def obstacle(run: Run) -> str:
         return f"{run.run_id} was a call of a deployed app: call it again from where it was called."
     if launcher is None or not launcher.argv or not launcher.cwd:
         return f"The record of {run.run_id} does not hold the command line and the folder that started it."
+    if command_of(launcher.argv) == "shell":
+        return f"{run.run_id} was a shell, which needs a terminal: type it there."
     if any(MASK in word for word in launcher.argv):
         return f"The command line of {run.run_id} held a secret, which is not kept: start it by hand."
     if not Path(launcher.cwd).is_dir():

@@ -39,14 +39,16 @@ class FunctionView:
 
 
 def functions(run: Run) -> list[FunctionView]:
+    """Those that had a container; before the first one began all."""
     tasks = {attempt.task_id: attempt.function for attempt in run.attempts}
     by_function: defaultdict[str, list[Note]] = defaultdict(list)
     for note in run.notes:
         by_function[tasks.get(note.task_id, "")].append(note)
-    only = run.functions[0].tag if len(run.functions) == 1 else ""
+    started = [each for each in run.functions if each.environment] or run.functions
+    only = started[0].tag if len(started) == 1 else ""
     return [
         _function(each, [*by_function[each.tag], *(by_function[""] if each.tag == only else ())])
-        for each in run.functions
+        for each in started
     ]
 
 

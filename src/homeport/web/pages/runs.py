@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,34 +17,35 @@ from homeport.web.pages.run_view import KINDS, STATES
 from homeport.web.pages.sources import Sources
 
 ROWS: Final = 50
-_APPS_KEPT_S: Final = 5.0
+_KEPT_S: Final = 5.0
+_MOST_DAMAGED: Final = 20
 _MOST_PAGES: Final = 1_000_000
 
 
 def list_routes(sources: Sources) -> list[Route]:
-    apps = _Apps(sources)
+    apps, damaged = _Kept(sources.records.apps), _Kept(sources.records.damaged)
 
     async def runs(request: Request) -> Response:
-        return await asyncio.to_thread(_list, sources, apps, request)
+        return await asyncio.to_thread(_list, sources, apps, damaged, request)
 
     return [Route("/", runs)]
 
 
-class _Apps:
-    """Names for the filter, kept for a moment: finding them takes as long as all else of the list."""
+class _Kept:
+    """An answer that is kept for a moment: finding it takes as long as all else of the list."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._names: list[str] = []
+    def __init__(self, ask: Callable[[], list[str]]) -> None:
+        self._ask = ask
+        self._found: list[str] = []
         self._asked_at = 0.0
 
-    def names(self) -> list[str]:
-        if time.monotonic() - self._asked_at > _APPS_KEPT_S:
-            self._names, self._asked_at = self._sources.records.apps(), time.monotonic()
-        return self._names
+    def __call__(self) -> list[str]:
+        if time.monotonic() - self._asked_at > _KEPT_S:
+            self._found, self._asked_at = self._ask(), time.monotonic()
+        return self._found
 
 
-def _list(sources: Sources, apps: _Apps, request: Request) -> Response:
+def _list(sources: Sources, apps: _Kept, damaged: _Kept, request: Request) -> Response:
     query = request.query_params
     wanted = RunFilter(
         state=_one_of(query.get("state", ""), STATES),
@@ -64,7 +65,9 @@ def _list(sources: Sources, apps: _Apps, request: Request) -> Response:
         first=(number - 1) * ROWS + 1,
         wanted=wanted,
         is_filtered=wanted != RunFilter(),
-        apps=_pairs(apps.names()),
+        apps=_pairs(apps()),
+        damaged=damaged() if number == 1 else [],
+        most_damaged=_MOST_DAMAGED,
         states=_pairs(STATES),
         kinds=_pairs(KINDS),
         verdicts=VERDICTS,

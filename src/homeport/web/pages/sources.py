@@ -30,6 +30,9 @@ class Records(Protocol):
     def apps(self) -> list[str]:
         """Names of apps that have runs."""
 
+    def damaged(self) -> list[str]:
+        """Sentences that name the records which cannot be read and are in no list."""
+
     def find(self, named: str) -> str:
         """The id of a run named by it, by a beginning that only one has, or as `latest`. Raises
         NotFoundError, InvalidError."""

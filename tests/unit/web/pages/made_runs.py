@@ -177,6 +177,7 @@ class MadeRecords:
 
     def __init__(self, runs: list[Run]) -> None:
         self.runs = runs
+        self.sentences: list[str] = []
 
     def rows(self, wanted: RunFilter, *, limit: int, page: int) -> list[RunRow]:
         return self._wanted(wanted)[page * limit : (page + 1) * limit]
@@ -186,6 +187,9 @@ class MadeRecords:
 
     def apps(self) -> list[str]:
         return sorted({run.name for run in self.runs})
+
+    def damaged(self) -> list[str]:
+        return self.sentences
 
     def find(self, named: str) -> str:
         for each in self.runs:

@@ -52,6 +52,18 @@ def test_a_curve_says_what_it_shows_and_keeps_its_peak() -> None:
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
 
 
+def test_where_nvidia_smi_gave_no_answer_the_gpu_did_not_idle() -> None:
+    curve = tuple(
+        Sample(float(n), 1.0, 1 << 20, None if n % 3 else 0.75, 0 if n % 3 else 2 << 30) for n in range(9)
+    )
+
+    _, _, gpu, memory = charts([Attempt("ta-1", "f", curve=curve)], Axis(0, 9))
+
+    assert gpu.sentence == "GPU: 75% at most, 75% on average."
+    assert memory.sentence == "GPU memory: 2.0 GiB at most, 2.0 GiB on average."
+    assert len(gpu.lines[0].split()) == 3
+
+
 def test_without_samples_there_are_no_curves() -> None:
     assert charts([Attempt("ta-1", "f")], Axis(0, 1)) == []
 

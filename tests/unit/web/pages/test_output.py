@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from homeport.record.run import Run
+from homeport.record.run import Attempt, Run
+from homeport.web.pages.output import Wanted, _selection
 from tests.unit.web.pages.browsing import Browser, Site
 from tests.unit.web.pages.made_runs import whole_run
 
@@ -47,6 +48,16 @@ def test_a_search_needs_no_script(site: Site, browser: Browser, run: Run) -> Non
     assert lines(page) == ["loss <0.1>"]
     assert "<mark>&lt;0.1</mark>" in page
     assert "No line matches." in browser.get(f"/runs/{run.run_id}?q=nothing").text
+
+
+def test_what_the_only_sandbox_of_a_run_printed_is_shown(run: Run) -> None:
+    sandbox = Attempt("ta-1", "Sandbox sb-1", command=("sh", "-c", "echo hi"))
+    of_one, of_two = replace(run, attempts=(sandbox,)), replace(run, attempts=(sandbox, sandbox))
+
+    assert _selection(of_one, Wanted()).task_id == "ta-1"
+    assert _selection(of_one, Wanted(task_id="ta-2")).task_id == "ta-2"
+    assert _selection(of_two, Wanted()).task_id == ""
+    assert _selection(replace(run, attempts=(Attempt("ta-1", "f"),)), Wanted()).task_id == ""
 
 
 def test_what_came_since_is_told_once(site: Site, browser: Browser, run: Run) -> None:

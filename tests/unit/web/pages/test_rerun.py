@@ -101,6 +101,7 @@ def test_the_form_names_what_is_not_given_again(site: Site, browser: Browser, tm
         ((), "/", "does not hold the command line"),
         (("true",), "", "does not hold the command line"),
         (("true",), "/no/such/folder", "not there any more"),
+        (("/venv/bin/modal", "shell", "app.py::train"), "/", "needs a terminal"),
         (("/no/such/program",), "/", "The program /no/such/program"),
     ],
 )

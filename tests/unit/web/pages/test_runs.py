@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from homeport.record.run import Call, Run
+from homeport.record.codec import DamagedRecordError
+from homeport.record.run import Call, Function, Launcher, Run
 from tests.unit.web.pages.browsing import Browser, Site
 from tests.unit.web.pages.made_runs import AT, RUN_ID, whole_run
 
@@ -52,6 +53,17 @@ def test_pages_keep_the_filters(browser: Browser) -> None:
     page = browser.get("/?state=running&q=outcome").text
 
     assert 'href="/?state=running&amp;q=outcome&amp;page=2"' in page
+
+
+def test_records_that_cannot_be_read_are_named_below_the_others(site: Site, browser: Browser) -> None:
+    site.records.sentences = [f"runs/ap-{n}.json: this record is damaged: <b>." for n in range(30)]
+
+    first, second = browser.get("/").text, browser.get("/?page=2").text
+
+    assert first.count("this record is damaged: &lt;b&gt;.") == 20
+    assert "The first 20 of 30 are named." in first
+    assert len(runs_in(first)) == 50
+    assert "damaged" not in second
 
 
 def test_an_empty_home_says_how_to_begin(site: Site, browser: Browser) -> None:
@@ -102,6 +114,52 @@ def test_an_almost_empty_record_is_shown(site: Site, browser: Browser) -> None:
     for run in (Run("ap-1"), Run("ap-2", state="succeeded", started_at=AT, ended_at=AT)):
         site.records.runs = [run]
         assert browser.get(f"/runs/{run.run_id}").status == 200
+
+
+def test_a_call_tells_who_called_and_who_deployed_and_what_had_a_container(
+    site: Site, browser: Browser
+) -> None:
+    run = whole_run()
+    site.records.runs = [
+        replace(
+            run,
+            kind="call",
+            launcher=Launcher(("python", "/u/ask.py"), "/u"),
+            deployer=Launcher(("modal", "deploy", "app.py"), "/srv"),
+            functions=(*run.functions, Function("idle")),
+            attempts=run.attempts[1:],
+        )
+    ]
+
+    page = re.sub("<[^>]+>", "", browser.get(f"/runs/{RUN_ID}").text)
+
+    assert "Called by /u/ask.py in /u" in page
+    assert "Deployed by modal deploy app.py in /srv" in page
+    assert "idle" not in page
+    assert "went on" in page and "running" not in page, "its container served others afterwards"
+
+
+def test_a_call_for_a_web_request_says_so(site: Site, browser: Browser) -> None:
+    run = whole_run()
+    call = replace(run.calls[0], made_in="start<b>")
+    site.records.runs = [replace(run, kind="call", launcher=None, calls=(call,))]
+
+    assert "request to the web function <code>start&lt;b&gt;</code>" in browser.get(f"/runs/{RUN_ID}").text
+
+
+def test_a_damaged_record_s_page_says_so(
+    site: Site, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(run_id: str) -> Run:
+        raise DamagedRecordError(f"runs/{run_id}.json: this record is damaged: cut.")
+
+    monkeypatch.setattr(site.records, "record", damaged)
+    for path in (f"/runs/{RUN_ID}", f"/runs/{RUN_ID}/explain?variable=A", f"/compare?a={RUN_ID}&b={RUN_ID}"):
+        answer = browser.get(path)
+        assert (answer.status, f"runs/{RUN_ID}.json: this record is damaged: cut." in answer.text) == (
+            422,
+            True,
+        )
 
 
 def test_no_page_is_large(site: Site, browser: Browser) -> None:
