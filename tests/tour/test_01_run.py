@@ -7,6 +7,7 @@ import pytest
 from tests.support.commands import interrupt
 
 
+@pytest.mark.once_as("user")
 def test_a_file_with_one_function_runs(modal, write):
     write(
         "hello.py",
@@ -99,6 +100,7 @@ def test_a_local_entrypoint_runs_here_and_calls_there(modal, write):
     assert "squaring in ta-" in said.lines
 
 
+@pytest.mark.once_as("root")
 def test_a_module_of_a_package_runs_with_the_whole_package(modal, write):
     write("pets/__init__.py", "")
     write("pets/names.py", "NAMES = ['Tom', 'Felix']")
@@ -142,6 +144,7 @@ def test_quiet_shows_nothing_and_write_result_keeps_what_the_function_returns(mo
     assert (folder / "report.txt").read_text() == "the report"
 
 
+@pytest.mark.once_as("user")
 def test_an_app_runs_from_python(python, write):
     write(
         "script.py",

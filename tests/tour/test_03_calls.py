@@ -131,6 +131,7 @@ def test_async_functions_generators_and_async_calls(modal, write):
     assert "raised after the first" in said.lines
 
 
+@pytest.mark.once_as("user")
 def test_functions_call_functions_and_big_values_go_both_ways(modal, write):
     write(
         "app.py",

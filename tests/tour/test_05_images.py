@@ -114,6 +114,7 @@ def test_a_second_run_builds_nothing_and_a_changed_file_only_what_copies_it(moda
     assert run()[0] == forced, "a forced build takes the place of the known one"
 
 
+@pytest.mark.once_as("root")
 def test_a_failing_step_shows_its_last_lines_its_status_and_the_instruction(modal, write, engine):
     app = """
         import modal

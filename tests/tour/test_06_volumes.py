@@ -5,6 +5,7 @@ import pytest
 from tests.support.excused import excused
 
 
+@pytest.mark.once_as("root")
 def test_files_go_in_come_out_and_move_by_command(modal, write, folder, account):
     write("models/a.bin", b"\0" * 5000)
     write("models/deep/b.txt", "b")
@@ -162,6 +163,7 @@ def test_a_container_uses_the_library_too_on_a_volume_that_it_has_mounted_or_not
     modal("volume", "delete", "--yes", "tour-inside")
 
 
+@pytest.mark.once_as("user")
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_python_library_uploads_lists_reads_and_removes(python, write, version):
     write("local.txt", "from a file")

@@ -1,6 +1,9 @@
 """Secrets: by command, from dictionaries, files and the shell; later ones win, `MODAL_*` cannot be taken."""
 
+import pytest
 
+
+@pytest.mark.once_as("user")
 def test_secrets_of_all_kinds_reach_the_container_and_later_ones_win(modal, write):
     write(".env", "FROM_FILE=dotenv\nSHARED=dotenv\n")
     write(
@@ -38,6 +41,7 @@ def test_secrets_of_all_kinds_reach_the_container_and_later_ones_win(modal, writ
     assert "tour-keys" not in modal("secret", "list", "--json").out
 
 
+@pytest.mark.once_as("root")
 def test_a_secret_that_does_not_exist_or_lacks_a_key_is_named(modal, write):
     write(
         "app.py",

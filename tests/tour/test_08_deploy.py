@@ -8,6 +8,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.once_as("user")
 def test_a_deployed_app_is_called_by_name_and_has_a_history_until_it_is_stopped(modal, python, write):
     app = """
         import modal
@@ -73,6 +74,7 @@ TRAINING = """
     """
 
 
+@pytest.mark.once_as("root")
 def test_a_detached_training_outlives_its_client_and_is_read_and_stopped_later(modal, write):
     write("app.py", TRAINING.format(name="tour-detached"))
     running = modal.start("run", "--detach", "app.py::train", "--steps", "600")

@@ -6,6 +6,7 @@ import time
 import pytest
 
 
+@pytest.mark.once_as("root")
 def test_a_timeout_ends_one_attempt_and_is_named(modal, write, account):
     limit_s = 10 if account.is_closed else 1  # the start counts, and takes a second under proot
     write(
@@ -44,6 +45,7 @@ def test_a_timeout_ends_one_attempt_and_is_named(modal, write, account):
     assert time.monotonic() - started < (60 if account.is_closed else 30)
 
 
+@pytest.mark.once_as("user")
 def test_a_container_that_takes_too_long_to_start_is_ended_with_that_reason(modal, write):
     write(
         "app.py",
@@ -70,6 +72,7 @@ def test_a_container_that_takes_too_long_to_start_is_ended_with_that_reason(moda
     assert "never" not in said.lines
 
 
+@pytest.mark.once_as("root")
 def test_retries_run_the_same_input_again_also_after_a_crash(modal, write):
     write(
         "app.py",
@@ -151,6 +154,7 @@ def test_more_than_the_machine_has_is_cut_with_a_warning(modal, write):
     assert "ephemeral_disk= is not enforced" in words
 
 
+@pytest.mark.once_as("user")
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine has a GPU")
 def test_without_a_gpu_the_function_runs_on_the_cpu_with_one_plain_warning(modal, write):
     write(

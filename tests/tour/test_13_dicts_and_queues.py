@@ -5,6 +5,7 @@ import json
 import pytest
 
 
+@pytest.mark.once_as("user")
 def test_a_dict_is_a_dictionary_that_containers_and_clients_share(modal, write):
     write(
         "app.py",
@@ -57,6 +58,7 @@ def test_a_dict_is_a_dictionary_that_containers_and_clients_share(modal, write):
     assert "tour-scores" not in modal("dict", "list").out
 
 
+@pytest.mark.once_as("root")
 def test_a_queue_hands_work_from_a_client_to_a_container_and_results_back(modal, write):
     write(
         "app.py",

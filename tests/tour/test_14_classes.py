@@ -5,6 +5,7 @@ import pytest
 from tests.support import client
 
 
+@pytest.mark.once_as("root")
 def test_a_container_enters_once_and_serves_all_methods(modal, write):
     write(
         "app.py",
@@ -185,6 +186,7 @@ def test_modal_run_takes_a_method(modal, write):
     assert "moin Tom" in modal("run", "app.py::Greeter.greet", "--word", "moin", "--name", "Tom").lines
 
 
+@pytest.mark.once_as("user")
 def test_a_deployed_class_is_looked_up_by_name(modal, python, write):
     write(
         "app.py",

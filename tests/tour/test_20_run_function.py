@@ -55,6 +55,7 @@ DOWNLOAD = """
     """
 
 
+@pytest.mark.once_as("user")
 def test_a_function_runs_once_in_the_image_and_what_it_wrote_stays(modal, write, engine):
     write("app.py", DOWNLOAD)
 

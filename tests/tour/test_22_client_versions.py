@@ -92,6 +92,7 @@ def older(engine, folder, account):
     command.end_all()
 
 
+@pytest.mark.once_as("root")
 @pytest.mark.skipif(client.version() != client.NEWEST, reason="beside the newest client, not an older one")
 def test_an_older_client_runs_and_deploys_beside_the_newest(older, modal, python, write):
     version, older_modal = older

@@ -102,6 +102,7 @@ def environment(account, home):
     return {**account.environment(), "HOMEPORT_HOME": str(home)}
 
 
+@pytest.mark.once_as("user")
 def test_an_app_with_an_image_files_and_a_volume_runs(plain, write):
     write("app.py", APP)
     write("conf/a.yaml", "alpha")
@@ -136,6 +137,7 @@ APPS_AT_ONE_PATH = """
 """
 
 
+@pytest.mark.once_as("root")
 def test_two_apps_have_their_own_volume_at_one_path_and_outlive_a_killed_engine(plain, write, folder, home):
     """The engine is killed with -9 while both run; the next one goes on with them."""
     stop = folder / "stop"
@@ -188,6 +190,7 @@ def test_a_path_outside_that_this_user_may_make_or_not(plain, write, account):
     plain("modal", "volume", "delete", "--yes", "tour-process-path")
 
 
+@pytest.mark.once_as("root")
 def test_what_cannot_be_without_isolation_is_refused_by_name(plain, write):
     state = json.loads(plain("status", "--json").out)
     assert state["isolation"]["engine"] == state["engine"]["engine"] == "process"
@@ -214,6 +217,7 @@ def test_what_cannot_be_without_isolation_is_refused_by_name(plain, write):
     assert "Sandboxes are made for code that nobody vouches for" in said.text
 
 
+@pytest.mark.once_as("user")
 def test_what_happens_to_a_variable_is_noted_in_plain_processes_too(plain, write):
     write(
         "app.py",

@@ -83,6 +83,7 @@ def written(write):
     write("pkg/broken.py", "raise RuntimeError('not on this machine')\n")
 
 
+@pytest.mark.once_as("root")
 def test_the_probe_says_what_each_function_lacks_in_its_container(engine, homeport, written):
     said = homeport("check", "--probe", "--format", "json", "app.py", fails=True, timeout_s=170)
     assert said.code == 1

@@ -33,6 +33,7 @@ REFUSED = """
     """
 
 
+@pytest.mark.once_as("user")
 def test_a_module_that_the_container_has_not_is_found_with_ways_to_mend_it(homeport, write):
     write("app.py", MISSING)
     write("dataset.py", "ROWS = 3\n")
@@ -46,6 +47,7 @@ def test_a_module_that_the_container_has_not_is_found_with_ways_to_mend_it(homep
     assert "1 ignored" in homeport("check", "app.py").out
 
 
+@pytest.mark.once_as("user")
 def test_run_stops_where_it_will_fail_and_runs_all_the_same_when_told(homeport, write):
     write("app.py", REFUSED)
     write("src/dataset.py", "ROWS = 3\n")
@@ -57,6 +59,7 @@ def test_run_stops_where_it_will_fail_and_runs_all_the_same_when_told(homeport, 
     assert "HP123" not in forced.text and "src/dataset" in forced.text
 
 
+@pytest.mark.once_as("root")
 def test_machines_read_it_as_json_and_sarif_and_github_shows_it_at_its_line(homeport, write):
     write("app.py", REFUSED)
     found = json.loads(homeport("check", "--static", "--format", "json", "app.py", fails=True).out)
@@ -67,6 +70,7 @@ def test_machines_read_it_as_json_and_sarif_and_github_shows_it_at_its_line(home
     assert said.out.startswith("::error file=app.py,line=4,")
 
 
+@pytest.mark.once_as("user")
 def test_arguments_are_proved_against_the_signature(homeport, write):
     write("app.py", MISSING.replace("/app/dataset.py", "/root/dataset.py"))
     write("dataset.py", "ROWS = 3\n")
@@ -75,6 +79,7 @@ def test_arguments_are_proved_against_the_signature(homeport, write):
     assert said.code == 1 and "HP502" in said.out and "--epochs" in said.out
 
 
+@pytest.mark.once_as("root")
 def test_what_cannot_be_checked_is_one_sentence_and_exit_status_2(homeport, write):
     write("app.py", REFUSED)
     said = homeport("check", "app.py::trian", fails=True)
@@ -82,6 +87,7 @@ def test_what_cannot_be_checked_is_one_sentence_and_exit_status_2(homeport, writ
     assert homeport("check", "ap.py", fails=True).code == 2
 
 
+@pytest.mark.once_as("root")
 def test_each_code_is_explained(homeport):
     assert "HP101" in homeport("check", "--explain").out
     assert "Good:" in homeport("check", "--explain", "HP101").out

@@ -5,6 +5,8 @@ import re
 import urllib.error
 import urllib.request
 
+import pytest
+
 APP = """
     import modal
 
@@ -17,6 +19,7 @@ APP = """
     """
 
 
+@pytest.mark.once_as("root")
 def test_the_address_that_modal_run_prints_opens_the_run(modal, homeport, write):
     write("app.py", APP)
     said = modal("run", "app.py::greet", "--name", "Ada").out
@@ -38,6 +41,7 @@ def test_the_address_that_modal_run_prints_opens_the_run(modal, homeport, write)
         assert "tour-pages" in answer.read().decode()
 
 
+@pytest.mark.once_as("root")
 def test_a_run_that_there_is_not_is_said_in_the_terminal(engine, homeport):
     assert "There is no run 'nonsense'" in homeport("ui", "--print", "nonsense", fails=True).err
 

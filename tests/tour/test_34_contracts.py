@@ -56,6 +56,7 @@ def contract_of(homeport, run):
     return json.loads(homeport("show", run, "--format", "json").out).get("contract", {})
 
 
+@pytest.mark.once_as("user")
 def test_a_run_with_too_few_files_is_stopped_at_once_and_says_which_variable_made_it_so(
     modal, homeport, write
 ):
@@ -79,6 +80,7 @@ def test_a_run_with_too_few_files_is_stopped_at_once_and_says_which_variable_mad
     assert contract["verdict"] == "broken" and contract["seen"]["train"] == "50"
 
 
+@pytest.mark.once_as("root")
 def test_a_run_that_keeps_it_is_left_alone(modal, homeport, write):
     write("app.py", training("kept"))
     write("homeport.toml", CONTRACT)
@@ -97,6 +99,7 @@ def test_a_container_with_a_forbidden_variable_never_starts(modal, write):
     assert "Loading" not in said.out
 
 
+@pytest.mark.once_as("user")
 def test_a_variable_that_a_child_is_given_stops_the_run_with_the_line_that_set_it(modal, write):
     write("app.py", training("child"))
     write("homeport.toml", '[contract.full]\nwhen = { function = "parent" }\nforbid_env = ["TOUR_LIMIT"]\n')
@@ -105,6 +108,7 @@ def test_a_variable_that_a_child_is_given_stops_the_run_with_the_line_that_set_i
     assert "trained to the end" not in said.out
 
 
+@pytest.mark.once_as("user")
 def test_all_mistakes_are_told_before_anything_is_built(modal, write):
     write("app.py", training("mistakes"))
     write("homeport.toml", "[contract.full]\nforbidenv = []\nobserve = '('\n")
@@ -114,6 +118,7 @@ def test_all_mistakes_are_told_before_anything_is_built(modal, write):
     assert "ap-" not in said.out
 
 
+@pytest.mark.once_as("root")
 def test_what_never_showed_and_what_matched_nothing_is_said_at_the_end(modal, write):
     write("app.py", training("unseen"))
     write("homeport.toml", CONTRACT.replace("train = 3734", "train = 3734, epochs = 3"))
@@ -123,6 +128,7 @@ def test_what_never_showed_and_what_matched_nothing_is_said_at_the_end(modal, wr
     assert "No call of this run matched contract full (function = train" in said.text
 
 
+@pytest.mark.once_as("user")
 def test_a_warning_is_said_and_the_run_goes_on(modal, write):
     write("app.py", training("warn"))
     write("homeport.toml", CONTRACT + '    on_violation = "warn"\n')
@@ -130,6 +136,7 @@ def test_a_warning_is_said_and_the_run_goes_on(modal, write):
     assert "expected 3734 train files, saw 50" in said.text and "trained to the end" in said.out
 
 
+@pytest.mark.once_as("root")
 def test_two_runs_must_not_share_a_cache(modal, write):
     write("app.py", training("apart"))
     write(
@@ -149,6 +156,7 @@ def test_two_runs_must_not_share_a_cache(modal, write):
     assert "cache is /results/x.yaml, as it was in run ap-" in said.complaint
 
 
+@pytest.mark.once_as("root")
 def test_a_call_of_a_deployed_app_fails_and_the_app_stays(modal, python, write):
     write("app.py", training("deployed"))
     write("homeport.toml", CONTRACT)
@@ -195,6 +203,7 @@ def test_an_engine_that_is_killed_holds_the_run_to_its_contract_all_the_same(mod
     run.wait(40)  # it may have given up while there was no engine
 
 
+@pytest.mark.once_as("user")
 def test_a_contract_is_written_from_a_good_run(modal, homeport, write, folder):
     write("app.py", training("init"))
     modal("run", "app.py::train")
@@ -212,6 +221,7 @@ def test_a_contract_is_written_from_a_good_run(modal, homeport, write, folder):
     )
 
 
+@pytest.mark.once_as("root")
 def test_guard_holds_a_run_elsewhere_to_a_contract(modal, homeport, engine, write):
     write("app.py", training("guard"))
     write("elsewhere/contract.toml", CONTRACT)

@@ -18,6 +18,7 @@ HELLO = """
     """
 
 
+@pytest.mark.once_as("user")
 def test_a_wrong_token_is_refused_with_the_cure(modal, write):
     write("app.py", HELLO)
     said = modal("run", "app.py", env={"MODAL_TOKEN_SECRET": "as-wrong"}, fails=True)
@@ -25,6 +26,7 @@ def test_a_wrong_token_is_refused_with_the_cure(modal, write):
     assert "Traceback" not in said.err
 
 
+@pytest.mark.once_as("user")
 def test_without_a_token_the_client_says_so_and_runs_nothing(modal, write):
     write("app.py", HELLO)
     said = modal("run", "app.py", env={"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}, fails=True)
@@ -33,6 +35,7 @@ def test_without_a_token_the_client_says_so_and_runs_nothing(modal, write):
     assert "hello" not in said.out
 
 
+@pytest.mark.once_as("root")
 def test_a_request_without_a_token_is_refused(engine):
     request = api_pb2.AppListRequest().SerializeToString()
     with pytest.raises(grpc.RpcError) as refusal:
@@ -41,6 +44,7 @@ def test_a_request_without_a_token_is_refused(engine):
     send(engine, "AppList", request)
 
 
+@pytest.mark.once_as("root")
 def test_an_rpc_that_is_not_served_says_its_name(modal, engine):
     with pytest.raises(grpc.RpcError) as refusal:
         send(engine, "EndpointList", b"")
@@ -50,6 +54,7 @@ def test_an_rpc_that_is_not_served_says_its_name(modal, engine):
     assert "Homeport does not serve the RPC EndpointList yet" in said.text
 
 
+@pytest.mark.once_as("root")
 def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):
     for rpc in ("AppCreate", "FunctionMap", "VolumePutFiles2", "ImageGetOrCreate"):
         with pytest.raises(grpc.RpcError) as refusal:
@@ -58,6 +63,7 @@ def test_a_malformed_message_is_an_error_and_the_engine_goes_on(engine, modal):
     modal("app", "list")
 
 
+@pytest.mark.once_as("root")
 def test_a_message_of_empty_fields_is_an_error_not_a_crash(engine, modal):
     for rpc in (
         "FunctionMap",

@@ -105,6 +105,7 @@ def test_an_engine_that_is_killed_during_a_build_function_ends_it(modal, write, 
     assert not temporary(engine.home)
 
 
+@pytest.mark.once_as("user")
 def test_two_clients_that_want_the_same_build_it_once(modal, write):
     app = """
         import modal
@@ -141,6 +142,7 @@ def test_two_clients_that_want_the_same_build_it_once(modal, write):
     assert built[0] == built[1]
 
 
+@pytest.mark.once_as("root")
 def test_who_is_stopped_does_not_take_the_build_of_another_with_it(modal, write, engine):
     for name in ("one", "two"):
         write(f"{name}.py", FUNCTION.format(seconds="2").replace("wire-function", f"wire-shared-{name}"))
@@ -154,6 +156,7 @@ def test_who_is_stopped_does_not_take_the_build_of_another_with_it(modal, write,
     assert "BUILT whole" in two.text
 
 
+@pytest.mark.once_as("user")
 @pytest.mark.parametrize(
     ("step", "seen"),
     [

@@ -76,6 +76,7 @@ def test_a_version_is_rolled_back_rolled_over_and_kept_by_a_deployment_that_fail
     modal("app", "stop", name, "--yes")
 
 
+@pytest.mark.once_as("user")
 def test_containers_that_a_deployed_app_keeps_outlive_its_engine_and_are_started_anew(engine, modal, write):
     write(
         "app.py",
@@ -111,6 +112,7 @@ def test_containers_that_a_deployed_app_keeps_outlive_its_engine_and_are_started
     assert not containers()
 
 
+@pytest.mark.once_as("root")
 def test_a_container_is_stopped_at_once_or_when_its_input_is_done(modal, python, write):
     write(
         "app.py",

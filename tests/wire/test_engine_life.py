@@ -48,12 +48,14 @@ def impatient_engine(engine):
     engine.restart()
 
 
+@pytest.mark.once_as("user")
 def test_a_second_engine_on_one_home_stops_and_says_which_holds_it(engine, main):
     said = main("--home", engine.home, "--port", "0", fails=True, timeout_s=20)
     assert str(engine.pid) in said.text
     assert "Traceback" not in said.text
 
 
+@pytest.mark.once_as("root")
 def test_a_port_that_is_taken_is_named(main, account):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -178,6 +180,7 @@ def outputs(engine):
     return "".join(log.read_text(errors="replace") for log in (engine.home / "logs").glob("ta-*.log"))
 
 
+@pytest.mark.once_as("user")
 def test_a_detached_run_goes_on_to_its_end_though_its_client_gave_up(engine, modal, write):
     write("app.py", TRAINING.format(name="wire-detached"))
     running = modal.start("run", "--detach", "app.py::train", "--steps", "80")
@@ -200,6 +203,7 @@ def state_of(modal, name):
     return next((row["state"] for row in rows if row["description"] == name), None)
 
 
+@pytest.mark.once_as("root")
 def test_a_killed_clients_app_ends_after_the_heartbeats_limit_a_detached_one_goes_on(
     impatient_engine, modal, write
 ):

@@ -74,6 +74,7 @@ def test_settings_of_the_autoscaler_are_shown_overridden_and_put_back_by_a_deplo
     modal("app", "stop", "wire-autoscaler", "--yes")
 
 
+@pytest.mark.once_as("root")
 def test_a_container_for_each_input_and_inputs_that_nobody_waits_for(modal, write):
     write(
         "app.py",
