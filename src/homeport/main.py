@@ -230,6 +230,7 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
         engine.links,
         engine.images,
         ImageAliases(engine.db),
+        runs=engine.runs.writer,
         token_id=engine.token.token_id,
         token_secret=engine.token.token_secret,
         pages=Sources(

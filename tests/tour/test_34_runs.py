@@ -6,6 +6,7 @@ homeport show latest
 """
 
 import json
+import re
 
 from tests.support.commands import stop_app
 from tests.support.waiting import wait_until
@@ -95,3 +96,23 @@ def test_the_record_is_complete_when_the_engine_was_killed_meanwhile(engine, mod
     assert found["source"]["files"]
     (attempt,) = found["attempts"]
     assert attempt["curve"] and attempt["ended_at"]
+
+
+def test_records_are_removed_on_demand_but_not_of_a_run_that_goes_on(engine, modal, homeport, write):
+    write("configs/full.yaml", "limit: 50\n")
+    app = write("app.py", APP.format(name="tour-pruned"))
+    modal("run", f"{app}::train")
+    ended = wait_until(lambda: (found := newest(homeport, "tour-pruned")) and found["ended_at"] and found)
+    running = modal.start("run", "--detach", f"{app}::train", "--seconds", "60")
+    wait_until(lambda: newest(homeport, "tour-pruned")["state"] == "running", 60)
+
+    asked = homeport("runs", "prune", "--keep", "0", fails=True)
+    assert "without a terminal, add --yes" in asked.err
+    assert newest(homeport, "tour-pruned")["state"] == "running"
+    said = homeport("runs", "prune", "--keep", "0", "--yes").out
+    assert re.search(r"\d+ records? of .* removed, [\d.]+ KiB in all", said)
+    assert ended["run_id"] in homeport("show", ended["run_id"], fails=True).err
+    (left,) = json.loads(homeport("runs", "--app", "tour-pruned", "--format", "json").text)
+    assert left["state"] == "running"
+    running.end()
+    stop_app(modal, run=running)

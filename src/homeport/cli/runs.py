@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from homeport.cli import colours
+from homeport.cli.subcommands import Subcommands
 from homeport.model.errors import InvalidError
 from homeport.model.home import default_home
 from homeport.plan.durations import human_duration
@@ -24,9 +26,11 @@ Examples:
   homeport runs --app cats --state failed --since 2d
   homeport runs --verdict broken
   homeport runs --text brain-secrets --limit 200
+  homeport runs prune --older-than 30d
   homeport runs --format json | jq -r '.[] | .run_id + " " + .outcome'
 """
 
+COMMANDS: Final = {"prune": "Remove records of runs, by their number or age."}
 STATES: Final = ("running", "succeeded", "failed", "stopped")
 KINDS: Final = ("run", "deployment", "call", "schedule")
 COLOURS: Final = {"succeeded": "green", "failed": "red", "stopped": "yellow", "running": "cyan"}
@@ -36,7 +40,15 @@ _AGO: Final = re.compile(r"(\d+)\s*(s|min|m|h|d|w)")
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-@click.command(epilog=EPILOG)
+@click.group(
+    cls=Subcommands,
+    epilog=EPILOG,
+    package="homeport.cli.runs_commands",
+    summaries=COMMANDS,
+    invoke_without_command=True,
+    subcommand_metavar="[prune]",
+)
+@click.pass_context
 @click.option("--app", default="", help="Only runs of this app, by its name or id.")
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
 @click.option("--kind", type=click.Choice(KINDS), help="Only runs of this kind.")
@@ -48,6 +60,7 @@ _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 864
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many at most.")
 @click.option("--format", "form", default="text", type=click.Choice(("text", "json")), show_default=True)
 def command(
+    ctx: click.Context,
     app: str,
     state: str | None,
     kind: str | None,
@@ -61,6 +74,9 @@ def command(
 
     Works without an engine. A name of a run for other commands is its id, a beginning of it, or `latest`.
     """
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
     from homeport.control.runs.records import RunFilter, RunRecords  # SQLite and protobuf: not for --help
 
     records = RunRecords(default_home())
@@ -82,6 +98,14 @@ def command(
             colours.echo(f"{more} more: --limit {len(rows) + more}")
     for sentence in records.damaged([row.run_id for row in rows]):
         click.echo(f"homeport: {sentence}", err=True)
+
+
+def _refuse_options(ctx: click.Context) -> None:
+    """Options of the list before a subcommand, which could not heed them."""
+    typed = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if typed:
+        option = next(p.opts[0] for p in ctx.command.params if p.name == typed[0])
+        raise click.UsageError(f"{option} is an option of the list, not of {ctx.invoked_subcommand}.")
 
 
 def moment(text: str, now: float) -> float:

@@ -14,6 +14,7 @@ from homeport.control.blobs import Blobs
 from homeport.control.environments import Environments
 from homeport.control.image_aliases import ImageAliases
 from homeport.control.links import Links
+from homeport.control.runs.writer import RunWriter
 from homeport.control.volume_service import VolumeService
 from homeport.model.errors import HomeportError
 from homeport.web.blobs import blob_routes
@@ -22,6 +23,7 @@ from homeport.web.images import Prunable, image_routes
 from homeport.web.pages.door import Door
 from homeport.web.pages.login import login_routes
 from homeport.web.pages.sources import Sources
+from homeport.web.runs import run_routes
 from homeport.web.volumes import volume_routes
 
 
@@ -33,16 +35,19 @@ def build_app(
     images: Prunable,
     aliases: ImageAliases,
     *,
+    runs: RunWriter | None = None,
     token_id: str,
     token_secret: str,
     pages: Sources | None = None,
 ) -> Starlette:
-    """Everything that is answered on the HTTP port; the run pages where `pages` are given."""
+    """Everything that is answered on the HTTP port; `runs` removes records, `pages` are drawn, where they are
+    given."""
     door = Door(token_id, token_secret)
     routes: list[BaseRoute] = [
         *blob_routes(blobs, links),
         *volume_routes(volumes, environments, links, token_id, token_secret),
         *image_routes(images, aliases, token_id, token_secret),
+        *(run_routes(runs, token_id, token_secret) if runs is not None else ()),
         *login_routes(door, token_id, token_secret),
     ]
     if pages is not None:

@@ -108,6 +108,14 @@ class RunFolders:
         with suppress(OSError):  # it holds what containers left
             folder.rmdir()
 
+    def size_bytes(self, run_ids: Iterable[str]) -> int:
+        """What these records take."""
+        total = 0
+        for run_id in run_ids:
+            with suppress(FileNotFoundError):  # its neighbour's tells of it
+                total += self.file(run_id).stat().st_size
+        return total
+
     def remove_runs(self, run_ids: Iterable[str], callers_before: float) -> None:
         """Records, and files about callers that are older than a time."""
         for run_id in run_ids:

@@ -41,6 +41,14 @@ class _Alike:
     newest: str = ""
 
 
+@dataclass(frozen=True)
+class Removed:
+    """Records that somebody let go, or would, and what their files took."""
+
+    run_ids: tuple[str, ...]
+    freed_bytes: int
+
+
 class RunWriter:
     """The runs of one engine that have ended and are not written yet. `before` is awaited first for each,
     for whoever still finds something out about it."""
@@ -170,7 +178,17 @@ class RunWriter:
 
     async def prune(self) -> None:
         """Deletes the oldest runs beyond those that are kept, and who called long ago."""
-        old = [row["run_id"] for row in self._db.all("runs_too_old", **self._bounds)]
+        await self._delete([row["run_id"] for row in self._db.all("runs_too_old", **self._bounds)])
+
+    async def remove(self, *, keep: int, before: float, dry_run: bool) -> Removed:
+        """Removes the runs that ended before a time, but for the newest `keep`, and says which."""
+        old = [row["run_id"] for row in self._db.all("runs_removable", keep=keep, before=before)]
+        size_bytes = await asyncio.to_thread(self._folders.size_bytes, old)
+        if not dry_run:
+            await self._delete(old)
+        return Removed(tuple(old), size_bytes)
+
+    async def _delete(self, old: list[str]) -> None:
         await asyncio.to_thread(self._folders.remove_runs, old, time.time() - _CALLERS_KEPT_S)
         with self._db.transaction():
             for run_id in old:

@@ -65,6 +65,19 @@ WHERE is_written AND place > CASE WHEN is_call THEN :kept_calls ELSE :kept END
         SELECT 1 FROM apps WHERE apps.app_id = runs.app_id AND apps.stopped_at IS NULL
     ));
 
+-- name: runs_removable
+-- Those that have ended before a time and are not among the newest that are to be kept; the oldest first. Not
+-- deployments that are in use: their calls' records are made of them.
+SELECT run_id FROM (
+    SELECT run_id, kind, app_id, is_written, started_at, ended_at, row_number() OVER (ORDER BY started_at DESC) AS place
+    FROM runs
+) AS runs
+WHERE is_written AND place > :keep AND coalesce(ended_at, started_at) < :before
+    AND NOT (kind = 'deployment' AND EXISTS (
+        SELECT 1 FROM apps WHERE apps.app_id = runs.app_id AND apps.stopped_at IS NULL
+    ))
+ORDER BY started_at;
+
 -- name: run_tasks_unneeded
 -- Containers of a run that have ended and that no run needs any more whose record is not written.
 SELECT tasks.task_id, tasks.app_id FROM run_tasks JOIN tasks USING (task_id)

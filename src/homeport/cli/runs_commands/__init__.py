@@ -1,0 +1,1 @@
+"""The subcommands of `homeport runs`, a file each."""
