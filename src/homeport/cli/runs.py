@@ -1,9 +1,11 @@
 """`homeport runs`: what was run, newest first."""
 
 import json
+import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +38,8 @@ KINDS: Final = ("run", "deployment", "call", "schedule")
 COLOURS: Final = {"succeeded": "green", "failed": "red", "stopped": "yellow", "running": "cyan"}
 VERDICT_COLOURS: Final = {"kept": "green", "broken": "red", "unseen": "yellow"}
 _SHORT: Final = 12
+_NAME: Final = 2  # the column with app and function
+_LEAST_NAME: Final = 16
 _AGO: Final = re.compile(r"(\d+)\s*(s|min|m|h|d|w)")
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -162,11 +166,25 @@ def _print(rows: "list[RunRow]", *, is_filtered: bool) -> None:
         )
         for row in rows
     ]
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    widths = _widths(table)
     for number, line in enumerate(table):
         row = rows[number - 1] if number else None
-        cells = [text.ljust(width) for text, width in zip(line, widths, strict=True)]
+        cells = [_cut(text, width).ljust(width) for text, width in zip(line, widths, strict=True)]
         colours.echo("  ".join(_coloured(cells, row)).rstrip())
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    """Of the columns. On a terminal that is too narrow the name of app and function is cut, so that a run is
+    one line; elsewhere, where a program may read it, nothing is."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        too_much = sum(widths) + 2 * (len(widths) - 1) - colours.width()
+        widths[_NAME] = max(min(_LEAST_NAME, widths[_NAME]), widths[_NAME] - max(0, too_much))
+    return widths
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _took(row: "RunRow") -> str:
@@ -179,7 +197,7 @@ def _took(row: "RunRow") -> str:
 
 
 def _coloured(cells: list[str], row: "RunRow | None") -> list[str]:
-    if not sys.stdout.isatty():
+    if not colours.has_colour():
         return cells
     if row is None:
         return [click.style(cell, dim=True) for cell in cells]

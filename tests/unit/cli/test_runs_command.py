@@ -125,6 +125,19 @@ def test_rows_are_chosen(home, capsys, options, found):
     assert [row["run_id"] for row in json.loads(capsys.readouterr().out)] == found
 
 
+def test_a_run_is_one_line_of_a_narrow_terminal(home, capsys, monkeypatch):
+    long = replace(FULL, run_id="ap-long", name="a-name-that-goes-on-and-on-and-on-and-on")
+    (home / "runs" / "ap-long.json").write_bytes(encode(long))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    run(["runs"])
+    assert f"{long.name}::train" in capsys.readouterr().out, "for programs it is whole"
+    monkeypatch.setenv("COLUMNS", "80")
+    run(["runs"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == 80
+    assert any("a-name-that-go" in line and "…  stopped" in line for line in lines)
+
+
 def test_where_there_is_nothing_it_says_so(home, capsys, monkeypatch):
     run(["runs", "--app", "gone"])
     assert capsys.readouterr().out == "No run fits.\n"
