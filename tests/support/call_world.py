@@ -301,10 +301,16 @@ class CallWorld:
         ]
 
     def answer(
-        self, task_id: str, input_id: str, attempt: int = 0, status: int = SUCCESS, data: bytes = b""
+        self,
+        task_id: str,
+        input_id: str,
+        attempt: int = 0,
+        status: int = SUCCESS,
+        data: bytes = b"",
+        **said: str,
     ) -> None:
-        """A container's result of an input."""
-        result = api_pb2.GenericResult(status=status, data=data)  # type: ignore[arg-type]
+        """A container's result of an input; `said` of a failure: exception, traceback."""
+        result = api_pb2.GenericResult(status=status, data=data, **said)  # type: ignore[arg-type]
         self.containers.put_outputs(
             task_id,
             [api_pb2.FunctionPutOutputsItem(input_id=input_id, result=result, retry_count=attempt)],

@@ -99,6 +99,20 @@ def test_an_interrupted_run_was_stopped(play: PlayRuns) -> None:
     play(scene)
 
 
+def test_a_failure_names_the_users_line(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP)
+        world.call(world.define("train", APP).function_id, 7)
+        task_id = await world.container()
+        [(input_id, attempt, _)] = await world.take(task_id)
+        trace = 'Traceback (most recent call last):\n  File "/root/app.py", line 9, in train\n    int("x")\n'
+        world.answer(task_id, input_id, attempt, FAILURE, exception="ValueError('x')", traceback=trace)
+        await world.stop(APP, "uncaught exception raised locally: ValueError()")
+        assert (await world.written(APP)).outcome == "train failed at app.py:9: ValueError('x')."
+
+    play(scene)
+
+
 def test_a_call_of_a_deployed_app_is_a_run_and_what_it_calls_is_part_of_it(play: PlayRuns) -> None:
     async def scene(world: RunWorld) -> None:
         world.launch(APP, deployed=True)

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 from modal_proto import api_pb2
 
 from homeport.control.runs.arguments import function_of
+from homeport.record.failing_line import failing_line
 from homeport.record.run import State
 
 _MAX_SENTENCE: Final = 600
@@ -77,7 +78,8 @@ def first_failure(db: Reading, run_id: str) -> str:
         return _sentence(said)
     function = function_of(row["tag"] or "A function", api_pb2.FunctionInput.FromString(row["input"]))
     verb = "ran too long" if result.status == api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT else "failed"
-    return _sentence(f"{function} {verb}: {said}")
+    place = failing_line(result.traceback)
+    return _sentence(f"{function} {verb}{f' at {place}' if place else ''}: {said}")
 
 
 def _sentence(text: str) -> str:
