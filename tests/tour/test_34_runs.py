@@ -7,8 +7,12 @@ homeport show latest
 
 import json
 import re
+import urllib.request
 
-from tests.support.commands import stop_app
+import pytest
+
+from tests.support import client
+from tests.support.commands import interrupt, stop_app
 from tests.support.waiting import wait_until
 
 APP = """
@@ -116,3 +120,118 @@ def test_records_are_removed_on_demand_but_not_of_a_run_that_goes_on(engine, mod
     assert left["state"] == "running"
     running.end()
     stop_app(modal, run=running)
+
+
+DEPLOYED = """
+import modal
+
+app = modal.App("{name}", image=modal.Image.debian_slim().env({{"FLAG": "1"}}))
+
+
+@app.cls()
+class Trainer:
+    @modal.method()
+    def fit(self, n: int, fast: bool = False):
+        print("fitting", n, flush=True)
+        return n
+
+
+@app.function()
+@modal.asgi_app()
+def web():
+    async def answer(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        call = await Trainer().fit.spawn.aio(9)
+        await send({{"type": "http.response.start", "status": 200, "headers": []}})
+        await send({{"type": "http.response.body", "body": call.object_id.encode()}})
+
+    return answer
+"""
+
+
+def test_calls_of_a_deployed_class_tell_who_called_and_who_deployed(modal, python, homeport, write):
+    app = write("app.py", DEPLOYED.format(name="tour-run-calls"))
+    said = modal("deploy", app)
+    fit = "modal.Cls.from_name('tour-run-calls', 'Trainer')().fit"
+    write("ask.py", f"import modal\nfit = {fit}\nprint(fit.remote(7), list(fit.map([1, 2])))\n")
+
+    assert "7 [1, 2]" in python("ask.py").text
+    address = re.search(r"Function web\W+(http://127\.0\.0\.1:\d+)", said.text)[1]
+    spawned = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=30).read()
+
+    def ended():
+        rows = json.loads(homeport("runs", "--app", "tour-run-calls", "--format", "json").text)
+        return len(rows) == 4 and all(row["ended_at"] for row in rows) and rows
+
+    by_web, by_map, by_script, deployment = wait_until(ended)
+    assert [row["function"] for row in (by_script, by_map, by_web)] == ["Trainer.fit"] * 3
+    assert (by_web["run_id"], deployment["kind"]) == (spawned.decode(), "deployment")
+    found = record(homeport, by_script["run_id"])
+    assert found["launcher"]["argv"][-1] == "ask.py"
+    assert found["deployer"]["argv"][-1] == str(app)
+    assert "given in ask.py:3." in homeport("explain", by_script["run_id"], "--arg", "n").text
+    assert record(homeport, by_map["run_id"])["calls"][0]["inputs"] == 2
+    found = record(homeport, by_web["run_id"])
+    assert "launcher" not in found
+    assert found["calls"][0]["made_in"] == "web"
+    modal("app", "stop", "tour-run-calls", "--yes")
+
+
+SERVED = """
+import modal
+
+app = modal.App("tour-run-served", image=modal.Image.debian_slim())
+
+
+@app.function(schedule=modal.Period(seconds=1), env={{"MODE": "{mode}"}})
+def tick({parameters}):
+    print("tick {mode}", flush=True)
+"""
+
+
+@pytest.mark.once_as("user")
+def test_a_served_app_that_is_edited_has_a_record_with_all_its_versions(modal, homeport, write):
+    app = write("app.py", SERVED.format(mode="old", parameters=""))
+    serving = modal.start("serve", app)
+    serving.wait_for("tick old")
+    write("app.py", SERVED.format(mode="new", parameters="k: int = 2"))
+    serving.wait_for("tick new")
+    interrupt(serving)
+    serving.wait()
+
+    row = wait_until(lambda: (found := newest(homeport, "tour-run-served")) and found["ended_at"] and found)
+    found = record(homeport, row["run_id"])
+    (edit,) = found["source"]["edits"]
+    (file,) = found["source"]["files"]
+    assert edit["replaced"][0]["path"] == file["path"] == "/root/app.py"
+    assert edit["replaced"][0]["sha256"] != file["sha256"]
+    assert [function["tag"] for function in found["functions"]] == ["tick", "tick"], (
+        "one for each environment"
+    )
+    calls = [[argument["name"] for argument in call.get("arguments", ())] for call in found["calls"]]
+    assert calls[0] == [] and calls[-1] == ["k"]
+    assert "tick, version 2 of 2" in homeport("show", row["run_id"]).text
+
+
+@pytest.mark.skipif(
+    not client.can("commands in containers"), reason="this client asks for an encrypted connection to them"
+)
+@pytest.mark.once_as("user")
+def test_a_shell_is_a_run_with_its_container(modal, homeport):
+    look = "echo from a shell > /mnt/tour-run-shell/said"
+    modal("volume", "create", "tour-run-shell")
+    modal("shell", "--no-pty", "--volume", "tour-run-shell", "-c", look)
+
+    row = wait_until(lambda: (found := newest(homeport, "modal shell")) and found["ended_at"] and found)
+    found = record(homeport, row["run_id"])
+    assert found["launcher"]["argv"][-1] == look
+    (attempt,) = found["attempts"]
+    assert attempt["function"].startswith("Sandbox sb-")
+    assert attempt["command"][0] == "sleep"
+    assert attempt["memory_peak_bytes"] > 0
+    (volume,) = found["volumes"]
+    assert (volume["name"], volume["seen"]) == ("tour-run-shell", "empty")
+    assert volume["committed"].startswith("state ")
+    assert found["functions"][0]["environment"]
+    modal("volume", "delete", "--yes", "tour-run-shell")

@@ -15,7 +15,8 @@ from homeport.record.contracts.told import clauses, in_words
 from homeport.record.endings import ending
 from homeport.record.explain.known import Known
 from homeport.record.explain.libraries import at_import
-from homeport.record.run import Attempt, Call, Function, Launcher, Note, Run, Variable
+from homeport.record.run import Attempt, Call, Edit, Function, Launcher, Note, Run, Variable
+from homeport.record.versions import labels
 
 _MOST: Final = 12  # of lists that may be long; --format json has all
 _LONGEST: Final = 400
@@ -75,6 +76,13 @@ def _source(run: Run) -> Iterator[str]:
     if source.files:
         yield f"{_count(len(source.files), 'file')} brought by mounts"
         yield from _some([f"  {file.path}  {file.sha256[:12]}" for file in source.files])
+    yield from _some([_edit(edit) for edit in source.edits])
+
+
+def _edit(edit: Edit) -> str:
+    before = [f"{file.path} was {file.sha256[:12]} before" for file in edit.replaced]
+    new = [f"{path} came" for path in edit.added]
+    return f"edited at {datetime.fromtimestamp(edit.at):%H:%M:%S}: {', '.join([*before, *new])}"
 
 
 def _calls(run: Run) -> Iterator[str]:
@@ -84,7 +92,8 @@ def _calls(run: Run) -> Iterator[str]:
 def _call(call: Call) -> str:
     marks = {"default": " (default)", "command line": " (command line)", "given": ""}
     arguments = ", ".join(f"{a.name}={_cut(a.value, 80) or '…'}{marks[a.came]}" for a in call.arguments)
-    nested = "; made by another call" if call.parent and not call.made_in else ""
+    nested = "; made by another call" if call.parent else ""
+    nested = f"; made for a request to {call.made_in}" if call.made_in else nested
     return f"{call.function}({arguments}){_inputs(call)}{_took(call)}{nested}"
 
 
@@ -153,10 +162,11 @@ def _counts(run: Run) -> Iterator[str]:
 
 
 def _environment(run: Run) -> Iterator[str]:
-    started = [function for function in run.functions if function.environment]
-    for function in started:
+    named = zip(run.functions, labels(run.functions), strict=True)
+    started = [(function, label) for function, label in named if function.environment]
+    for function, label in started:
         if len(started) > 1:
-            yield f"{function.tag}:"
+            yield f"{label}:"
         yield from _variables(function)
 
 
@@ -207,14 +217,14 @@ def _image(run: Run) -> Iterator[str]:
 
 
 def _limits(run: Run) -> Iterator[str]:
-    for function in run.functions:
+    for function, label in zip(run.functions, labels(run.functions), strict=True):
         pairs = [
             f"{name} {given}" + (f" (asked: {asked})" if asked not in ("", given) else "")
             for name, given in function.limits.given.items()
             for asked in [function.limits.asked.get(name, "")]
         ]
         if pairs:
-            yield f"{function.tag}: {', '.join(pairs)}"
+            yield f"{label}: {', '.join(pairs)}"
 
 
 def _volumes(run: Run) -> Iterator[str]:

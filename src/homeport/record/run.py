@@ -134,10 +134,23 @@ class Git:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """`modal serve` took up a change of the files. `replaced`: those that were changed or removed, as they
+    were."""
+
+    at: Moment
+    replaced: tuple[SourceFile, ...] = ()
+    added: tuple[str, ...] = ()  # paths
+
+
+@dataclass(frozen=True)
 class Source:
+    """`files` are the last that there were; versions.files_at tells those of a moment before an edit."""
+
     entry: str = ""  # the app's file on the launcher
     files: tuple[SourceFile, ...] = ()
     git: Git | None = None
+    edits: tuple[Edit, ...] = ()  # the first first
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Function:
+    """`definitions`: ids of what described it so. Where an app was edited a tag may have several functions,
+    the newest first."""
+
     tag: str
     image_id: str = ""
     environment: tuple[Variable, ...] = ()
@@ -181,6 +197,7 @@ class Function:
     limits: Limits = field(default_factory=Limits)
     defined: Place | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)  # of arguments, a class's as METHOD.NAME
+    definitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,6 +234,7 @@ class Call:
     started_at: Moment = 0.0
     ended_at: Moment = 0.0
     parent: str = ""  # the call that made it, empty for the launcher's
+    definition_id: str = ""  # of the function that answered its first input
     made_in: str = ""  # of a parent that belongs to no run, such as a web request: its function
 
 
@@ -269,8 +287,9 @@ class Attempt:
     memory_peak_bytes: int = 0
     gpus: tuple[str, ...] = ()
     inputs: int = 0
-    command: tuple[str, ...] = ()  # of a Sandbox
     curve: tuple[Sample, ...] = ()
+    definition_id: str = ""
+    command: tuple[str, ...] = ()  # of a Sandbox
 
 
 @dataclass(frozen=True)

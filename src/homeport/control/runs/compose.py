@@ -5,7 +5,7 @@ Reads only. What is damaged or missing is named in the record's `missing`, and t
 
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from sqlite3 import Row
 from typing import Any, Final, TypeVar
@@ -34,6 +34,7 @@ from homeport.record.run import (
     Run,
     Source,
 )
+from homeport.record.versions import joined, of_definition
 
 _MAX_CALLS: Final = 2000
 _T = TypeVar("_T")
@@ -159,9 +160,9 @@ class Composer:
         return self._db.all("run_tasks", run_id=run_id)
 
     def _calls(self, run_id: str) -> tuple[Call, ...]:
-        handles = {row["function_id"]: row for row in self._db.all("run_handles", run_id=run_id)}
+        handles = {row["definition_id"]: row for row in self._db.all("run_handles", run_id=run_id)}
         return tuple(
-            self._call(row, handles.get(row["function_id"]))
+            self._call(row, handles.get(row["task_definition_id"]) or handles.get(row["definition_id"]))
             for row in self._db.all("run_calls", run_id=run_id, limit=_MAX_CALLS)
         )
 
@@ -185,6 +186,7 @@ class Composer:
             started_at=row["created_at"],
             ended_at=(row["finished_at"] or 0.0) if is_done else 0.0,
             parent=row["parent"] or "",
+            definition_id=row["task_definition_id"] or "",
             made_in="" if is_of_run else function_of(row["parent_tag"] or "", None),
         )
 
@@ -199,14 +201,23 @@ def _first_function(tag: str, calls: Iterable[Call]) -> str:
     return first if tag else ""
 
 
-def _merged(defined: Iterable[Function], started: Iterable[Function]) -> tuple[Function, ...]:
+def _merged(defined: Sequence[Function], started: Iterable[Function]) -> tuple[Function, ...]:
     """Functions as their containers had them, with what their definitions tell; then those without one."""
-    by_tag = {function.tag: function for function in defined}
-    found = []
+    found, seen = [], set()
     for function in started:
-        known = by_tag.pop(function.tag, function)
-        found.append(replace(function, defined=known.defined, defaults=known.defaults))
-    return (*found, *by_tag.values())
+        known = next(
+            (
+                each
+                for each in defined
+                if each.tag == function.tag and {*each.definitions} & {*function.definitions}
+            ),
+            None,
+        ) or of_definition(defined, "", function.tag)
+        if known is not None:
+            seen.add(id(known))
+            function = replace(function, defined=known.defined, defaults=known.defaults)
+        found.append(function)
+    return joined([*found, *(each for each in defined if id(each) not in seen)])
 
 
 def machine_facts(cores: int, memory_bytes: int, gpus: Iterable[str], isolation: str) -> Machine:

@@ -31,6 +31,7 @@ def described(
         (
             Function(
                 tag=definition.tag,
+                definitions=(definition.definition_id,),
                 image_id=definition.function.image_id,
                 secrets=tuple(secret_names(definition.function.secret_ids)),
                 limits=replace(limits_of(definition, machine, ()), given={}),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from homeport.record.run import Argument, Call, Function, Launcher
+from homeport.record.versions import of_definition
 
 _RUNNERS: Final = frozenset({"run"})
 
@@ -17,7 +18,9 @@ def placed(call: Call, functions: Sequence[Function], launcher: Launcher | None)
     """The call with the defaults' values, and the origin of each argument."""
     class_name, dot, method = call.function.partition(".")
     tag, prefix = (f"{class_name}.*", f"{method}.") if dot else (call.function, "")
-    function = next((each for each in functions if each.tag in (call.function, tag)), None)
+    function = of_definition(functions, call.definition_id, tag) or of_definition(
+        functions, "", call.function
+    )
     defaults = {
         name.removeprefix(prefix): value
         for name, value in (function.defaults if function is not None else {}).items()

@@ -13,8 +13,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,8 @@ from homeport.control.runs.functions import located
 from homeport.model.home import Home
 from homeport.record.launch import entry_candidates
 from homeport.record.masking import masked_difference
-from homeport.record.run import Function, Git, Launcher, Source, SourceFile
+from homeport.record.run import Edit, Function, Git, Launcher, Source, SourceFile
+from homeport.record.versions import joined
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ _GIT_LIMIT_S: Final = 5.0  # for all that git is asked
 _WAIT_S: Final = 10.0  # that the record of a short run waits for its source
 _MAX_DIFFERENCE: Final = 256 * 1024
 _MAX_FILES: Final = 5000
+_MAX_FUNCTIONS: Final = 500  # with those that edits replaced
 _MAX_HASHED_BYTES: Final = 512 << 20
 _QUIET: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
@@ -70,10 +72,12 @@ class RunSources:
         self._git: dict[str, asyncio.Task[Git | None]] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._launchers: dict[str, Launcher | None] = {}
+        self._new: set[str] = set()  # apps that were not published since they were launched
 
     def begin(self, app_id: str, launcher: Launcher | None) -> None:
         """An app is launched from a folder, whose git tree may change while it runs."""
         self._launchers[app_id] = launcher
+        self._new.add(app_id)
         if launcher is not None and launcher.cwd:
             job = asyncio.get_running_loop().create_task(asyncio.to_thread(git_of, Path(launcher.cwd)))
             self._git[app_id] = job
@@ -81,10 +85,17 @@ class RunSources:
     async def publish(self, app_id: str) -> None:
         """The app's functions and their mounts are known, or others than before (`modal serve`); the rest
         goes on in the background."""
-        if app_id in self._launchers and app_id not in self._writing:
-            job = asyncio.get_running_loop().create_task(self._write(app_id, self._launchers[app_id]))
-            self._writing[app_id] = job
-            job.add_done_callback(lambda _: self._writing.pop(app_id, None))
+        launched = self._folders.folder(app_id) / "launch.json"
+        if app_id not in self._launchers and launched.exists():  # by an earlier engine
+            self._launchers[app_id] = msgspec.json.decode(launched.read_bytes(), type=Launcher)
+        if app_id in self._launchers:
+            work = self._write(app_id, self._launchers[app_id], time.time(), self._writing.get(app_id))
+            job = self._writing[app_id] = asyncio.get_running_loop().create_task(work)
+            job.add_done_callback(lambda job: self._written(app_id, job))
+
+    def _written(self, app_id: str, job: asyncio.Task[None]) -> None:
+        if self._writing.get(app_id) is job:
+            del self._writing[app_id]
 
     async def ready(self, app_id: str) -> None:
         """Returns once the source is written, or after a while."""
@@ -93,6 +104,7 @@ class RunSources:
             await asyncio.wait({job}, timeout=_WAIT_S)
         self._launchers.pop(app_id, None)
         self._git.pop(app_id, None)
+        self._new.discard(app_id)
 
     async def close(self) -> None:
         jobs = [*self._writing.values(), *self._git.values()]
@@ -100,28 +112,50 @@ class RunSources:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
 
-    async def _write(self, app_id: str, launcher: Launcher | None) -> None:
+    async def _write(
+        self, app_id: str, launcher: Launcher | None, at: float, before: asyncio.Task[None] | None
+    ) -> None:
         try:
             defined = self._defined(app_id)
+            if before is not None:
+                await asyncio.wait({before})
             listed = json.dumps(sorted(defined.mount_ids))
             rows = self._db.all("run_trees", mount_ids=listed)
             trees = [self._home.mounts / str(row["folder"]) for row in rows]
             asked = self._git.get(app_id)
             git = await asked if asked is not None else None
-            await asyncio.to_thread(self._put, app_id, trees, launcher, git, defined)
+            source = await asyncio.to_thread(lambda: Source(entry_of(launcher), tuple(files_of(trees)), git))
+            functions = await asyncio.to_thread(located, defined.functions, trees)
+            await asyncio.to_thread(self._put, app_id, source, functions, at, is_new=app_id in self._new)
+            self._new.discard(app_id)
         except Exception as error:
             logger.exception("the source of %s", app_id)
             self._folders.miss(app_id, f"Its source was not recorded: {error}.")
 
     def _put(
-        self, app_id: str, trees: list[Path], launcher: Launcher | None, git: Git | None, defined: Defined
+        self, app_id: str, source: Source, functions: Sequence[Function], at: float, *, is_new: bool
     ) -> None:
-        source = Source(entry=entry_of(launcher), files=tuple(files_of(trees)), git=git)
         folder = self._folders.folder(app_id)
         folder.mkdir(exist_ok=True)
+        if not is_new and (folder / "source.json").exists():
+            before = msgspec.json.decode((folder / "source.json").read_bytes(), type=Source)
+            source = edited(before, source, at)
+            older = msgspec.json.decode((folder / "functions.json").read_bytes(), type=list[Function])
+            functions = joined([*functions, *older])[:_MAX_FUNCTIONS]
         write_whole(folder / "source.json", msgspec.json.encode(source))
-        functions = located(defined.functions, trees)
         write_whole(folder / "functions.json", msgspec.json.encode(functions))
+
+
+def edited(before: Source, after: Source, at: float) -> Source:
+    """The later source, which remembers how it was before."""
+    old, new = ({file.path: file for file in source.files} for source in (before, after))
+    edit = Edit(
+        at,
+        replaced=tuple(file for path, file in old.items() if new.get(path) != file),
+        added=tuple(path for path in new if path not in old),
+    )
+    edits = (*before.edits, edit) if edit.replaced or edit.added else before.edits
+    return replace(after, git=after.git or before.git, edits=edits)
 
 
 def entry_of(launcher: Launcher | None) -> str:

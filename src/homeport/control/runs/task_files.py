@@ -25,6 +25,7 @@ from homeport.record.run import (
     Variable,
     Volume,
 )
+from homeport.record.versions import joined
 
 _MAX_NOTES: Final = 20_000
 
@@ -68,7 +69,7 @@ class _Reader:
         self._db = db
         self._missing = missing
         self._images: dict[str, Image] = {}
-        self._functions: dict[str, Function] = {}
+        self._functions: list[Function] = []
         self._volumes: dict[str, Volume] = {}
         self._configs: dict[tuple[str, str], ConfigFile] = {}  # by path and content
         self._notes: list[Note] = []
@@ -83,7 +84,7 @@ class _Reader:
             )
         return TaskFiles(
             images=tuple(self._images.values()),
-            functions=tuple(self._functions.values()),
+            functions=joined(reversed(self._functions)),
             volumes=tuple(self._volumes.values()),
             configs=tuple(self._configs.values()),
             folders=_folders_of(self._notes, list(self._volumes.values())),
@@ -102,14 +103,16 @@ class _Reader:
         for volume in task.volumes:
             known = self._volumes.get(volume.path)
             self._volumes[volume.path] = replace(volume, seen=known.seen) if known else volume
-        if tag not in self._functions:
-            self._functions[tag] = Function(
+        self._functions.append(
+            Function(
                 tag=tag,
+                definitions=(row["definition_id"],),
                 image_id=row["image_id"],
                 environment=tuple(self._environment(app_id, task_id)),
                 secrets=task.secrets,
                 limits=task.limits,
             )
+        )
         if row["image_id"] not in self._images:
             image = self._image(app_id, task_id, row["image_id"])
             if image is not None:
@@ -134,6 +137,7 @@ class _Reader:
             cpu_time_s=row["cpu_time_s"],
             memory_peak_bytes=row["memory_peak_bytes"],
             gpus=task.gpus,
+            definition_id=row["definition_id"],
             command=task.command,
             inputs=counted["inputs"] if counted is not None else 0,
             curve=self._curve(row["app_id"], row["task_id"]),

@@ -25,6 +25,7 @@ def explain_argument(known: Known, name: str) -> Answer:
     if not given:
         return _unknown(known, name)
     call, argument = given[0]
+    known = known.at(call.started_at)
     value = definitions.value(known, call.function, argument) or "a value that was not recorded"
     how = came(known, call, argument)
     others = _others(known, given[1:], value)

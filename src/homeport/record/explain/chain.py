@@ -99,7 +99,7 @@ def _has(known: Known, name: str, note: Note) -> bool:
 def _step(known: Known, note: Note, where: str, text: str, rest: str = "") -> Step:
     """`rest` comes behind the library that did it for the user's line."""
     place = note.stack[0] if note.stack else None
-    line = known.sources.line(place.file, place.line) if place else ""
+    line = known.sources_of(note.task_id).line(place.file, place.line) if place else ""
     through = clauses.through(note)
     return Step(where, f"{text}{through}{rest}", known.shown(place) if place else "", line, at=note.at)
 

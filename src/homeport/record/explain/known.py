@@ -2,12 +2,23 @@
 there is while it goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from homeport.record.explain.processes import Lineage
 from homeport.record.explain.sources import Reader, Sources, no_reader
-from homeport.record.run import Call, Function, Launcher, Note, Place, Run, ShellVariable, Variable
+from homeport.record.run import (
+    Call,
+    Function,
+    Launcher,
+    Note,
+    Place,
+    Run,
+    ShellVariable,
+    SourceFile,
+    Variable,
+)
+from homeport.record.versions import files_at, of_definition
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,25 @@ class Known:
     @cached_property
     def sources(self) -> Sources:
         return Sources(self.run.source.files, self.read)
+
+    def at(self, at: float) -> "Known":
+        """With the files of a moment, where the app was edited later."""
+        files = files_at(self.run.source, at)
+        if files == self.run.source.files:
+            return self
+        return replace(self, run=replace(self.run, source=replace(self.run.source, files=files, edits=())))
+
+    def sources_of(self, task_id: str) -> Sources:
+        """The files that a container began with."""
+        attempt = next((each for each in self.run.attempts if each.task_id == task_id), None)
+        if attempt is None or not self.run.source.edits:
+            return self.sources
+        files = files_at(self.run.source, attempt.enqueued_at)
+        return self._versions.setdefault(files, Sources(files, self.read))
+
+    @cached_property
+    def _versions(self) -> dict[tuple[SourceFile, ...], Sources]:
+        return {}
 
     @property
     def launcher(self) -> Launcher:
@@ -58,9 +88,10 @@ class Known:
 
     def function_of(self, task_id: str) -> Function | None:
         """The function that a container runs; the only one where its container is not known."""
-        tag = next((each.function for each in self.run.attempts if each.task_id == task_id), "")
-        named = [each for each in self.run.functions if each.tag == tag or not tag]
-        return named[0] if named else None
+        attempt = next((each for each in self.run.attempts if each.task_id == task_id), None)
+        if attempt is None or not attempt.function:
+            return self.run.functions[0] if self.run.functions else None
+        return of_definition(self.run.functions, attempt.definition_id, attempt.function)
 
     def variable(self, name: str, task_id: str = "") -> Variable | None:
         """The variable as a container began with it; of any container where none is named."""

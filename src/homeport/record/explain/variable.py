@@ -9,6 +9,7 @@ from homeport.record.explain.answers import BY_READING, Answer, Step
 from homeport.record.explain.known import Known
 from homeport.record.explain.road import road, telling
 from homeport.record.run import Place, ShellVariable, Variable
+from homeport.record.versions import labels
 
 _MOST_LINES = 3
 _NEAREST = 3
@@ -85,7 +86,7 @@ def _launcher_step(known: Known, place: Place | None, text: str, found: str = ""
 def _began(known: Known, name: str) -> Iterable[Step]:
     """What containers began with, by function where functions differ."""
     given: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
-    for function in known.run.functions:
+    for function, label in zip(known.run.functions, labels(known.run.functions), strict=True):
         if not function.environment:
             continue  # no container of it began
         variable = next((each for each in function.environment if each.name == name), None)
@@ -94,7 +95,7 @@ def _began(known: Known, name: str) -> Iterable[Step]:
             if variable
             else ("", "", "", ())
         )
-        given.setdefault(key, []).append(function.tag)
+        given.setdefault(key, []).append(label)
     for (origin, digest, value, shadowed), tags in given.items():
         of = f" of {', '.join(tags[:_MOST_LINES])}" if len(given) > 1 else ""
         if not origin:

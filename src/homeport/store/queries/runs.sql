@@ -147,6 +147,8 @@ ORDER BY tasks.enqueued_at;
 -- name: run_calls
 -- The calls of a run, the first first, with the counts of their inputs.
 SELECT c.call_id, c.function_id, c.app_id, c.kind, c.parent_input_id, c.total_inputs, c.created_at, c.cancelled_at,
+    functions.definition_id, (SELECT t.definition_id FROM inputs i JOIN tasks t ON t.task_id = i.task_id
+        WHERE i.call_id = c.call_id ORDER BY i.idx LIMIT 1) AS task_definition_id,
     functions.tag AS tag, parents.call_id AS parent, parents.run_id AS parent_run_id,
     (SELECT f.tag FROM functions f WHERE f.function_id = parents.function_id) AS parent_tag,
     (SELECT COUNT(*) FROM inputs i WHERE i.call_id = c.call_id AND i.state = 2 AND i.status = 1) AS succeeded,
@@ -217,10 +219,11 @@ SELECT metadata, env, notes FROM images WHERE image_id = :image_id;
 
 
 -- name: run_handles
--- What the functions that a run called say of themselves.
-SELECT DISTINCT functions.function_id, functions.tag, functions.definition_id, definitions.handle_metadata
-FROM function_calls c JOIN functions USING (function_id) JOIN definitions USING (definition_id)
-WHERE c.run_id = :run_id;
+-- What the functions that a run called say of themselves, and did when its containers began.
+SELECT definition_id, handle_metadata FROM definitions WHERE definition_id IN (
+    SELECT functions.definition_id FROM function_calls c JOIN functions USING (function_id) WHERE c.run_id = :run_id
+    UNION SELECT tasks.definition_id FROM run_tasks JOIN tasks USING (task_id) WHERE run_tasks.run_id = :run_id
+);
 
 -- name: run_trees
 -- The folders of what some mounts brought, by JSON of their ids.

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from homeport.record.run import Function, Note, Run
+from homeport.record.run import Attempt, Function, Note, Run
+from homeport.record.versions import labels, of_definition
 
 STATES: Final = ("running", "succeeded", "failed", "stopped")
 KINDS: Final = ("run", "deployment", "call", "schedule")
@@ -33,23 +34,32 @@ class Seen:
 
 @dataclass(frozen=True)
 class FunctionView:
+    """`label`: its tag, and its version where the app was edited meanwhile."""
+
     function: Function
+    label: str
     variables: list[Seen] = field(default_factory=list)
     platform: list[Seen] = field(default_factory=list)
 
 
 def functions(run: Run) -> list[FunctionView]:
     """Those that had a container; before the first one began all."""
-    tasks = {attempt.task_id: attempt.function for attempt in run.attempts}
-    by_function: defaultdict[str, list[Note]] = defaultdict(list)
+    named = list(zip(run.functions, labels(run.functions), strict=True))
+    named = [each for each in named if each[0].environment] or named
+    started = [function for function, _ in named]
+    notes: list[list[Note]] = [[] for _ in started]
+    of_task = {attempt.task_id: _place(started, attempt) for attempt in run.attempts}
     for note in run.notes:
-        by_function[tasks.get(note.task_id, "")].append(note)
-    started = [each for each in run.functions if each.environment] or run.functions
-    only = started[0].tag if len(started) == 1 else ""
-    return [
-        _function(each, [*by_function[each.tag], *(by_function[""] if each.tag == only else ())])
-        for each in started
-    ]
+        place = of_task.get(note.task_id, 0 if len(started) == 1 else -1)
+        if place >= 0:
+            notes[place].append(note)
+    return [_function(function, label, found) for (function, label), found in zip(named, notes, strict=True)]
+
+
+def _place(functions: Sequence[Function], attempt: Attempt) -> int:
+    """Which of these a container ran; -1 for none."""
+    function = of_definition(functions, attempt.definition_id, attempt.function)
+    return next((place for place, each in enumerate(functions) if each is function), -1)
 
 
 def progress(run: Run) -> tuple[int, int, int]:
@@ -91,7 +101,7 @@ def command_line(argv: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _function(function: Function, notes: Iterable[Note]) -> FunctionView:
+def _function(function: Function, label: str, notes: Iterable[Note]) -> FunctionView:
     reads: defaultdict[str, list[Note]] = defaultdict(list)
     changes: defaultdict[str, list[Note]] = defaultdict(list)
     for note in notes:
@@ -124,6 +134,7 @@ def _function(function: Function, notes: Iterable[Note]) -> FunctionView:
     shown = sorted([*known, *made], key=lambda seen: (not seen.changes, seen.name))
     return FunctionView(
         function,
+        label,
         [seen for seen in shown if not seen.is_platform or seen.changes],
         [seen for seen in shown if seen.is_platform and not seen.changes],
     )

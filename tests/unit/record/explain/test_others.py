@@ -1,6 +1,7 @@
 """Arguments, values of configurations and files: who gave, chose, placed and opened them."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -8,7 +9,18 @@ from homeport.record.explain.argument import explain_argument
 from homeport.record.explain.configuration import explain_config
 from homeport.record.explain.file import explain_file
 from homeport.record.explain.settings import settings
-from homeport.record.run import Argument, Call, ConfigFile, Folder, Image, Note, Place, Volume
+from homeport.record.run import (
+    Argument,
+    Call,
+    ConfigFile,
+    Edit,
+    Folder,
+    Image,
+    Note,
+    Place,
+    SourceFile,
+    Volume,
+)
 from tests.support import fifty_runs as worlds
 from tests.support.fifty_runs import APP, FIFTY, TRAIN, known
 
@@ -48,6 +60,26 @@ class TestArguments:
         )
         other = known(config_path="b.yaml", came="given")
         assert explain_argument(other, "config_path").sentence.endswith("given by the code that called.")
+
+    def test_a_default_is_that_of_the_version_that_was_called(self):
+        texts = worlds.sources()
+        before, after = texts[APP], texts[APP].replace('"configs/full.yaml"', '"configs/other.yaml"')
+        assert before != after
+        world = known({**texts, APP: after})
+        was = SourceFile(APP, sha256(before.encode()).hexdigest())
+        source = replace(world.run.source, edits=(Edit(200.0, (was,)),))
+        calls = tuple(
+            Call(f"fc-{at}", "train", (Argument("config_path", "", "default"),), 1, started_at=at)
+            for at in (100.0, 300.0)
+        )
+        world = replace(of(world, source=source, calls=calls), read=worlds.reader({APP: before, "": after}))
+
+        said = explain_argument(world, "config_path")
+        assert said.sentence.startswith('config_path of train is "configs/full.yaml", the default of app.py')
+        later = explain_argument(of(world, calls=calls[1:]), "config_path")
+        assert later.sentence.startswith(
+            'config_path of train is "configs/other.yaml", the default of app.py'
+        )
 
     def test_as_typed(self):
         answer = explain_argument(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from homeport.record.codec import DamagedRecordError
-from homeport.record.run import Call, Function, Launcher, Run
+from homeport.record.run import Call, Edit, Function, Launcher, Run, SourceFile, Variable
 from tests.unit.web.pages.browsing import Browser, Site
 from tests.unit.web.pages.made_runs import AT, RUN_ID, whole_run
 
@@ -137,6 +137,29 @@ def test_a_call_tells_who_called_and_who_deployed_and_what_had_a_container(
     assert "Deployed by modal deploy app.py in /srv" in page
     assert "idle" not in page
     assert "went on" in page and "running" not in page, "its container served others afterwards"
+
+
+def test_an_app_that_was_edited_shows_its_versions_apart(site: Site, browser: Browser) -> None:
+    run = whole_run()
+    (train,), (attempt, _) = run.functions, run.attempts
+    older = replace(train, environment=(Variable("MODE", "image: ENV", "old"),), definitions=("de-1",))
+    edit = Edit(AT, (SourceFile("/root/<b>.py", "ef" * 32),), ("/root/new.py",))
+    site.records.runs = [
+        replace(
+            run,
+            functions=(replace(train, definitions=("de-2",)), older),
+            attempts=(replace(attempt, definition_id="de-1"),),
+            source=replace(run.source, edits=(edit,)),
+        )
+    ]
+
+    page = browser.get(f"/runs/{RUN_ID}").text
+    newer, _, last = page.partition("train, version 1 of 2")
+
+    assert "Edited 1 time while it ran" in page
+    assert "/root/&lt;b&gt;.py" in page and "/root/new.py" in page
+    assert "train, version 2 of 2" in newer and "MODE" in last
+    assert "set while it ran" in last and "set while it ran" not in newer, "by the container of the first"
 
 
 def test_a_call_for_a_web_request_says_so(site: Site, browser: Browser) -> None:
