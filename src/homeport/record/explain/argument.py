@@ -67,7 +67,8 @@ def came(known: Known, call: Call, argument: Argument) -> str:
     if argument.came == "command line" or typed:
         return f"as typed: {typed or 'on the command line'}"
     lines = calling_lines(known, call, argument.name)
-    if len(lines) == 1:
+    lines = [line for line in lines if line.given == argument.value] or lines  # one that spells the value
+    if len({line.place for line in lines}) == 1:
         line = lines[0]
         where = _shown(known, line.place)
         through = ""

@@ -43,7 +43,7 @@ def calling_lines(known: Known, call: Call, name: str) -> list[CallingLine]:
         own = list(definitions.parameters(around, file)) if around is not None else []
         named = next((each for each in own if isinstance(given, ast.Name) and each.name == given.id), None)
         text = sources.line(file, node.lineno, on_launcher=True)
-        lines.append(CallingLine(Place(file, node.lineno), ast.unparse(given), text, named))
+        lines.append(CallingLine(Place(file, node.lineno), definitions.plain(given), text, named))
         inside += lines[-1:] if around is not None and around.name == caller else []
     return inside or lines
 

@@ -67,13 +67,14 @@ def parameters(definition: Def, file: str) -> Iterator[Parameter]:
         default = defaults.get(each.arg)
         yield Parameter(
             each.arg,
-            _plain(default) if default is not None else "",
+            plain(default) if default is not None else "",
             Place(file, each.lineno, definition.name),
             definition.name,
         )
 
 
-def _plain(node: ast.expr) -> str:
+def plain(node: ast.expr) -> str:
+    """JSON of a value that is spelled, else the expression."""
     try:
         return json.dumps(ast.literal_eval(node), ensure_ascii=False)
     except (ValueError, TypeError):

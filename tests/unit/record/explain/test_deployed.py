@@ -56,6 +56,16 @@ def test_an_argument_was_given_by_the_line_of_the_script_that_called():
     assert said.steps[0].text == "`python ask.py` does not name it"
 
 
+def test_of_several_lines_the_one_that_spells_the_value_gave_it():
+    script = SCRIPT + "f.remote('configs/full.yaml')\nf.remote('configs/other.yaml')\n"
+    given = Argument("config_path", '"configs/other.yaml"')
+    texts = called(script=script, calls=(Call("fc-2", "train", (given,)),))
+    assert explain_argument(texts, "config_path").sentence.endswith("given in ask.py:7.")
+    given = Argument("config_path", "7")
+    numbers = called(script=SCRIPT + "f.remote(6), f.remote(7)\n", calls=(Call("fc-2", "train", (given,)),))
+    assert explain_argument(numbers, "config_path").sentence.endswith("given in ask.py:6.")
+
+
 def test_lines_of_the_deployed_app_gave_nothing_to_a_call_from_outside_whatever_the_names():
     texts = worlds.sources()
     texts[worlds.APP] += '\n\n@app.function()\ndef ask():\n    train.remote("configs/full.yaml")\n'
