@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import client
 from tests.support.account import BIN, Account, open_account
@@ -29,6 +30,10 @@ CLOSED_MODES = ("closed-root", "closed-user")
 # A shell that runs the tests in the background has SIGINT ignored, and every process of theirs inherits it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _FAILED = pytest.StashKey[bool]()
 

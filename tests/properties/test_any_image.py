@@ -48,7 +48,7 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(steps | st.just(Unknown("it is made up")), max_size=4),
     st.dictionaries(

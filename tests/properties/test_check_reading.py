@@ -74,7 +74,7 @@ def sources_of_apps(draw: st.DrawFn) -> str:
 
 
 @given(sources_of_apps())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_a_damaged_app(tmp_path_factory, text: str) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path_factory.getbasetemp() / "damaged.py"
     file.write_text(text)
@@ -84,7 +84,7 @@ def test_a_damaged_app(tmp_path_factory, text: str) -> None:  # type: ignore[no-
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_any_bytes(tmp_path_factory, content: bytes) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path_factory.getbasetemp() / "bytes.py"
     file.write_bytes(content)
@@ -120,7 +120,7 @@ EXPRESSIONS = st.recursive(
 
 
 @given(st.lists(EXPRESSIONS, min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_any_expressions(tmp_path_factory, expressions: list[str]) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path_factory.getbasetemp() / "expressions.py"
     top = "import os, modal\nfrom pathlib import Path\nx = 1\ndef f(*a, **b): return a\n"

@@ -47,7 +47,7 @@ def build(folder: Path, below: Overlay, changes: list[tuple[str, str]], text: st
                 delta.make_opaque(parts)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(changes, min_size=2, max_size=6), st.integers(1, 6))
 def test_a_merge_of_the_upper_deltas_shows_the_same(layers: list[list[tuple[str, str]]], joined: int) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -60,7 +60,7 @@ def seen(layers: list[Path]) -> dict[str, object]:
 
 
 @given(st.lists(TREES, min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_merged_copy_is_what_an_overlay_shows(trees: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         layers = []
@@ -74,7 +74,7 @@ def test_a_merged_copy_is_what_an_overlay_shows(trees: list[dict[str, Any]]) -> 
 
 
 @given(TREES, TREES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_changed_is_a_layer_that_makes_the_same_tree(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:

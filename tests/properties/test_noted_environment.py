@@ -105,7 +105,7 @@ def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Player, 
         player.end()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(script=steps)
 def test_whatever_is_done_to_it_it_answers_as_ever(
     players: tuple[Player, Player, Noted], script: list[tuple[str, str, str]]

@@ -85,7 +85,7 @@ async def play(here: StoredHere, script: list[tuple]) -> None:  # type: ignore[t
         assert [value for _, value in found] == model[name]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(steps, max_size=30))
 def test_a_partition_is_a_list(script: list[tuple]) -> None:  # type: ignore[type-arg]
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ way round; explain never shows what a Secret holds."""
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.record.diff.compare import compare
@@ -132,20 +132,17 @@ def shape(comparison, *, flipped=False):
 
 
 @given(RUNS)
-@settings(deadline=None)
 def test_a_run_differs_in_nothing_from_itself(run):
     assert not compare(world(run), world(replace(run, run_id="ap-9")))
 
 
 @given(RUNS, RUNS)
-@settings(deadline=None)
 def test_the_other_way_round_differs_the_other_way_round(before, after):
     there, back = compare(world(before), world(after)), compare(world(after), world(before))
     assert shape(there, flipped=True) == shape(back)
 
 
 @given(RUNS, st.sampled_from(NAMES))
-@settings(deadline=None)
 def test_explain_shows_no_value_of_a_secret(run, name):
     # "fifty" is a value of Secrets and of the shell alone
     assert "fifty" not in repr(explain_variable(world(run), name))

@@ -65,14 +65,14 @@ def _ours(given: list[str], path: str) -> bool | str:
         return "refused"
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(patterns, paths)
 def test_patterns_match_as_the_clients_do(given: list[str], path: str) -> None:
     path = str(PurePosixPath(path))
     assert _ours(given, path) == _client(given, path)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(trees, usual, st.booleans())
 def test_a_folder_ships_what_the_client_uploads(tree: set[str], given: list[str], inverted: bool) -> None:
     with tempfile.TemporaryDirectory() as made:
@@ -86,7 +86,7 @@ def test_a_folder_ships_what_the_client_uploads(tree: set[str], given: list[str]
         _agree(mount, ours, folder)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(trees)
 def test_python_source_ships_what_the_client_uploads(tree: set[str]) -> None:
     with tempfile.TemporaryDirectory() as made:

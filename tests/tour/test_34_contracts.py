@@ -129,6 +129,19 @@ def test_what_never_showed_and_what_matched_nothing_is_said_at_the_end(modal, wr
 
 
 @pytest.mark.once_as("user")
+def test_homeport_run_exits_with_3_where_the_contract_was_not_kept(homeport, engine, write):
+    write("app.py", training("status"))
+    write("homeport.toml", CONTRACT.replace("train = 3734", "train = 3734, epochs = 3"))
+    unseen = homeport("run", "app.py::train", fails=True)
+    broken = homeport("run", "app.py::train", fails=True, env={"TOUR_LIMIT": "50"})
+    for said in (unseen, broken):
+        assert said.code == 3
+        assert "Contract full was not kept" in said.err and "homeport contract show ap-" in said.err
+    write("homeport.toml", CONTRACT)
+    assert "not kept" not in homeport("run", "app.py::train").err
+
+
+@pytest.mark.once_as("user")
 def test_a_warning_is_said_and_the_run_goes_on(modal, write):
     write("app.py", training("warn"))
     write("homeport.toml", CONTRACT + '    on_violation = "warn"\n')

@@ -1,6 +1,8 @@
-"""`python as_modal.py NOTES COUNT WORDS SCRIPT ARGS`: becomes `SCRIPT ARGS`, the modal command, with notes.
+"""`python as_modal.py NOTES THEN COUNT WORDS SCRIPT ARGS`: becomes `SCRIPT ARGS`, the modal command,
+with notes.
 
-WORDS, so many as COUNT says, are what was typed behind `homeport`, for whoever looks at this process.
+WORDS, so many as COUNT says, are what was typed behind `homeport`, for whoever looks at this process. THEN, a
+module or nothing, is run once the script has ended with a status, and may end with another.
 
 Run by path, by launch_notes.py. The script runs in this interpreter as if it had been started itself: what it
 and the user's app can see of this file is nothing. Loads what an interpreter has loaded already, and
@@ -48,7 +50,43 @@ def _run(script: str) -> None:
     exec(program, main)
 
 
-_file = sys.argv[1]
-_look_like(sys.argv[3 + int(sys.argv[2]) :])
+def _run_before(module: str, script: str) -> None:
+    """Runs the script, then the module, once all that the script leaves to the end of the process is done."""
+    import atexit
+    from time import time
+
+    since = time()
+    status: list[int] = []
+
+    def leave() -> None:
+        if not status:  # it ended by an exception, or a signal
+            return
+        import os  # nothing of this file is there any more
+        import subprocess
+        import sys
+
+        sys.stdout.flush()
+        line = [sys.executable, "-I", "-m", module, str(os.getpid()), str(since), str(status[0])]
+        try:
+            last = subprocess.call(line)
+        except KeyboardInterrupt:
+            last = 130
+        if last != status[0]:
+            os._exit(last)
+
+    atexit.register(leave)
+    try:
+        _run(script)
+        status.append(0)
+    except SystemExit as end:
+        status.append(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
+_file, _then = sys.argv[1:3]
+_look_like(sys.argv[4 + int(sys.argv[3]) :])
 _take_notes(_file)
-_run(sys.argv[0])
+if _then:
+    _run_before(_then, sys.argv[0])
+else:
+    _run(sys.argv[0])

@@ -21,16 +21,19 @@ _KEPT_S: Final = 24 * 3600.0
 _BOOTSTRAP: Final = Path(__file__).with_name("as_modal.py")
 
 
-def noting(command: list[str], home: Home, token: Token, typed: Sequence[str]) -> list[str]:
+def noting(
+    command: list[str], home: Home, token: Token, typed: Sequence[str], *, then: str = ""
+) -> list[str]:
     """A command line that does the same as the modal command that it is given, and takes notes. `typed`: the
-    words behind `homeport`, its own options included; control/runs/launchers.py finds them there."""
+    words behind `homeport`, its own options included; control/runs/launchers.py finds them there. `then`: the
+    module that has the last word on the exit status."""
     if not _is_python(command[0]):
         return command
     try:
         file = _make_file(home.runs / "launches", token)
     except OSError:
         return command
-    return [sys.executable, str(_BOOTSTRAP), str(file), str(len(typed)), *typed, *command]
+    return [sys.executable, str(_BOOTSTRAP), str(file), then, str(len(typed)), *typed, *command]
 
 
 def _is_python(script: str) -> bool:

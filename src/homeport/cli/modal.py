@@ -33,8 +33,9 @@ def command(ctx: click.Context, args: tuple[str, ...]) -> None:
     become_modal(args)
 
 
-def become_modal(args: tuple[str, ...]) -> NoReturn:
-    """Replaces this process by the modal client, so that Ctrl-C and the exit status are its own."""
+def become_modal(args: tuple[str, ...], *, then: str = "") -> NoReturn:
+    """Replaces this process by the modal client, so that Ctrl-C and the exit status are its own, but for what
+    the module `then` says at the end."""
     home = default_home()
     endpoint, started = service.start(home)
     if started:
@@ -43,7 +44,7 @@ def become_modal(args: tuple[str, ...]) -> NoReturn:
             click.echo(endpoint.note, err=True)
     token = service.read_token(home)
     environment = client_environment.applied(os.environ, endpoint, token)
-    line = [*launch_notes.noting(modal_command(), home, token, sys.argv[1:]), *args]
+    line = [*launch_notes.noting(modal_command(), home, token, sys.argv[1:], then=then), *args]
     sys.stdout.flush()
     os.execve(line[0], line, environment)
 

@@ -2,6 +2,7 @@
 
 import click
 
+from homeport.cli import verdict
 from homeport.cli.modal import PASS_THROUGH, become_modal
 
 EPILOG = """\b
@@ -23,6 +24,8 @@ def command(ctx: click.Context, args: tuple[str, ...], no_check: bool) -> int:
 
     ARGS go to modal as they are, options included. First the app's source is checked, in a fraction of a
     second: what will fail for certain is said, and nothing is run. homeport check APP says more.
+
+    Exits as modal does, but with 3 where the run did not keep its contract.
     """
     if not args or args in (("--help",), ("-h",)):
         click.echo(ctx.get_help())
@@ -32,4 +35,4 @@ def command(ctx: click.Context, args: tuple[str, ...], no_check: bool) -> int:
 
         if will_fail(args):
             return 1
-    return become_modal(("run", *args))
+    return become_modal(("run", *args), then=verdict.__name__ if verdict.may_be_held(args) else "")

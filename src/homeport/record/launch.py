@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+FILE_NAME: Final = "homeport.toml"
 # options of Python, modal and homeport that take a value, before the file
 _WITH_VALUE: Final = frozenset(
     {"-n", "--name", "-w", "--write-result", "-e", "--env", "--profile", "--tag", "--strategy", "-W", "-X"}

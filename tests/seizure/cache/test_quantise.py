@@ -26,7 +26,7 @@ signals = arrays(
 
 
 @given(signals, st.floats(1, 100))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_error_is_at_most_half_a_step_unless_clipped(x_CT, clip_sigma):
     q_CT, scale_C, loss = quantise(prepared(x_CT), clip_sigma)
     error_CT = np.abs(dequantise(q_CT, scale_C).astype(np.float64) - x_CT)

@@ -35,7 +35,7 @@ def test_reading_gives_the_quantised_samples(written):
 
 
 @given(start=st.integers(0, 19_999), length=st.integers(0, 6000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_window_from_anywhere(written, start, length):
     info, q_CT = written
     with Shard(read_info(info.path)) as shard:
@@ -76,7 +76,7 @@ def test_recordings_of_any_length(tmp_path, samples):
 
 
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_flipped_bit_in_the_header_is_seen(written, tmp_path_factory, place, bit):
     good = written[0].path.read_bytes()
     end = good.index(b"\0")

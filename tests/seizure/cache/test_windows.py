@@ -65,7 +65,7 @@ def origin(index, q_CT, mask_T):
 @given(
     st.integers(0, 2**63), st.integers(0, 10**7), st.floats(0, 1), st.sampled_from([USED, ("c",), ("a", "b")])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_windows_are_of_the_named_recordings_with_their_labels(index, seed, step, share, ids):
     with sampler(index, ids, share, seed=seed, start_step=step) as windows:
         q_BCT, y_BT, mask_BT = next(windows)

@@ -15,9 +15,7 @@ SOUND = RawEdf(
     [ramp(), ramp("B"), annotations(b"+0\x14\x14", b"+1\x14\x14", b"+2\x14\x14")], reserved="EDF+C"
 )
 SOUND_BYTES = SOUND.header() + SOUND.data()
-any_bytes = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+any_bytes = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def open_and_read(path: Path, content: bytes) -> None:

@@ -94,7 +94,7 @@ def test_the_same_signal_is_known_again(tmp_path: Path) -> None:
     assert not edf.is_same_signal(0, 2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rates_hz=st.lists(st.sampled_from([1, 64, 100, 250, 256, 400]), min_size=1, max_size=5),
     n_seconds=st.integers(1, 7),

@@ -112,7 +112,7 @@ def test_every_length_has_the_recipes_value_among_its_candidates():
 spans = st.tuples(st.integers(0, 3500), st.integers(1, 60), st.sampled_from((0.3, 0.6, 0.9)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(spans, max_size=12), st.integers(0, 3400), st.sampled_from((BOTH, ALL)))
 def test_f1_on_validation_is_never_below_the_recipes(made_up, start_s, asked):
     probable = {(start, start + length): p for start, length, p in made_up}
@@ -130,7 +130,7 @@ def test_f1_on_validation_is_never_below_the_recipes(made_up, start_s, asked):
 lengths = st.builds(Lengths, **{name: st.sampled_from(CANDIDATES[name]) for name in CANDIDATES})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float32, 400, elements=st.floats(0, 1, width=32)), lengths)
 def test_runs_that_are_kept_give_the_events_that_probabilities_give(p_T, asked):
     thresholds = (0.1, 0.5, 0.9)

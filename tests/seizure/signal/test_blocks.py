@@ -88,7 +88,7 @@ def test_a_constant_becomes_zero_from_the_first_sample_on() -> None:
     assert np.abs(in_blocks(np.full((1, 30_000), 4000, np.float32), 250)).max() < 1e-3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rate_hz=st.floats(32, 5000), rate_out_hz=st.sampled_from([128, 200, 256]))
 def test_any_rate_keeps_time_within_a_block(rate_hz: float, rate_out_hz: int) -> None:
     transfer = plan_transfer(Preprocessing(rate_hz=rate_out_hz, high_hz=60), rate_hz)

@@ -18,7 +18,7 @@ from seizure.synth.plan import APART_S, EDGE_S, CorpusPlan
     seed=st.integers(0, 2**31),
     patients=st.integers(0, 100),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_plan_keeps_its_promises(
     train: int, dev: int, evaluation: int, minutes: float, seed: int, patients: int
 ) -> None:

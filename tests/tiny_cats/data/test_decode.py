@@ -58,14 +58,14 @@ def test_a_file_cut_anywhere_is_refused_or_whole(kind: str) -> None:
         assert np.array_equal(cut.pixels_HWC, whole), f"cut at {length} of {len(data)}"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(PictureError, match=": "):
         decode(data, SIZE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_damaged_bytes_never_raise_anything_else(kind: str, data: st.DataObject) -> None:
     content = bytearray(KINDS[kind]())

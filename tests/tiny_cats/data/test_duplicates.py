@@ -58,7 +58,7 @@ def test_groups_are_joined_by_a_picture_between() -> None:
     assert groups_of(hashes, far).tolist() == [0, 0, 0, 3, 3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.integers(60, 140))
 def test_pairs_are_those_that_a_plain_loop_finds(raw: list[bytes], bits: int) -> None:
     hashes = [data.hex() for data in raw]

@@ -23,7 +23,7 @@ def split_of(pictures: list[tuple[int, int]], seed: int, order: list[int] | None
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PICTURES, st.integers(0, 5), st.randoms())
 def test_no_group_is_divided_and_order_does_not_matter(pictures, seed, random) -> None:
     split = split_of(pictures, seed)

@@ -44,8 +44,8 @@ def run(line: list[str], **env: str) -> "subprocess.CompletedProcess[str]":
 TYPED = ["run", "--no-check", "a b", "-x"]
 
 
-def noting(script: Path, root: Path) -> list[str]:
-    line = launch_notes.noting([str(script)], Home(root), Token("ak", "as"), TYPED)
+def noting(script: Path, root: Path, then: str = "") -> list[str]:
+    line = launch_notes.noting([str(script)], Home(root), Token("ak", "as"), TYPED, then=then)
     return [*line, "run", "a b", "-x"]
 
 
@@ -88,6 +88,20 @@ def test_ctrl_c_and_the_exit_status_are_the_scripts_own(script: Path, tmp_path: 
             assert process.stderr is not None
             assert process.stderr.read().endswith("KeyboardInterrupt\n")
     assert codes == [-signal.SIGINT, -signal.SIGINT]
+
+
+def test_a_module_has_the_last_word_once_the_script_has_left_all_behind(script: Path, tmp_path: Path) -> None:
+    script.write_text(
+        SCRIPT.replace("sys.exit(7)", "import atexit; atexit.register(print, 'left'); sys.exit(7)")
+    )
+    done = run(noting(script, tmp_path, then="this"))  # which succeeds, and says something
+    assert done.returncode == 0
+    assert "left\nThe Zen of Python" in done.stdout
+    done = run(noting(script, tmp_path, then="no_such_module"))
+    assert (done.returncode, "no_such_module" in done.stderr) == (1, True)
+    script.write_text(f"#!{sys.executable}\nraise KeyboardInterrupt\n")
+    done = run(noting(script, tmp_path, then="this"))
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "")
 
 
 def test_a_script_of_another_language_is_run_as_it_is(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from homeport.record.run import Launcher, Place
 from homeport.runtime import processes
 
 SALT = b"salt"
-BOOTSTRAP = ("/v/bin/python", "/s/homeport/cli/as_modal.py", "/h/1-2.jsonl")
+BOOTSTRAP = ("/v/bin/python", "/s/homeport/cli/as_modal.py", "/h/1-2.jsonl", "")
 CLIENT = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
 
 

@@ -11,7 +11,7 @@ from tests.support.account import REPOSITORY, open_account
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # each of its tests has its own limit
 def test_the_same_as_an_ordinary_user() -> None:
     if os.geteuid() != 0:
         pytest.skip("an ordinary user runs the tests already")
@@ -24,7 +24,7 @@ def test_the_same_as_an_ordinary_user() -> None:
     try:
         launch = account.launch(command, cwd=REPOSITORY)
         done = subprocess.run(
-            **launch, env=account.environment(), capture_output=True, text=True, timeout=280
+            **launch, env=account.environment(), capture_output=True, text=True, timeout=880
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert list(account.tmp.glob("hp-*")) == []

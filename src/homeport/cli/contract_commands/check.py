@@ -6,7 +6,8 @@ import click
 
 from homeport.model.errors import NotFoundError
 from homeport.record.contracts.mistakes import BadContractsError
-from homeport.record.contracts.reading import FILE_NAME, decode
+from homeport.record.contracts.reading import decode
+from homeport.record.launch import FILE_NAME
 
 EPILOG = """\b
 Examples:

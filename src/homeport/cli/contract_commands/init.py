@@ -11,7 +11,8 @@ from homeport.model.errors import AlreadyExistsError, FailedPreconditionError, I
 from homeport.model.home import default_home
 from homeport.record.contracts.drafting import draft
 from homeport.record.contracts.mistakes import BadContractsError
-from homeport.record.contracts.reading import FILE_NAME, decode, read
+from homeport.record.contracts.reading import decode, read
+from homeport.record.launch import FILE_NAME
 from homeport.record.run import Run
 
 EPILOG = """\b

@@ -10,9 +10,9 @@ from homeport.control.contracts.files import contract_path
 from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
 from homeport.plan.suggestions import closest
 from homeport.record.contracts.defaults import defaults
-from homeport.record.contracts.reading import FILE_NAME, decode
+from homeport.record.contracts.reading import decode
 from homeport.record.contracts.terms import ContractFile, Terms, When, holds, is_function, matches
-from homeport.record.launch import entry_candidates
+from homeport.record.launch import FILE_NAME, entry_candidates
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from modal_proto import api_pb2
 
 from homeport.control import deployments
 from homeport.model.errors import HomeportError, InvalidError
-from homeport.record.contracts.reading import FILE_NAME, decode
+from homeport.record.contracts.reading import decode
 from homeport.record.contracts.terms import ContractFile
-from homeport.record.launch import entry_candidates, folders_upwards
+from homeport.record.launch import FILE_NAME, entry_candidates, folders_upwards
 from homeport.record.run import Launcher
 from homeport.store.database import Database
 

@@ -94,8 +94,8 @@ def as_typed(words: tuple[str, ...]) -> tuple[str, ...]:
     typed `modal run app.py`."""
     if not words or not Path(words[0]).name.startswith("python"):
         return words
-    if len(words) > 4 and words[1].endswith(_BOOTSTRAP) and words[3].isdecimal():
-        return ("homeport", *words[4 : 4 + int(words[3])])
+    if len(words) > 5 and words[1].endswith(_BOOTSTRAP) and words[4].isdecimal():
+        return ("homeport", *words[5 : 5 + int(words[4])])
     if len(words) > 1 and words[1].startswith("/") and Path(words[1]).parent.name == "bin":
         return (Path(words[1]).name, *words[2:])
     return (Path(words[0]).name, *words[1:])

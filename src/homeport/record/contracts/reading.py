@@ -13,8 +13,8 @@ from homeport.record.contracts.mistakes import BadContractsError, Mistake, Mista
 from homeport.record.contracts.observing import NAME
 from homeport.record.contracts.reading_expectations import read_expectations
 from homeport.record.contracts.terms import AllBut, Condition, ContractFile, Terms, When
+from homeport.record.launch import FILE_NAME
 
-FILE_NAME: Final = "homeport.toml"
 _SYNTAX: Final = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)"
 )
