@@ -38,7 +38,9 @@ class RunWorld(CallWorld):
         await super().close()
 
     async def restart(self) -> None:
-        """The engine was killed: nothing of it was told of its end."""
+        """The engine was killed: nothing of it was told of its end, and what it gathered is lost."""
+        if (timer := self.runs._gathered._timer) is not None:
+            timer.cancel()
         for job in list(self.runs._background):
             job.cancel()
         worker, self.service.writer._worker = self.service.writer._worker, None

@@ -136,10 +136,10 @@ class Calls:
         if self.runs is not None:
             self.runs.calling(call, definition, app, self._call_of_input(parent_input_id), items, origin)
         with self._rows.transaction():
-            if self.runs is not None:
-                self.runs.called(call, definition, app, items, origin)
             self._rows.insert_call(call, parent_input_id, total_inputs=len(items))
             added = self._rows.insert_inputs(call, items)
+            if self.runs is not None:
+                self.runs.called(call, definition, app, items, origin)
         self.backlog.remember(call)
         if invocation == _SYNC:
             self._orphans.add(call.call_id)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from modal_proto import api_pb2
 
 from homeport.control.calls import pickled_input
@@ -189,6 +190,7 @@ def test_a_method_is_named_with_its_class(play: PlayRuns) -> None:
         given = api_pb2.FunctionInput(args=b"7", method_name="fit")
         items = [api_pb2.FunctionPutInputsItem(idx=0, input=given)]
         call, _ = world.calls.create(definition.function_id, UNARY, 0, "", items)
+        await world.restart()  # before anything was written of it
         assert world.records.row(call.call_id).function == "Model.fit"
         await worked(world, call.call_id, FAILURE)
         run = await world.written(call.call_id)
@@ -255,6 +257,73 @@ def test_of_many_calls_a_few_have_a_record_and_all_a_row(play: PlayRuns) -> None
         assert (run.run_id, run.calls[0].call_id) == (alone, alone)
         assert run.functions[0].environment, "a neighbour's"
         assert "a call beside it" in run.missing[0]
+
+    play(scene)
+
+
+def test_a_calls_own_transactions_have_nothing_of_its_record_in_them(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        run, asked = world.db.run, []
+
+        def hears(query: str, /, **parameters: Any) -> Any:
+            asked.append(query)
+            return run(query, **parameters)
+
+        world.db.run = hears  # type: ignore[method-assign]
+        call_id = world.call(definition.function_id, 1)
+        await worked(world, call_id)
+        assert "call_insert" in asked and not {"run_call_insert", "run_task_insert", "run_end"} & {*asked}
+        assert (await world.written(call_id)).attempts, "and all the same it is all written down, soon"
+
+    play(scene)
+
+
+def test_what_a_killed_engine_had_gathered_of_calls_is_found_by_the_next(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        done, going_on = world.call(definition.function_id, 1), world.call(definition.function_id, 2)
+        task_id = await worked(world, done)
+        await world.restart()
+        assert {row.run_id for row in world.records.rows(RunFilter(kind="call"))} == {done, going_on}
+        await worked(world, going_on)
+        for call_id in (done, going_on):
+            run = await world.written(call_id)
+            assert (run.kind, run.state, run.function) == ("call", "succeeded", "f")
+            assert [each.task_id for each in run.attempts] == [task_id]
+            assert run.missing == ("The engine was killed before it wrote down who called.",)
+
+    play(scene)
+
+
+def test_a_call_whose_row_was_deleted_long_ago_is_no_run_again(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        calls = [world.call(definition.function_id, i) for i in range(1002)]
+        world.runs._gathered.flush()
+        world.db.run("run_delete", run_id=calls[0])
+        await world.service.writer._delete([calls[-1]])
+        await world.restart()
+        assert {row.run_id for row in world.records.rows(RunFilter(kind="call"), limit=2000)} == {
+            *calls[1:-1]
+        }
+
+    play(scene)
+
+
+def test_a_map_ends_once(play: PlayRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.control.runs.runs._OPEN_END_S", 0.3)
+
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        ends, told = world.service.writer.ends, []
+        world.service.writer.ends = lambda ended: told.extend(ended) or ends(ended)  # type: ignore
+        call_id = world.call(definition.function_id, 1, kind=MAP)
+        await worked(world, call_id)
+        world.calls.finish_inputs(call_id)
+        await world.written(call_id)
+        await asyncio.sleep(0.6)
+        assert told == [call_id]
 
     play(scene)
 

@@ -32,6 +32,11 @@ class RunFolders:
         """Where facts lie while the run goes."""
         return self.root / run_id
 
+    def has_folder(self, run_id: str) -> bool:
+        return os.path.lexists(
+            f"{self.root}/{run_id}"
+        )  # asked for each call: a Path costs more than the look
+
     def file(self, run_id: str) -> Path:
         """The finished record."""
         return self.root / f"{run_id}.json"

@@ -1,5 +1,7 @@
 """How a run ended: its state and a sentence, from what the database says of its app and its calls."""
 
+import json
+from collections.abc import Sequence
 from sqlite3 import Row
 from typing import Any, Final, Protocol
 
@@ -28,20 +30,25 @@ class Reading(Protocol):
 
 def outcome(db: Reading, run_id: str, app_id: str) -> tuple[State, str]:
     """Of a run that has ended."""
-    return _of_app(db, app_id) if run_id == app_id else _of_call(db, run_id)
+    return _of_app(db, app_id) if run_id == app_id else of_calls(db, [run_id])[run_id]
 
 
-def _of_call(db: Reading, call_id: str) -> tuple[State, str]:
-    row = db.one("run_call_outcome", call_id=call_id)
-    if row is None or not row["total"]:
+def of_calls(db: Reading, call_ids: Sequence[str]) -> dict[str, tuple[State, str]]:
+    """By call; all of them have ended."""
+    counted = {row["call_id"]: row for row in db.all("run_call_outcomes", call_ids=json.dumps(call_ids))}
+    return {call_id: _of_call(db, call_id, counted.get(call_id)) for call_id in call_ids}
+
+
+def _of_call(db: Reading, call_id: str, counted: Row | None) -> tuple[State, str]:
+    if counted is None:
         return "succeeded", "It had no inputs."
-    total, succeeded = row["total"], row["succeeded"]
+    total, succeeded = counted["total"], counted["succeeded"]
     if succeeded == total:
         return "succeeded", "It returned." if total == 1 else f"All {total} inputs succeeded."
     failure = first_failure(db, call_id)
-    counted = "" if total == 1 else f"{total - succeeded} of {total} inputs did not succeed; the first: "
-    state: State = "stopped" if row["terminated"] == total - succeeded else "failed"
-    return state, counted + failure
+    told = "" if total == 1 else f"{total - succeeded} of {total} inputs did not succeed; the first: "
+    state: State = "stopped" if counted["terminated"] == total - succeeded else "failed"
+    return state, told + failure
 
 
 def _of_app(db: Reading, app_id: str) -> tuple[State, str]:

@@ -8,6 +8,7 @@ what goes wrong is logged and named in the record. Only a listener may refuse a 
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from homeport.control.queues import Call as QueuedCall
 from homeport.control.queues import Input
 from homeport.control.runs.arguments import call_of, function_of
 from homeport.control.runs.folders import RunFolders
+from homeport.control.runs.gathered import Ending, GatheredRows, RunStart
 from homeport.control.runs.origins import Origin
 from homeport.control.runs.watch import RunWatch
 from homeport.control.tasks import Task
@@ -34,7 +36,6 @@ from homeport.store.database import Database
 logger = logging.getLogger(__name__)
 
 _LAUNCHER_LIMIT_S: Final = 2.0
-_ENDS_EVERY_S: Final = 0.2  # ended calls are written together
 _OPEN_END_S: Final = (
     30.0  # a map whose caller never says that all inputs came ends so long after its last result
 )
@@ -48,13 +49,6 @@ class FindLauncher(Protocol):
     """control/runs/launchers.py: who is at the other end of a connection. Slow: for a thread."""
 
     def __call__(self, peer: str, metadata: Mapping[str, str]) -> Launcher | None: ...
-
-
-class Ending(Protocol):
-    """control/runs/writer.py: takes runs that have ended, and writes them down when there is time."""
-
-    def ended(self, run_id: str, app_id: str, ended_at: float, *, function_id: str = "") -> None:
-        """Writes the row; within a transaction."""
 
 
 class Runs:
@@ -84,11 +78,14 @@ class Runs:
         self._now = now
         self._apps: dict[str, Kind] = {}  # apps that are runs, or deployments
         self._callers: dict[str, str] = {}  # a connection -> its file in runs/callers
-        self._ended: dict[str, tuple[QueuedCall, float]] = {}  # calls whose end is not written yet, and when
-        self._timer: asyncio.TimerHandle | None = None
+        self._gathered = GatheredRows(db, self.folders, ending, self.watch.forget, self._recording)
         self._background: set[asyncio.Task[None]] = set()
 
     # ---- starting and ending
+
+    def recover(self) -> None:
+        """Before calls and containers of an earlier engine are taken up."""
+        self._gathered.recover()
 
     def open(self) -> None:
         """Takes up the runs of an earlier engine, after calls and containers were; those that nothing works
@@ -127,9 +124,7 @@ class Runs:
         for job in list(self._background):
             job.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._write_ends()
+        self._gathered.flush()
 
     # ---- apps
 
@@ -253,10 +248,10 @@ class Runs:
             self.watch.tell("called", call.run_id, call.app_id, app.name, found)
         except HomeportError:
             if call.run_id == call.call_id:
-                self.watch.forget(call.run_id)
+                self.watch.forget([call.run_id])
             raise
         if call.run_id == call.call_id and not self.watch.look(call.run_id, call.app_id):
-            self.watch.forget(call.run_id)  # now that its arguments are known, nobody minds
+            self.watch.forget([call.run_id])  # now that its arguments are known, nobody minds
 
     def called(
         self,
@@ -270,22 +265,28 @@ class Runs:
         if not call.run_id:
             return
         function = function_of(definition.tag, items[0].input if items else None)
-        with self._recording(call.run_id, "its row"):
-            if call.run_id != call.call_id:
-                if not call.is_nested and origin.kind != "schedule":
+        if call.run_id != call.call_id:
+            if not call.is_nested and origin.kind != "schedule":
+                with self._recording(call.run_id, "its row"):
                     self._db.run("run_name_function", run_id=call.run_id, function=function)
-                return
-            self._db.run(
-                "run_call_insert",
-                run_id=call.run_id,
-                app_id=call.app_id,
-                kind=origin.kind,
-                app=app.name,
-                environment=app.environment,
-                function=function,
-                launcher=self._callers.get(origin.peer, ""),
-                started_at=call.created_at,
-            )
+            return
+        assert origin.kind is not None
+        start = RunStart(
+            run_id=call.run_id,
+            app_id=call.app_id,
+            kind=origin.kind,
+            app=app.name,
+            environment=app.environment,
+            function=function,
+            launcher=self._callers.get(origin.peer, ""),
+            started_at=call.created_at,
+        )
+        if origin.kind == "call" and not self.watch.is_watched(call.run_id):
+            self._gathered.began(start)
+            return
+        with self._recording(call.run_id, "its row"):
+            # a contract's verdict goes into it, and what fired it could not be found out again
+            self._gathered.write_now(start)
 
     def settled(self, call: QueuedCall) -> None:
         """All inputs of a call that are there have their results."""
@@ -300,33 +301,25 @@ class Runs:
 
     def _settle_if_quiet(self, call: QueuedCall) -> None:
         ended_at = self._last_result_at(call)
-        if not call.unfinished and self._now() - ended_at > _OPEN_END_S / 2:  # else a later look follows
-            self._settle(call, ended_at)
+        row = self._db.one("run_by_id", run_id=call.run_id)
+        is_open = row is None or row["ended_at"] is None
+        if is_open and not call.unfinished and self._now() - ended_at > _OPEN_END_S / 2:
+            self._settle(call, ended_at)  # else it was, or a later look follows
 
     def _last_result_at(self, call: QueuedCall) -> float:
         """When a map was done, which may be long before anybody says so."""
-        row = self._db.one("run_call_outcome", call_id=call.call_id)
+        row = self._db.one("run_call_outcomes", call_ids=json.dumps([call.call_id]))
         return (row["done_at"] if row is not None else None) or self._now()
 
     def _settle(self, call: QueuedCall, ended_at: float) -> None:
         if self.watch.is_watched(call.run_id):
             self._spawn(self._settle_watched(call.run_id, call.app_id, ended_at))
             return
-        self._ended[call.run_id] = (call, ended_at)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_ENDS_EVERY_S, self._write_ends)
+        self._gathered.ended(call, ended_at)
 
     async def _settle_watched(self, run_id: str, app_id: str, ended_at: float) -> None:
         await self.watch.settle(run_id)
         self._finish(run_id, app_id, ended_at)
-
-    def _write_ends(self) -> None:
-        self._timer = None
-        ended, self._ended = self._ended, {}
-        with self._recording("", "that calls ended"), self._db.transaction():
-            for run_id, (call, ended_at) in ended.items():
-                self._ending.ended(run_id, call.app_id, ended_at, function_id=call.function_id)
-        self.watch.forget(*ended)
 
     # ---- containers
 
@@ -345,9 +338,14 @@ class Runs:
         known = self.watch.runs_of(task_id)
         for entry in entries:
             run_id = entry.call.run_id
-            if run_id and run_id not in known:
-                with self._recording(run_id, "its containers"), contextlib.suppress(HomeportError):
-                    self._work(task_id, run_id, entry.call.function_id)
+            if not run_id or run_id in known:
+                continue
+            if run_id not in self._apps and not self.watch.is_watched(run_id):  # quick, for each call
+                self._gathered.worked(run_id, task_id)
+                self.watch.work(task_id, run_id, "")
+                continue
+            with self._recording(run_id, "its containers"), contextlib.suppress(HomeportError):
+                self._work(task_id, run_id, entry.call.function_id)
 
     def _work(self, task_id: str, run_id: str, function_id: str) -> None:
         with self._recording(run_id, "its containers"):
@@ -361,6 +359,7 @@ class Runs:
             return
         with self._recording(task.app_id, "what its container left"):
             self.watch.silent(task.task_id)
+            self._gathered.flush()  # it may be needed for one of these
             if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
                 with self._recording(task.app_id, "the configuration files that it opened"):
                     await asyncio.to_thread(self.on_leaving, task.task_id)
@@ -397,7 +396,7 @@ class Runs:
             self._ending.ended(run_id, app_id, ended_at)
         row = self._db.one("run_by_id", run_id=run_id)
         self.watch.tell_end(run_id, row["state"] if row is not None else "stopped")
-        self.watch.forget(run_id)
+        self.watch.forget([run_id])
 
     @contextlib.contextmanager
     def _recording(self, run_id: str, what: str) -> Iterator[None]:

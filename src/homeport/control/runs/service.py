@@ -63,6 +63,7 @@ class RunService:
         if os.environ.get(_SWITCH) == "off":
             starter.has_notes = False
             return
+        self.runs.recover()
         apps.on_created.append(self.runs.created)
         apps.on_publish += [self.sources.publish, self.runs.published]
         apps.on_stopped.append(self.runs.stopped)

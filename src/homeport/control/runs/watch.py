@@ -6,7 +6,7 @@ listener fails is its own matter, but for a HomeportError where a step may be re
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from homeport.control.runs.events import RunListener
@@ -51,7 +51,7 @@ class RunWatch:
     def is_watched(self, run_id: str) -> bool:
         return run_id in self._watched
 
-    def forget(self, *run_ids: str) -> None:
+    def forget(self, run_ids: Iterable[str]) -> None:
         """They have ended, or were refused."""
         self._watched.difference_update(run_ids)
         for runs in self._runs.values():

@@ -8,13 +8,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from homeport.control.queues import Call
 from homeport.control.runs.folders import RunFolders, write_whole
-from homeport.control.runs.outcomes import outcome
+from homeport.control.runs.gathered import RunEnd
+from homeport.control.runs.outcomes import of_calls, outcome
 from homeport.control.runs.records import RunRecords, RunRow, row_of
 from homeport.model.home import Home
 from homeport.record.codec import encode
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 KEPT: Final = 10_000  # runs that somebody started
 KEPT_CALLS: Final = 1_000  # calls and firings of each deployed function
-_ALIKE_S: Final = 2.0  # between two records of calls of one function, where many end
+_ALIKE_S: Final = 5.0  # between two records of calls of one function, where many end
 _OWN_RECORDS: Final = 5.0  # that calls of one function get at once after a while without
 _PRUNE_EVERY: Final = 50  # records
 _CALLERS_KEPT_S: Final = 24 * 3600.0  # a connection may be idle for so long between two calls
@@ -87,29 +89,34 @@ class RunWriter:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
 
-    def ended(self, run_id: str, app_id: str, ended_at: float, *, function_id: str = "") -> None:
-        """Writes the row; within a transaction. `function_id`: of a call, so that others may stand for it."""
+    def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
+        """Writes the row; within a transaction."""
         state, sentence = outcome(self._db, run_id, app_id)
-        neighbour = self._neighbour(run_id, function_id) if function_id and state == "succeeded" else ""
-        changed = self._db.run(
-            "run_end",
-            run_id=run_id,
-            state=state,
-            outcome=sentence,
-            ended_at=ended_at,
-            stands_for=neighbour,
-            is_written=bool(neighbour),
-        ).rowcount
-        if changed and not neighbour:
+        if self._db.run("run_end", **vars(RunEnd(run_id, state, sentence, ended_at))).rowcount:
             self._add(run_id)
 
-    def _neighbour(self, run_id: str, function_id: str) -> str:
-        """The run whose record stands for this one too; empty where it gets its own."""
+    def ends(self, ended: Mapping[str, tuple[Call, float]]) -> list[RunEnd]:
+        """How calls of deployed apps ended, and when; the caller writes their rows, before anything else is
+        done. Others may stand for those that succeeded."""
         now = time.monotonic()
-        alike = self._alike.setdefault(function_id, _Alike(now))
+        outcomes = of_calls(self._db, list(ended))
+        found: list[RunEnd] = []
+        for run_id, (call, ended_at) in ended.items():
+            state, sentence = outcomes[run_id]
+            neighbour = self._neighbour(run_id, call.function_id, now) if state == "succeeded" else ""
+            if not neighbour:
+                self._add(run_id)
+            found.append(RunEnd(run_id, state, sentence, ended_at, neighbour, bool(neighbour)))
+        return found
+
+    def _neighbour(self, run_id: str, function_id: str, now: float) -> str:
+        """The run whose record stands for this one too; empty where it gets its own."""
+        alike = self._alike.get(function_id)
+        if alike is None:
+            alike = self._alike[function_id] = _Alike(now)
         alike.left = min(_OWN_RECORDS, alike.left + (now - alike.at) / _ALIKE_S)
         alike.at = now
-        if alike.left < 1 and not self._folders.folder(run_id).exists():
+        if alike.left < 1 and not self._folders.has_folder(run_id):
             return alike.newest
         alike.left -= 1
         alike.newest = run_id
@@ -193,6 +200,7 @@ class RunWriter:
         with self._db.transaction():
             for run_id in old:
                 self._db.run("run_delete", run_id=run_id)
+                self._db.run("run_call_forget", run_id=run_id)
                 self._db.run("run_tasks_delete", run_id=run_id)
 
     async def _restore(self) -> None:

@@ -6,9 +6,32 @@ ON CONFLICT (run_id) DO UPDATE SET kind = excluded.kind, state = 'running', app 
     contract = '', verdict = '', is_written = 0, started_at = excluded.started_at, ended_at = NULL;
 
 -- name: run_call_insert
--- Of a deployed app's call: most of it is known by the app's own row.
-INSERT INTO runs (run_id, app_id, kind, state, app, environment, function, launcher, started_at)
-VALUES (:run_id, :app_id, :kind, 'running', :app, :environment, :function, :launcher, :started_at);
+-- Of a deployed app's call, which may have ended by now.
+INSERT INTO runs (run_id, app_id, kind, app, environment, function, launcher, started_at,
+    state, outcome, ended_at, stands_for, is_written)
+VALUES (:run_id, :app_id, :kind, :app, :environment, :function, :launcher, :started_at,
+    :state, :outcome, :ended_at, :stands_for, :is_written);
+
+-- name: run_calls_without_row
+-- Of the newest calls of deployed apps, which are all kept, those that are runs without a row.
+SELECT c.call_id AS run_id, c.app_id, COALESCE(apps.name, apps.description) AS app, apps.environment,
+    COALESCE(functions.tag, '') AS function, c.created_at AS started_at
+FROM function_calls c JOIN apps ON apps.app_id = c.app_id
+LEFT JOIN functions ON functions.function_id = c.function_id
+WHERE c.run_id = c.call_id AND c.rowid > (
+    SELECT COALESCE(
+        (SELECT newest.rowid FROM function_calls AS newest WHERE newest.call_id = (
+            SELECT run_id FROM runs WHERE kind = 'call' ORDER BY started_at DESC LIMIT 1
+        )), (SELECT max(rowid) FROM function_calls)
+    ) - 1000
+) AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = c.call_id);
+
+-- name: run_call_tasks_insert
+-- The containers that have, or had last, inputs of calls that are not written.
+INSERT OR IGNORE INTO run_tasks (run_id, task_id)
+SELECT runs.run_id, inputs.task_id FROM runs
+JOIN function_calls USING (run_id) JOIN inputs USING (call_id)
+WHERE NOT runs.is_written AND runs.kind IN ('call', 'schedule') AND inputs.task_id IS NOT NULL;
 
 -- name: run_by_id
 SELECT * FROM runs WHERE run_id = :run_id;
@@ -40,6 +63,10 @@ ON CONFLICT (run_id) DO NOTHING;
 
 -- name: run_delete
 DELETE FROM runs WHERE run_id = :run_id;
+
+-- name: run_call_forget
+-- A call that is no run any more, so that no engine takes it for one without a row.
+UPDATE function_calls SET run_id = '' WHERE call_id = :run_id;
 
 -- name: run_tasks_delete
 DELETE FROM run_tasks WHERE run_id = :run_id;
@@ -179,12 +206,11 @@ LIMIT 1;
 -- name: run_inputs_of_task
 SELECT COUNT(*) AS inputs FROM inputs WHERE task_id = :task_id;
 
--- name: run_call_outcome
--- Of one call: its inputs, those that are not done, those that failed or were ended, when the last one was done.
-SELECT COUNT(*) AS total, COALESCE(SUM(state < 2), 0) AS unfinished,
-    COALESCE(SUM(state = 2 AND status = 1), 0) AS succeeded,
-    COALESCE(SUM(state = 2 AND status = 3), 0) AS terminated, MAX(finished_at) AS done_at
-FROM inputs WHERE call_id = :call_id;
+-- name: run_call_outcomes
+-- Of calls, by JSON of their ids: their inputs, those that succeeded, those that were ended, when the last one was done.
+SELECT call_id, COUNT(*) AS total, SUM(state = 2 AND status = 1) AS succeeded,
+    SUM(state = 2 AND status = 3) AS terminated, MAX(finished_at) AS done_at
+FROM inputs WHERE call_id IN (SELECT value FROM json_each(:call_ids)) GROUP BY call_id;
 
 -- name: run_of_task
 -- Whether the record of some run still needs what a container leaves.
