@@ -5,7 +5,7 @@ Nothing here starts anything. Slow steps (building a client bundle) belong to th
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +32,7 @@ _SLEEP = ("sleep", "172800")  # of an image without a command, as of Modal's own
 
 
 OnRecording = Callable[[Path, Definition, ContainerSpec], None]  # the folder of a container that will be
-OnComposed = Callable[[str, Definition, Mapping[str, environment.Variable]], None]
+OnComposed = Callable[[str, Definition, Mapping[str, environment.Variable]], Awaitable[None]]
 
 
 class AppLayoutSource(Protocol):
@@ -87,7 +87,7 @@ class Starter:
         self.server_url = ""  # the engine's, once it listens
         self.has_notes = True  # of containers' processes
         self.on_recording: OnRecording = lambda folder, definition, spec: None
-        self.on_composed: OnComposed = lambda task_id, definition, variables: None  # may refuse the start
+        self.on_composed: OnComposed | None = None  # may refuse the start
 
     async def ground(self, definition: Definition) -> Ground:
         """Raises NotFoundError for a secret, mount or image that is gone."""
@@ -122,7 +122,8 @@ class Starter:
             for mount in function.volume_mounts
         )
         self._record(task_id, ground)
-        self.on_composed(task_id, definition, ground.variables)
+        if self.on_composed is not None:
+            await self.on_composed(task_id, definition, ground.variables)
         limit_mib = definition.grant.memory_limit_mib
         spec = ContainerSpec(
             task_id=task_id,

@@ -13,12 +13,12 @@ from typing import Final
 from homeport.record.codec import decode_note
 from homeport.record.run import Note
 
-_BLOCK_BYTES: Final = 4 << 20
+_BLOCK_BYTES: Final = 512 * 1024  # what the engine's loop decodes at once
 _MOST_BYTES: Final = 64 << 20  # of a file; our own processes write half of that at most
 
 
 def read(path: Path, offset: int = 0, *, task_id: str = "") -> tuple[list[Note], int]:
-    """The notes from `offset` on, and where the next ones begin; at most a few megabytes at once. Nothing for
+    """The notes from `offset` on, and where the next ones begin; at most half a megabyte at once. Nothing for
     a file that is not there."""
     if offset >= _MOST_BYTES:
         return [], offset

@@ -35,6 +35,9 @@ class Heard:
 
         return tell
 
+    async def acted(self, run_id: str) -> str:
+        return ""
+
     def steps(self) -> list[str]:
         return [told[0] for told in self.told]
 

@@ -39,6 +39,10 @@ _UNSEEN_HERE: Final = {
 }
 
 
+def _of_shell(name: str, task_id: str = "", pid: int = 0, at: float = 0.0) -> str:
+    return f"{name} is set in the shell that launched it"
+
+
 class Guarded:
     def __init__(self, chosen: Chosen, args: Sequence[str]) -> None:
         self._terms = chosen.terms
@@ -48,7 +52,6 @@ class Guarded:
             chosen.terms,
             file=chosen.file.path,
             started_at=time.time(),
-            road=lambda name, *_: f"{name} is set in the shell that launched it",
         )
         self._judge.suspect(self._forbidden_here)
         self._app_id = ""
@@ -95,7 +98,7 @@ class Guarded:
     # ---- what a violation does
 
     def _act(self, found: Sequence[Violation], followed: Followed) -> None:
-        for violation in found:
+        for violation in self._judge.explained(found, _of_shell):
             if self._was_broken:
                 return
             self._say(f"Contract {self._terms.name} is broken: {violation.sentence}", followed)

@@ -1,7 +1,7 @@
 """What is kept of contracts: each run's verdict so far, and the values from which other runs must differ."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,8 @@ from homeport.store.database import Database
 logger = logging.getLogger(__name__)
 
 _FILE: Final = "contract.json"
+_MOST_NOTES: Final = 20_000
+_MOST_CONTAINERS: Final = 64
 
 
 class Kept(msgspec.Struct):
@@ -83,6 +85,26 @@ class ContractRecords:
         return self._home.runs / run_id / _FILE
 
 
-def read_notes(path: Path | None, task_id: str) -> list[Note]:
-    """What a container's processes noted so far."""
-    return [] if path is None else notes.read_all(path, task_id=task_id)
+class NotesSoFar:
+    """What containers' processes noted; of each only what is new is read, since a warm container is asked
+    about at each call."""
+
+    def __init__(self, path_of: Callable[[str, str], Path | None]) -> None:
+        self._path_of = path_of
+        self._known: dict[str, tuple[int, list[Note]]] = {}  # by container: how far it was read
+
+    def __call__(self, app_id: str, task_id: str) -> list[Note]:
+        path = self._path_of(app_id, task_id)
+        if path is None:
+            return []
+        offset, found = self._known.pop(task_id, (0, []))
+        while True:
+            fresh, end = notes.read(path, offset, task_id=task_id)
+            found += fresh[: max(0, _MOST_NOTES - len(found))]
+            if end == offset:
+                break
+            offset = end
+        self._known[task_id] = offset, found
+        if len(self._known) > _MOST_CONTAINERS:
+            del self._known[next(iter(self._known))]  # the one that was asked about the longest ago
+        return found

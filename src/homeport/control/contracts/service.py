@@ -4,7 +4,7 @@ from homeport.control.apps import Apps
 from homeport.control.calls import Calls
 from homeport.control.containers import Containers
 from homeport.control.contracts.files import ContractFiles
-from homeport.control.contracts.records import ContractRecords, read_notes
+from homeport.control.contracts.records import ContractRecords, NotesSoFar
 from homeport.control.contracts.sources import ContractSources
 from homeport.control.contracts.watch import ContractWatch
 from homeport.control.functions import Functions
@@ -32,14 +32,13 @@ class ContractService:
 
     def connect(self, apps: Apps, calls: Calls, containers: Containers, logs: Logs) -> None:
         """Has contracts hear of runs, and say their last word before an app's log ends."""
-        folders = self._runs.folders
         watch = ContractWatch(
             ContractFiles(self._db),
             self._sources,
             RunStops(apps, calls, containers.lives, logs),
             self._records,
             salt=self._salt,
-            notes_of=lambda app_id, task_id: read_notes(folders.notes(app_id, task_id), task_id),
+            notes_of=NotesSoFar(self._runs.folders.notes),
         )
 
         async def last_word(app_id: str) -> None:

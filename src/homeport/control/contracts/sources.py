@@ -1,7 +1,7 @@
 """What an app's mounts brought, for sentences that name lines: sources, configuration files, defaults."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from homeport.record.contracts.defaults import defaults
 from homeport.record.run import Note, SourceFile
 
 _MOST_FILES: Final = 2000
+_MOST_DEFAULTS: Final = 256  # of functions
 _LARGEST: Final = 512 * 1024
 _SUFFIXES: Final = (".py", ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
 
@@ -28,11 +29,14 @@ class ContractSources:
         self._home = home
         self._functions = functions
         self._tree = tree
+        self._defaults: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}  # of functions, as of a time
 
-    def files(self, app_id: str) -> tuple[SourceFile, ...]:
-        """Those that can be read as text. In place of a digest stands where the file lies."""
+    @staticmethod
+    def files(trees: Iterable[Path]) -> tuple[SourceFile, ...]:
+        """Those of `trees` that can be read as text; for a thread. In place of a digest stands where the file
+        lies."""
         found: dict[str, Path] = {}
-        for tree in self._trees(app_id):
+        for tree in trees:
             for path in _walk(tree):
                 found.setdefault(f"/{path.relative_to(tree)}", path)
                 if len(found) >= _MOST_FILES:
@@ -48,25 +52,32 @@ class ContractSources:
         found = opened_now(self._home, note)
         return found.text if found is not None else ""
 
-    def _mounted(self, app_id: str, path: str) -> str | None:
-        """The text of a file in the app's containers, where a mount brought it."""
-        for tree in self._trees(app_id):
-            text = _text(tree / path.lstrip("/"))
-            if text is not None:
-                return text
-        return None
-
     def defaults(self, app_id: str, function: str, entry: str) -> dict[str, str]:
         """Values of a function's parameters where a call gives none."""
-        found = defaults(_text(Path(entry)) or "", function) if entry else {}
+        found = self._defaults_in(Path(entry), function) if entry else {}
         if found:
             return found
         for definition in self._definitions(app_id):
             module = definition.function.module_name.replace(".", "/")
             if definition.tag.partition(".")[0] == function.partition(".")[0] and module:
-                text = self._mounted(app_id, f"/root/{module}.py")
-                return defaults(text or "", function)
+                places = (tree / f"root/{module}.py" for tree in self.trees(app_id))
+                file = next((place for place in places if place.is_file()), None)
+                return self._defaults_in(file, function) if file is not None else {}
         return {}
+
+    def _defaults_in(self, file: Path, function: str) -> dict[str, str]:
+        """Asked for each call: a file is parsed again only where it was changed."""
+        try:
+            changed = file.stat().st_mtime_ns
+        except OSError:
+            return {}
+        key = str(file), function
+        known = self._defaults.get(key)
+        if known is None or known[0] != changed:
+            if len(self._defaults) >= _MOST_DEFAULTS:
+                self._defaults.clear()
+            known = self._defaults[key] = (changed, defaults(_text(file) or "", function))
+        return known[1]
 
     # ---- inside
 
@@ -76,7 +87,8 @@ class ContractSources:
             return [definition for definition in found if definition.app_id == app_id]
         return []
 
-    def _trees(self, app_id: str) -> list[Path]:
+    def trees(self, app_id: str) -> list[Path]:
+        """The folders of what the app's mounts brought."""
         mounts = {each: None for d in self._definitions(app_id) for each in d.function.mount_ids}
         found = []
         for mount_id in mounts:

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modal_proto import api_pb2
@@ -24,6 +24,7 @@ from homeport.plan.environment import Variable
 from homeport.record import run as records
 from homeport.record.contracts import overlap
 from homeport.record.contracts.configuration import argument_text, values_of
+from homeport.record.contracts.held import Origin
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import Terms
 from homeport.record.explain.known import Known
@@ -37,6 +38,7 @@ _WRITE_EVERY_S: Final = 0.5
 _MOST_NOTES: Final = 20_000
 _MOST_CALLS: Final = 1000  # of a run, to say where a value came from
 _MOST_EARLIER: Final = 50
+_EXPLAIN_S: Final = 0.6  # that a run which is to be stopped goes on until it is known why
 _UNARY = api_pb2.FUNCTION_CALL_TYPE_UNARY
 
 
@@ -46,7 +48,7 @@ class Judged:
 
     judge: Judge
     is_active: bool
-    told: set[str] = field(default_factory=set)  # rules
+    told: set[str] = field(default_factory=set)  # rules whose violations were acted on
 
 
 @dataclass(eq=False)
@@ -64,6 +66,8 @@ class Watched:
     config: dict[str, str] = field(default_factory=dict)
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     writing: asyncio.TimerHandle | None = None
+    found: deque[tuple[Judged, Violation]] = field(default_factory=deque)  # to be acted on, in this order
+    acting: asyncio.Task[None] | None = None
     stopped_by: str = ""  # the sentence
     is_over: bool = False
     matched: set[str] = field(default_factory=set)  # calls that a contract is for
@@ -150,8 +154,6 @@ class ContractWatch:
             self._act(
                 watched, judged, judged.judge.container(task_id, function, variables, self._now(), before)
             )
-        if watched.stopped_by:
-            raise FailedPreconditionError(watched.stopped_by)
 
     def noted(self, run_id: str, notes: Sequence[Note]) -> None:
         watched = self._runs.get(run_id)
@@ -190,6 +192,10 @@ class ContractWatch:
         watched = self._runs.get(run_id)
         if watched is None or watched.is_over:
             return
+        if watched.acting is not None:  # no time is left to find out more
+            watched.acting.cancel()
+            while watched.found:
+                self._act_on(watched, *watched.found.popleft())
         watched.is_over = True
         for timer in watched.timers:
             timer.cancel()
@@ -202,8 +208,20 @@ class ContractWatch:
             self._say_unmatched(watched, {judged.judge.terms.name for judged in active})
         self._write(watched)
 
+    async def acted(self, run_id: str) -> str:
+        watched = self._runs.get(run_id)
+        if watched is None:
+            return ""
+        if watched.acting is not None:
+            await asyncio.wait({watched.acting})
+        return watched.stopped_by
+
     async def close(self) -> None:
         await self._stops.close()
+        acting = [watched.acting for watched in self._runs.values() if watched.acting is not None]
+        for job in acting:
+            job.cancel()
+        await asyncio.gather(*acting, return_exceptions=True)
         for watched in self._runs.values():
             for timer in (*watched.timers, watched.writing):
                 if timer is not None:
@@ -248,7 +266,6 @@ class ContractWatch:
             file=watched.held.file.path,
             started_at=started_at,
             digest=self._digest,
-            road=lambda name, task_id="", pid=0, at=0.0: self._road(watched, name, task_id, pid, at),
             earlier=lambda contract, name: self._kept.values(watched.app_name, contract, name),
         )
         judged = Judged(judge, not terms.when.config)
@@ -281,19 +298,62 @@ class ContractWatch:
         self._act(watched, judged, judged.judge.passed(self._now() + 0.01))
 
     def _act(self, watched: Watched, judged: Judged, found: Iterable[Violation]) -> None:
+        """At once, or soon where it has to be found out first by which road a variable came."""
         if not judged.is_active or watched.is_over:
             return
+        waiting = {violation.rule for each, violation in watched.found if each is judged}
         for violation in found:
-            if watched.stopped_by or violation.rule in judged.told:
+            if violation.rule in judged.told | waiting:
                 continue
-            judged.told.add(violation.rule)
-            if judged.judge.terms.on_violation == "warn":
-                self._say(watched, judged, violation, ' (on_violation is "warn", so the run goes on)')
-            else:
-                if watched.run_id != watched.app_id:  # else the app's own end says it
-                    self._say(watched, judged, violation, " The call is ended.")
-                self._stop(watched, judged, violation)
-            self._write(watched)
+            if watched.acting is None and judged.judge.origin(violation) is None:
+                self._act_on(watched, judged, violation)
+                continue
+            watched.found.append((judged, violation))
+            if watched.acting is None:
+                watched.acting = asyncio.get_running_loop().create_task(self._explain_and_act(watched))
+
+    async def _explain_and_act(self, watched: Watched) -> None:
+        while watched.found:
+            judged, violation = watched.found[0]
+            clause = self._begin_clause(watched, judged, violation)
+            await asyncio.wait({clause}, timeout=_EXPLAIN_S)
+            is_late = not clause.done()
+            if not is_late:
+                violation = judged.judge.put_origin(violation, clause.result())
+            watched.found.popleft()
+            self._act_on(watched, judged, violation)
+            if is_late and (origin := await clause):
+                judged.judge.put_origin(violation, origin)
+                what = f"Contract {judged.judge.terms.name}, {violation.rule}"
+                self._stops.say(watched.app_id, violation.task_id, f"{what}: {origin}.")
+                self._write(watched)
+        watched.acting = None
+
+    def _begin_clause(self, watched: Watched, judged: Judged, violation: Violation) -> asyncio.Future[str]:
+        """Where a violation came from; many sources may have to be read for it, in a thread."""
+        origin = judged.judge.origin(violation)
+        try:
+            known = self._known(watched) if origin is not None else None
+        except Exception:
+            logger.exception("what is known of %s", watched.run_id)
+            known = None
+        if origin is None or known is None:
+            nothing: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            nothing.set_result("")
+            return nothing
+        return asyncio.ensure_future(asyncio.to_thread(_clause, origin, known))
+
+    def _act_on(self, watched: Watched, judged: Judged, violation: Violation) -> None:
+        if watched.stopped_by or violation.rule in judged.told:
+            return
+        judged.told.add(violation.rule)
+        if judged.judge.terms.on_violation == "warn":
+            self._say(watched, judged, violation, ' (on_violation is "warn", so the run goes on)')
+        else:
+            if watched.run_id != watched.app_id:  # else the app's own end says it
+                self._say(watched, judged, violation, " The call is ended.")
+            self._stop(watched, judged, violation)
+        self._write(watched)
 
     def _stop(self, watched: Watched, judged: Judged, violation: Violation) -> None:
         watched.stopped_by = f"Contract {judged.judge.terms.name} is broken: {violation.sentence}"
@@ -323,33 +383,30 @@ class ContractWatch:
             none = "" if matched else ", so nothing was checked"
             self._stops.say(watched.app_id, "", f"No call of this run matched contract {said}{none}.")
 
-    def _road(self, watched: Watched, name: str, task_id: str, pid: int, at: float) -> str:
-        try:
-            return str(road(self._known(watched), name, task_id, pid=pid, at=at) or "")
-        except Exception:  # a sentence without its origin is better than none
-            logger.exception("the road of %s in %s", name, watched.run_id)
-            return ""
-
-    def _known(self, watched: Watched) -> Known:
+    def _known(self, watched: Watched) -> Callable[[], Known]:
+        """What is known now; to be put together in a thread."""
         functions: dict[str, records.Function] = {}
-        attempts = []
-        for task_id, (function, variables) in watched.tasks.items():
-            attempts.append(records.Attempt(task_id, function))
-            functions.setdefault(
-                function,
-                records.Function(function, environment=tuple(map(self._recorded, variables.values()))),
-            )
+        for function, variables in watched.tasks.values():
+            if function not in functions:
+                recorded = tuple(map(self._recorded, variables.values()))
+                functions[function] = records.Function(function, environment=recorded)
         run = records.Run(
             watched.run_id,
             app_id=watched.app_id,
             launcher=watched.held.launcher,
-            source=records.Source(watched.held.entry, self._sources.files(watched.app_id)),
             functions=tuple(functions.values()),
             calls=tuple(watched.calls),
             notes=tuple(watched.notes),
-            attempts=tuple(attempts),
+            attempts=tuple(records.Attempt(task_id, f) for task_id, (f, _) in watched.tasks.items()),
         )
-        return Known(run, self._sources.read, tuple(self._earlier.get(watched.app_id, ())))
+        earlier = tuple(self._earlier.get(watched.app_id, ()))
+        trees = self._sources.trees(watched.app_id)
+
+        def known() -> Known:
+            source = records.Source(watched.held.entry, self._sources.files(trees))
+            return Known(replace(run, source=source), self._sources.read, earlier)
+
+        return known
 
     def _recorded(self, variable: Variable) -> records.Variable:
         is_secret = variable.secret or is_secret_name(variable.name)
@@ -396,3 +453,17 @@ class ContractWatch:
         self._kept.write(watched.run_id, kept)
         if best is not None and best.is_active:
             self._kept.put_values(watched.app_name, watched.held.file, best.judge, watched.run_id)
+
+
+def _clause(origin: Origin, known: Callable[[], Known]) -> str:
+    """In a thread. A sentence without its origin is better than none."""
+    try:
+        facts = known()
+
+        def find(name: str, task_id: str = "", pid: int = 0, at: float = 0.0) -> str:
+            return str(road(facts, name, task_id, pid=pid, at=at) or "")
+
+        return origin(find)
+    except Exception:
+        logger.exception("where a violation came from")
+        return ""

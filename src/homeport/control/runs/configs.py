@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_TEXT_BYTES: Final = 64 * 1024
 _MAX_READ_BYTES: Final = 64 << 20
+_MAX_NOW_BYTES: Final = 1 << 20  # of a file that the engine's loop reads
 _MAX_FILES: Final = 200  # of one container
 
 
@@ -122,18 +123,19 @@ class RunConfigs:
 
 
 def opened_now(home: Home, note: Note) -> ConfigFile | None:
-    """A file that a container's process opened, as it lies there; None where the container is gone."""
+    """A file that a container's process opened, as it lies there; None where the container is gone. Of one
+    above 1 MiB only the path."""
     try:
         data = (home.tasks / note.task_id / "roots.json").read_bytes()
-        return _config(msgspec.json.decode(data, type=Roots), note, note.task_id)
+        return _config(msgspec.json.decode(data, type=Roots), note, note.task_id, _MAX_NOW_BYTES)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _config(roots: Roots, note: Note, task_id: str) -> ConfigFile:
+def _config(roots: Roots, note: Note, task_id: str, max_bytes: int = _MAX_READ_BYTES) -> ConfigFile:
     found = ConfigFile(path=note.path, opened=note.stack[0] if note.stack else None, task_id=task_id)
     try:
-        data, by = _content(roots, note.path)
+        data, by = _content(roots, note.path, max_bytes)
     except (OSError, HomeportError, ValueError):
         return found  # removed since, or a link out of the container's own folders
     return ConfigFile(
@@ -146,26 +148,28 @@ def _config(roots: Roots, note: Note, task_id: str) -> ConfigFile:
     )
 
 
-def _content(roots: Roots, path: str) -> tuple[bytes, str]:
+def _content(roots: Roots, path: str, max_bytes: int) -> tuple[bytes, str]:
     place = PurePosixPath(path)
     holders = [each for each in roots.volumes if place.is_relative_to(each.path)]
     if holders:
         volume = max(holders, key=lambda each: len(each.path))
         parts = place.relative_to(volume.path).parts
-        return _read(Overlay([Path(each) for each in volume.folders]), parts)[0], f"volume {volume.name}"
+        return _read(Overlay([Path(each) for each in volume.folders]), parts, max_bytes)[
+            0
+        ], f"volume {volume.name}"
     own = [roots.own] if Path(roots.own).is_dir() else []
     overlay = Overlay([Path(each) for each in (*own, *roots.mounts, *roots.image)])
-    data, layer = _read(overlay, place.relative_to("/").parts)
+    data, layer = _read(overlay, place.relative_to("/").parts, max_bytes)
     layer -= len(own)
     return data, "the container itself" if layer < 0 else "mount" if layer < len(roots.mounts) else "image"
 
 
-def _read(overlay: Overlay, parts: tuple[str, ...]) -> tuple[bytes, int]:
+def _read(overlay: Overlay, parts: tuple[str, ...], max_bytes: int) -> tuple[bytes, int]:
     entry = overlay.find(parts, follow=True)
-    if entry is None or not entry.is_file or entry.stat.st_size > _MAX_READ_BYTES:
+    if entry is None or not entry.is_file or entry.stat.st_size > max_bytes:
         raise FileNotFoundError("/".join(parts))
     with os.fdopen(overlay.open(entry), "rb") as file:
-        return file.read(_MAX_READ_BYTES), entry.layer
+        return file.read(max_bytes), entry.layer
 
 
 def _text(data: bytes) -> str:

@@ -37,5 +37,9 @@ class RunListener(Protocol):
 
     def sampled(self, run_id: str, task_id: str, sample: Sample) -> None: ...
 
+    async def acted(self, run_id: str) -> str:
+        """Returns once all was done that what was told so far asks for; the sentence that the run was stopped
+        with, empty where it goes on."""
+
     def ended(self, run_id: str, state: State) -> None:
         """All of its containers have ended, and all that they said was told."""

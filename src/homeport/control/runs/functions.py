@@ -13,6 +13,7 @@ from homeport.control.definitions import Definition
 from homeport.control.runs.arguments import shown
 from homeport.control.runs.limits import limits_of
 from homeport.plan.resources import Machine
+from homeport.record.parsing import parsed
 from homeport.record.run import Function, Place
 
 _ROOTS: Final = ("root", "app", "")  # where mounts put modules, the likelier first
@@ -48,13 +49,13 @@ def located(functions: Iterable[tuple[Function, str]], trees: Sequence[Path]) ->
     found = []
     for function, module in functions:
         if module not in modules:
-            modules[module] = _parsed(module, trees)
-        parsed = modules[module]
-        found.append(function if parsed is None else _with_source(function, *parsed))
+            modules[module] = _module(module, trees)
+        known = modules[module]
+        found.append(function if known is None else _with_source(function, *known))
     return found
 
 
-def _parsed(module: str, trees: Sequence[Path]) -> tuple[str, ast.Module] | None:
+def _module(module: str, trees: Sequence[Path]) -> tuple[str, ast.Module] | None:
     """A module's place in containers, and its tree."""
     stem = module.replace(".", "/")
     if not stem or stem.startswith("/") or ".." in stem:
@@ -64,10 +65,13 @@ def _parsed(module: str, trees: Sequence[Path]) -> tuple[str, ast.Module] | None
             for name in (f"{stem}.py", f"{stem}/__init__.py"):
                 file = tree / root / name
                 try:
-                    if file.stat().st_size <= _MAX_SOURCE_BYTES:
-                        return f"/{file.relative_to(tree)}", ast.parse(file.read_bytes())
-                except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+                    if file.stat().st_size > _MAX_SOURCE_BYTES:
+                        continue
+                    found = parsed(file.read_bytes())
+                except OSError:
                     continue
+                if found is not None:
+                    return f"/{file.relative_to(tree)}", found
     return None
 
 

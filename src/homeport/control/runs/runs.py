@@ -27,7 +27,7 @@ from homeport.control.runs.gathered import Ending, GatheredRows, RunStart
 from homeport.control.runs.origins import Origin
 from homeport.control.runs.watch import RunWatch
 from homeport.control.tasks import Task
-from homeport.model.errors import HomeportError
+from homeport.model.errors import FailedPreconditionError, HomeportError
 from homeport.model.home import Home
 from homeport.plan.environment import Variable
 from homeport.record.run import Kind, Launcher
@@ -323,13 +323,15 @@ class Runs:
 
     # ---- containers
 
-    def starting(self, task_id: str, definition: Definition, variables: Mapping[str, Variable]) -> None:
+    async def starting(self, task_id: str, definition: Definition, variables: Mapping[str, Variable]) -> None:
         """A container is about to be started. Raises what a listener refuses it with."""
         if definition.is_build_step:
             return
         self.watch.compose(task_id, variables)
         if self._apps.get(definition.app_id) == "run":
             self._work(task_id, definition.app_id, definition.function_id)
+            if sentence := await self.watch.acted(definition.app_id):
+                raise FailedPreconditionError(sentence)
         # one of a deployed function works for the runs whose inputs it is given; a Sandbox of a deployed app
         # is given none, and works for no run
 
@@ -358,7 +360,7 @@ class Runs:
         if task.definition.is_build_step:
             return
         with self._recording(task.app_id, "what its container left"):
-            self.watch.silent(task.task_id)
+            await self.watch.silent(task.task_id)
             self._gathered.flush()  # it may be needed for one of these
             if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
                 with self._recording(task.app_id, "the configuration files that it opened"):

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _OUTPUT_WAIT_S = 0.05  # what is printed meanwhile is read at once
 _NOTES_EVERY_S = 0.15
 _SETTLE_S = 0.3  # from a result to the last line before it, which takes another way
-_BLOCKS_AT_ONCE = 4  # of a log; then others have their turn
+_BLOCK_BYTES = 64 * 1024  # of a log, judged at once; then others have their turn
 _LONG_LINE = 64 * 1024
 
 
@@ -79,14 +79,14 @@ class Tails:
             return
         await asyncio.sleep(_SETTLE_S)
         for tail in tails:
-            self._read_all(tail)
+            await self._read_all(tail)
 
-    def end(self, task_id: str) -> None:
+    async def end(self, task_id: str) -> None:
         """The container has ended: tells what is left, its unfinished last line too."""
         tail = self._tails.pop(task_id, None)
         if tail is None:
             return
-        self._read_all(tail)
+        await self._read_all(tail)
         if tail.rest:
             self._printed(task_id, [*tail.rest.values()])
 
@@ -95,11 +95,21 @@ class Tails:
             if timer is not None:
                 timer.cancel()
 
-    def _read_all(self, tail: _Tail) -> None:
+    async def _read_all(self, tail: _Tail) -> None:
+        """Up to where it has come by now; others have their turn between blocks."""
         if tail.timer is not None:
             tail.timer.cancel()
-        self._read_notes(tail)  # what was noted explains what was printed
-        self._read_output(tail, is_last=True)
+            tail.timer = None
+        more = True
+        while more:  # what was noted explains what was printed
+            more = self._read_notes(tail)
+            await asyncio.sleep(0)
+        with suppress(OSError):
+            end = self._source(tail).path.stat().st_size
+            more = end > tail.place.offset
+            while more:
+                more = self._read_block(tail) and tail.place.offset < end
+                await asyncio.sleep(0)
 
     def _poll_notes(self) -> None:
         self._poll = None
@@ -108,38 +118,43 @@ class Tails:
         if self._tails:
             self._poll = asyncio.get_running_loop().call_later(_NOTES_EVERY_S, self._poll_notes)
 
-    def _read_output(self, tail: _Tail, *, is_last: bool = False) -> None:
+    def _read_output(self, tail: _Tail) -> None:
         tail.timer = None
-        source = Source(
-            self._home.logs / f"{tail.task_id}.log", 0, tail.task_id, "", first_s=0.0, is_final=False
-        )
+        if self._read_block(tail) and tail.task_id in self._tails:  # it prints faster than is read
+            tail.timer = asyncio.get_running_loop().call_later(0, self._read_output, tail)
+
+    def _read_block(self, tail: _Tail) -> bool:
+        """Some of what is there; whether there is more."""
+        source = self._source(tail)
         found: list[tuple[float, str]] = []
-        more, blocks = True, 0
-        while more and (is_last or blocks < _BLOCKS_AT_ONCE):
-            blocks += 1
-            records, _, more = read_records(source, tail.place)
-            for record in records:
-                lines, tail.place = to_lines(source, tail.place, record)
-                if record.fd != SYSTEM:
-                    found += [
-                        whole
-                        for line in lines
-                        if (whole := _whole(tail.rest, line.fd, line.time_s, line.text)) is not None
-                    ]
-            more = more and bool(records)
+        records, _, more = read_records(source, tail.place, _BLOCK_BYTES)
+        for record in records:
+            lines, tail.place = to_lines(source, tail.place, record)
+            if record.fd != SYSTEM:
+                found += [
+                    whole
+                    for line in lines
+                    if (whole := _whole(tail.rest, line.fd, line.time_s, line.text)) is not None
+                ]
         if found:
             self._read_notes(tail)  # first, since they say why
             self._printed(tail.task_id, found)
-        if more and tail.timer is None and tail.task_id in self._tails:  # it prints faster than is read
-            tail.timer = asyncio.get_running_loop().call_later(0, self._read_output, tail)
+        return more and bool(records)
 
-    def _read_notes(self, tail: _Tail) -> None:
+    def _source(self, tail: _Tail) -> Source:
+        path = self._home.logs / f"{tail.task_id}.log"
+        return Source(path, 0, tail.task_id, "", first_s=0.0, is_final=False)
+
+    def _read_notes(self, tail: _Tail) -> bool:
+        """Some of what is there; whether there may be more."""
         with suppress(OSError):
             if tail.notes.lstat().st_size <= tail.notes_read:
-                return
-        found, tail.notes_read = notes.read(tail.notes, tail.notes_read, task_id=tail.task_id)
+                return False
+        before = tail.notes_read
+        found, tail.notes_read = notes.read(tail.notes, before, task_id=tail.task_id)
         if found:
             self._noted(tail.task_id, found)
+        return tail.notes_read > before
 
 
 def _whole(rest: dict[int, tuple[float, str]], fd: int, time_s: float, text: str) -> tuple[float, str] | None:

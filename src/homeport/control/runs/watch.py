@@ -83,12 +83,23 @@ class RunWatch:
         self._tails.grew(task_id)
 
     async def settle(self, run_id: str) -> None:
-        """Returns once all is told that the run's containers said before now."""
+        """Returns once all is told that the run's containers said before now, and listeners have acted."""
         await self._tails.settle([task_id for task_id, runs in self._runs.items() if run_id in runs])
+        await self.acted(run_id)
 
-    def silent(self, task_id: str) -> None:
+    async def acted(self, run_id: str) -> str:
+        """Returns once listeners have done what the run asks for; what one stopped it with, if one did."""
+        for listener in list(self.listeners) if run_id in self._watched else ():
+            try:
+                if sentence := await listener.acted(run_id):
+                    return sentence
+            except Exception as error:
+                self._failed("acted", run_id, error)
+        return ""
+
+    async def silent(self, task_id: str) -> None:
         """A container has ended: what it said last is told."""
-        self._tails.end(task_id)
+        await self._tails.end(task_id)
 
     def left(self, task_id: str) -> None:
         """Nothing is left of a container but what is kept of it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from posixpath import normpath
 from typing import Final
 
-from homeport.record.contracts.held import Findings
+from homeport.record.contracts.held import Findings, Origin
 from homeport.record.contracts.limited import TooLongError
 from homeport.record.contracts.observing import observed, plain
 from homeport.record.contracts.terms import Expectation, Terms
@@ -19,7 +19,7 @@ _MOST_KEPT: Final = 1000  # of the values that a run's record keeps
 
 # (contract, name) -> values that its runs showed before, each with the run's id
 Earlier = Callable[[str, str], Iterable[tuple[str, str]]]
-LikelyCause = Callable[[Iterable[str]], str]
+LikelyCause = Callable[[Iterable[str]], Origin | None]
 
 
 class CountRules:
@@ -104,7 +104,7 @@ class CountRules:
                 self._findings.see(name, value)
             return []
         sentence = _sentence(name, value, expectation, plain(line))
-        origin = "" if name in self._findings.violations else self._cause([value, *(v for _, v in values)])
+        origin = self._cause([value, *(v for _, v in values)])
         return self._findings.violate(name, value, sentence, origin=origin, at=at, task_id=task_id)
 
     def _judge_apart(self, name: str, value: str, at: float, task_id: str) -> list[Violation]:

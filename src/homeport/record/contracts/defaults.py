@@ -3,13 +3,13 @@
 import ast
 
 from homeport.record.contracts.configuration import as_text
+from homeport.record.parsing import parsed
 
 
 def defaults(source: str, function: str) -> dict[str, str]:
     """Of `train` or `Trainer.fit` at the top of a module, those that are written there or in a constant."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parsed(source)
+    if tree is None:
         return {}
     constants = {
         target.id: node.value

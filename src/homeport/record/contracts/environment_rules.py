@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from homeport.plan.environment import Variable
-from homeport.record.contracts.held import Digest, Findings, Road, said_of
+from homeport.record.contracts.held import Digest, Findings, Origin, Road, said_of
 from homeport.record.contracts.terms import Terms
 from homeport.record.run import Note, Violation
 
@@ -19,11 +19,10 @@ _PLATFORM: Final = ("platform", "image: FROM")
 class EnvironmentRules:
     """`digest` gives what notes have in place of a value."""
 
-    def __init__(self, terms: Terms, findings: Findings, digest: Digest, road: Road) -> None:
+    def __init__(self, terms: Terms, findings: Findings, digest: Digest) -> None:
         self._terms = terms
         self._findings = findings
         self._digest = digest
-        self._road = road
         self._given: dict[str, dict[str, str]] = {}  # of a container: what users gave it, as digests
         self._changed: dict[str, str] = {}  # what code set, for itself or a child, as digests
         for pattern in terms.forbid_env:
@@ -97,8 +96,9 @@ class EnvironmentRules:
         """Variables that may have reached the run, though nobody can see whether they did."""
         self._changed.update((name, self._digest(value)) for name, value in variables.items())
 
-    def likely_cause(self, values: Iterable[str]) -> str:
-        """The road of the variable that most probably made a count wrong; empty if none is suspicious."""
+    def likely_cause(self, values: Iterable[str]) -> Origin | None:
+        """The road of the variable that most probably made a count wrong, of those that are set now; None if
+        none is suspicious."""
         wanted = {self._digest(value) for value in values}
         everything = {
             name: digest for given in self._given.values() for name, digest in given.items()
@@ -110,11 +110,15 @@ class EnvironmentRules:
                 if self._is_forbidden(name) or digest in wanted or TELLING.search(name)
             )
         )
-        for is_allowed, differs, _, name in suspects:
-            clause = self._road(name)
-            if clause:
-                return clause if not is_allowed or not differs else f"perhaps since {clause}"
-        return ""
+
+        def origin(road: Road) -> str:
+            for is_allowed, differs, _, name in suspects:
+                clause = road(name)
+                if clause:
+                    return clause if not is_allowed or not differs else f"perhaps since {clause}"
+            return ""
+
+        return origin if suspects else None
 
     # ---- inside
 
@@ -134,16 +138,21 @@ class EnvironmentRules:
         found: list[Violation] = []
         for pattern in self._terms.forbid_env:
             if fnmatchcase(name, pattern):
-                clause = self._road(name, task_id, pid, at)
-                if not clause and child is not None:
-                    place = f" at {child.stack[0]}" if child.stack else ""
-                    clause = f"{_program(child.argv)} was given it{place}"
+
+                def origin(road: Road) -> str:
+                    clause = road(name, task_id, pid, at)
+                    if not clause and child is not None:
+                        place = f" at {child.stack[0]}" if child.stack else ""
+                        clause = f"{_program(child.argv)} was given it{place}"
+                    return said_of(name, clause) or (
+                        "the container has it" if of_container else "code set it"
+                    )
+
                 found += self._findings.violate(
                     f"variable {pattern}",
                     f"{name} is set" if pattern != name else "set",
                     f"{name} is forbidden here",
-                    origin=said_of(name, clause)
-                    or ("the container has it" if of_container else "code set it"),
+                    origin=origin,
                     at=at,
                     task_id=task_id,
                 )
@@ -172,12 +181,11 @@ class EnvironmentRules:
                 self._findings.see(rule, wanted)
             return []
         seen = f"{name}={shown}" if shown else "another value" if digest else "that it is not set"
-        clause = self._road(name, task_id, pid, at)
         return self._findings.violate(
             rule,
             shown or ("another value" if digest else "not set"),
             f"expected {name}={wanted}, saw {seen}",
-            origin=said_of(name, clause),
+            origin=lambda road: said_of(name, road(name, task_id, pid, at)),
             at=at,
             task_id=task_id,
         )

@@ -10,7 +10,7 @@ from homeport.record.contracts.bound_rules import BoundRules
 from homeport.record.contracts.count_rules import CountRules, Earlier
 from homeport.record.contracts.environment_rules import EnvironmentRules
 from homeport.record.contracts.file_rules import FileRules
-from homeport.record.contracts.held import Digest, Findings, Road, no_road
+from homeport.record.contracts.held import Digest, Findings, Origin, Road
 from homeport.record.contracts.limited import limited
 from homeport.record.contracts.terms import Terms, is_function
 from homeport.record.run import Contract, Count, Note, Sample, State, Verdict, Violation
@@ -23,8 +23,8 @@ def _nothing_earlier(contract: str, name: str) -> Iterable[tuple[str, str]]:
 class Judge:
     """Every method that is fed something answers the violations that are new; all are in `violations`.
 
-    `digest`: what notes have in place of a value. `road`: where a variable came from. `earlier`: what runs of
-    other contracts showed.
+    Their sentences lack the origin that `origin` then finds out. `digest`: what notes have in place of a
+    value. `earlier`: what runs of other contracts showed.
     """
 
     def __init__(
@@ -34,7 +34,6 @@ class Judge:
         file: str = "",
         started_at: float = 0.0,
         digest: Digest = str,
-        road: Road = no_road,
         earlier: Earlier = _nothing_earlier,
     ) -> None:
         self.terms = terms
@@ -42,7 +41,7 @@ class Judge:
         self._is_over = False
         self._unseen: list[Violation] = []
         self._findings = Findings()
-        self._environment = EnvironmentRules(terms, self._findings, digest, road)
+        self._environment = EnvironmentRules(terms, self._findings, digest)
         self._counts = CountRules(terms, self._findings, self._environment.likely_cause, earlier)
         self._files = FileRules(terms, self._findings)
         self._bounds = BoundRules(terms, self._findings, started_at)
@@ -109,6 +108,23 @@ class Judge:
         return [*found, *self._unseen]
 
     # ---- said
+
+    def origin(self, violation: Violation) -> Origin | None:
+        """What finds the origin of a violation out, given roads; None where there is nothing to find."""
+        return self._findings.origins.get(violation.rule)
+
+    def put_origin(self, violation: Violation, clause: str) -> Violation:
+        """The violation with its origin, which the record will have, too."""
+        return self._findings.put_origin(violation, clause)
+
+    def explained(self, found: Iterable[Violation], road: Road) -> list[Violation]:
+        """Violations with their origins, where roads are had at once."""
+        return [
+            violation
+            if (origin := self.origin(violation)) is None
+            else self.put_origin(violation, origin(road))
+            for violation in found
+        ]
 
     @property
     def verdict(self) -> Verdict:

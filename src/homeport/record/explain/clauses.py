@@ -182,7 +182,7 @@ def line_for_child(known: Known, name: str, note: Note) -> tuple[Place, Mention]
         rest += [(Place(frame.file, each.line, each.function), each) for each in found]
     rest = rest or [
         (Place(path, each.line, each.function), each)
-        for path in known.sources.python_files()
+        for path in known.sources.naming(name)
         for each in _mentions_in(known, path, name, act)
     ]
     places = {(place.file, place.line) for place, _ in rest}

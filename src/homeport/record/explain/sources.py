@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from homeport.record.explain.mentions import Mention, mentions
+from homeport.record.parsing import parsed
 from homeport.record.run import SourceFile
 
 # A file's text by path and sha256, None where it cannot be had. Without a sha256 it is the launcher's path.
@@ -43,14 +44,16 @@ class Sources:
         key = (path, on_launcher)
         if key not in self._trees:
             text = self.text(path, on_launcher=on_launcher)
-            self._trees[key] = _parsed(text) if text is not None else None
+            self._trees[key] = parsed(text) if text is not None else None
         return self._trees[key]
 
     def mentions(self, path: str, name: str, *, on_launcher: bool = False) -> list[Mention]:
-        """The places of a file that mention a variable."""
+        """The places of a file that mention a variable. One in which neither its name nor `environ` stands is
+        not parsed, which takes a hundred times as long as looking for them."""
         key = (path, on_launcher, name)
         if key not in self._mentions:
-            tree = self.tree(path, on_launcher=on_launcher)
+            text = self.text(path, on_launcher=on_launcher) or ""
+            tree = self.tree(path, on_launcher=on_launcher) if name in text or "environ" in text else None
             self._mentions[key] = mentions(tree, name) if tree is not None else []
         return self._mentions[key]
 
@@ -62,6 +65,10 @@ class Sources:
         """Paths in the container of the Python files that mounts brought, few enough to be read."""
         found = [path for path in self._files if path.endswith(".py")]
         yield from found if len(found) <= _MOST_FILES else []
+
+    def naming(self, name: str) -> Iterator[str]:
+        """Those of the Python files in which a variable's name stands: no other sets or removes it."""
+        return (path for path in self.python_files() if name in (self.text(path) or ""))
 
     def brought(self, path: str) -> SourceFile | None:
         return self._files.get(path)
@@ -95,10 +102,3 @@ def _common(a: Sequence[str], b: Sequence[str]) -> int:
             break
         count += 1
     return count
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None

@@ -1,25 +1,42 @@
 """The judge: what breaks a contract, said in one sentence; what keeps it; what never showed."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from homeport.plan.environment import Variable
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.reading import read
-from homeport.record.run import Note, Place, Sample, State
+from homeport.record.run import Note, Place, Sample, State, Violation
 
 LINE = r"observe = 'Loading (?P<train>\d+) train, (?P<val>\d+) val files'"
 ROAD = "BGB_LIMIT_FILES came from Secret.from_dict in app.py:22, which took it from the shell (~/.bashrc:14)"
 
 
+def road(name: str, task_id: str = "", pid: int = 0, at: float = 0.0) -> str:
+    return ROAD if name == "BGB_LIMIT_FILES" else ""
+
+
+class Told(Judge):
+    """A judge whose violations have their origins at once."""
+
+    def container(self, *facts: Any, **more: Any) -> list[Violation]:
+        return self.explained(super().container(*facts, **more), road)
+
+    def noted(self, *facts: Any) -> list[Violation]:
+        return self.explained(super().noted(*facts), road)
+
+    def printed(self, *facts: Any) -> list[Violation]:
+        return self.explained(super().printed(*facts), road)
+
+
 def judge(terms: str, earlier: dict[tuple[str, str], list[tuple[str, str]]] | None = None) -> Judge:
     (found, *_) = read(f"[contract.full]\n{terms}\n" + OTHER).contracts
-    return Judge(
+    return Told(
         found,
         started_at=1000.0,
         digest=lambda value: f"#{value}",
-        road=lambda name, *_: ROAD if name == "BGB_LIMIT_FILES" else "",
         earlier=lambda contract, name: (earlier or {}).get((contract, name), []),
     )
 
