@@ -23,6 +23,7 @@ _OTHERS = (
     "notes",
     "logs",
     "pages",
+    "holdups",
     "rebuild",
     "volume",
     "torch_start",

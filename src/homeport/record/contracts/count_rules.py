@@ -6,7 +6,6 @@ from posixpath import normpath
 from typing import Final
 
 from homeport.record.contracts.held import Findings, Origin
-from homeport.record.contracts.limited import TooLongError
 from homeport.record.contracts.observing import observed, plain
 from homeport.record.contracts.terms import Expectation, Terms
 from homeport.record.run import Count, Violation
@@ -25,7 +24,6 @@ LikelyCause = Callable[[Iterable[str]], Origin | None]
 class CountRules:
     def __init__(self, terms: Terms, findings: Findings, cause: LikelyCause, earlier: Earlier) -> None:
         self._terms = terms
-        self._patterns = list(terms.observe)
         self._findings = findings
         self._cause = cause
         self._earlier = earlier
@@ -38,12 +36,7 @@ class CountRules:
 
     def printed(self, task_id: str, at: float, line: str) -> list[Violation]:
         found: list[Violation] = []
-        try:
-            values = list(observed(line, self._patterns))
-        except TooLongError as error:
-            self._patterns.remove(error.pattern)
-            found += self._too_long(error.pattern.pattern, line, at, task_id)
-            return found + self.printed(task_id, at, line)
+        values = list(observed(line, self._terms.observe))
         for name, value in values:
             if (name, value) not in self.counts and len(self.counts) < _MOST_KEPT:
                 self.counts[name, value] = Count(name, value, plain(line)[:400], at, task_id)
@@ -52,17 +45,6 @@ class CountRules:
                 found += self._judge(name, value, expectation, values, line, at, task_id)
             found += self._judge_apart(name, value, at, task_id)
         return found
-
-    def _too_long(self, pattern: str, line: str, at: float, task_id: str) -> list[Violation]:
-        """What the pattern would show cannot be judged any more, and no run is kept that was not judged."""
-        return self._findings.violate(
-            f"observe {pattern}",
-            plain(line)[:400],
-            f"the pattern {pattern!r} of observe takes too long over a line of {len(plain(line))} "
-            "characters, so lines cannot be judged by it; write it with fewer repetitions",
-            at=at,
-            task_id=task_id,
-        )
 
     def unseen(self) -> list[Violation]:
         found: list[Violation] = []

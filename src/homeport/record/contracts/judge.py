@@ -11,7 +11,6 @@ from homeport.record.contracts.count_rules import CountRules, Earlier
 from homeport.record.contracts.environment_rules import EnvironmentRules
 from homeport.record.contracts.file_rules import FileRules
 from homeport.record.contracts.held import Digest, Findings, Origin, Road
-from homeport.record.contracts.limited import limited
 from homeport.record.contracts.terms import Terms, is_function
 from homeport.record.run import Contract, Count, Note, Sample, State, Verdict, Violation
 
@@ -87,8 +86,7 @@ class Judge:
         return found
 
     def printed(self, task_id: str, lines: Iterable[tuple[float, str]]) -> list[Violation]:
-        with limited():
-            return [found for at, line in lines for found in self._counts.printed(task_id, at, line)]
+        return [found for at, line in lines for found in self._counts.printed(task_id, at, line)]
 
     def sampled(self, task_id: str, sample: Sample) -> list[Violation]:
         return self._bounds.sampled(task_id, sample)

@@ -5,22 +5,21 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from homeport.record.contracts.limited import groups
+from homeport.record.contracts.patterns import Pattern
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COMMAND: Final = "::homeport "
-_LONGEST: Final = 4096  # of a line: a pattern may take long over more
+_LONGEST: Final = 4096  # of a line that is judged
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def observed(line: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, str]]:
-    """Names and values that a line shows. Raises TooLongError."""
+def observed(line: str, patterns: Sequence[Pattern]) -> Iterator[tuple[str, str]]:
+    """Names and values that a line shows."""
     text = plain(line)
     if _COMMAND in text:
         yield from _reported(text.partition(_COMMAND)[2])
     for pattern in patterns:
-        for match in groups(pattern, text):
-            yield from ((name, value) for name, value in match.items() if value is not None)
+        yield from pattern.shown(text)
 
 
 def plain(line: str) -> str:

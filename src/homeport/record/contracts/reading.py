@@ -11,6 +11,7 @@ from homeport.record.contracts import overlap
 from homeport.record.contracts.locate import Locations, Path
 from homeport.record.contracts.mistakes import BadContractsError, Mistake, Mistakes, kind
 from homeport.record.contracts.observing import NAME
+from homeport.record.contracts.patterns import BadPatternError, Pattern
 from homeport.record.contracts.reading_expectations import read_expectations
 from homeport.record.contracts.terms import AllBut, Condition, ContractFile, Terms, When
 from homeport.record.launch import FILE_NAME
@@ -179,21 +180,17 @@ class _Reader:
                 )
         return found
 
-    def _patterns(self, path: Path, value: Any) -> tuple[re.Pattern[str], ...] | None:
+    def _patterns(self, path: Path, value: Any) -> tuple[Pattern, ...] | None:
         texts = self._strings(path, value, "a pattern")
-        found: list[re.Pattern[str]] = []
+        found: list[Pattern] = []
         for number, text in enumerate(texts or ()):
             at = (*path, number) if isinstance(value, list) else path
             try:
-                pattern = re.compile(text)
-            except re.error as error:
-                where = "" if error.pos is None else f" at its character {error.pos + 1}"
-                self.mistakes.at_value(at, f"this pattern does not compile{where}: {error.msg}.")
-                continue
-            except (RecursionError, OverflowError) as error:
+                pattern = Pattern(text)
+            except BadPatternError as error:
                 self.mistakes.at_value(at, f"this pattern does not compile: {error}.")
                 continue
-            if not pattern.groupindex:
+            if not pattern.names:
                 self.mistakes.at_value(
                     at, r"this pattern has no named group, so it shows nothing; name one: (?P<train>\d+)"
                 )
@@ -240,7 +237,7 @@ class _Reader:
     def _visible(self, path: Path, terms: Terms, table: Mapping[str, Any], reported: Any) -> None:
         """Names of expectations have to be names that something can show. A line `::homeport NAME=…` can show
         any, unless `reports` says which there are; one that is nearly a pattern's is taken for a slip."""
-        groups = {name for pattern in terms.observe for name in pattern.groupindex}
+        groups = {name for pattern in terms.observe for name in pattern.names}
         if len(terms.observe) < len(_listed(table.get("observe"))):
             return  # a pattern that does not compile may have it
         expected = [(name, (*path, "expect", name)) for name in table.get("expect", ()) if terms.expect]

@@ -1,12 +1,13 @@
 """What one contract of homeport.toml asks of a run, as values."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import Literal
+
+from homeport.record.contracts.patterns import Pattern
 
 Scalar = str | int | float | bool
 OnViolation = Literal["stop", "warn"]
@@ -93,7 +94,7 @@ class Terms:
     forbid_env: tuple[str, ...] = ()
     require_env: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    observe: tuple[re.Pattern[str], ...] = ()
+    observe: tuple[Pattern, ...] = ()
     expect: Mapping[str, Expectation] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

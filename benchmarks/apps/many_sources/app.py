@@ -1,0 +1,17 @@
+"""Starts a child whose environment one of many modules changed, where that was asked for."""
+
+import subprocess
+import sys
+
+import modal
+
+app = modal.App("many-sources")
+image = modal.Image.debian_slim().add_local_python_source("library")
+
+
+@app.function(image=image)
+def train(how: str = "kept") -> None:
+    from library import environments
+
+    changed = environments.smoke() if how == "broken" else environments.full()
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], env=changed, check=True)
