@@ -1,4 +1,5 @@
-"""Starts a child whose environment one of many modules changed, where that was asked for."""
+"""Starts a child whose environment one of many modules changed, or prints long lines, where that was asked
+for."""
 
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import sys
 import modal
 
 app = modal.App("many-sources")
+LINES = 30
 image = modal.Image.debian_slim().add_local_python_source("library")
 
 
@@ -13,5 +15,8 @@ image = modal.Image.debian_slim().add_local_python_source("library")
 def train(how: str = "kept") -> None:
     from library import environments
 
+    if how == "lines":
+        print(*["a" * 4000] * LINES, sep="\n")
+        return
     changed = environments.smoke() if how == "broken" else environments.full()
     subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], env=changed, check=True)
