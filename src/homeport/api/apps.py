@@ -96,14 +96,21 @@ class AppServicer:
     async def AppRollback(
         self, request: api_pb2.AppRollbackRequest, caller: Caller
     ) -> api_pb2.AppRollbackResponse:
+        await self._rolling(request.app_id, caller)
         deployed_at = await self._apps.roll_back(request.app_id, request.version)
         return api_pb2.AppRollbackResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
 
     async def AppRollover(
         self, request: api_pb2.AppRolloverRequest, caller: Caller
     ) -> api_pb2.AppRolloverResponse:
+        await self._rolling(request.app_id, caller)
         deployed_at = await self._apps.roll_over(request.app_id)
         return api_pb2.AppRolloverResponse(url=self._page_url(request.app_id), deployed_at=deployed_at)
+
+    async def _rolling(self, app_id: str, caller: Caller) -> None:
+        self._apps.get(app_id)  # raises for one that there is not
+        if self._runs is not None:
+            self._runs.rolling(app_id, await self._runs.launcher(caller.peer, caller.metadata))
 
     async def AppHeartbeat(self, request: api_pb2.AppHeartbeatRequest, caller: Caller) -> Empty:
         self._apps.heartbeat(request.app_id)

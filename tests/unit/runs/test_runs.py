@@ -11,7 +11,7 @@ from modal_proto import api_pb2
 from homeport.control.calls import pickled_input
 from homeport.control.runs.origins import BY_SCHEDULE, NO_RUN, Origin
 from homeport.control.runs.records import RunFilter
-from homeport.record.run import Launcher
+from homeport.record.run import Launcher, ShellVariable
 from tests.support.call_world import FAILURE, MAP, UNARY, item
 from tests.support.run_world import LAUNCHER, PlayRuns, RunWorld, wait_written
 from tests.support.world import wait_until
@@ -354,6 +354,35 @@ def test_who_calls_a_deployed_app_is_found_once_for_each_connection_also_by_the_
         await worked(world, call.call_id)
         run = await world.written(call.call_id)
         assert (run.launcher, run.deployer, asked) == (caller, LAUNCHER, ["ipv4:127.0.0.1:5"])
+
+    play(scene)
+
+
+def test_a_deployment_begins_anew_once_its_next_version_is_there(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        definition = await deployed(world, "f")
+        before = world.records.record(APP)
+        world.runs.redeploying(APP, Launcher(("modal", "deploy", "broken.py")))
+        assert world.records.row(APP).state == "succeeded", "it may never be published"
+        assert world.records.record(APP) == before
+        world.runs.redeploying(APP, Launcher(("modal", "deploy", "other.py")))
+        await world.deploy(APP)
+        run = await world.written(APP)
+        assert run.launcher is not None and run.launcher.argv[-1] == "other.py"
+        assert before.ended_at < run.started_at <= run.ended_at
+        assert [each.tag for each in run.functions] == [definition.tag]
+
+    play(scene)
+
+
+def test_who_rolls_back_gives_nothing_of_the_shell(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        await deployed(world, "f")
+        world.runs.rolling(APP, Launcher(("modal", "app", "rollback"), shell=(ShellVariable("A", "d"),)))
+        await world.deploy(APP)
+        run = await world.written(APP)
+        assert run.launcher == Launcher(("modal", "app", "rollback"))
+        assert run.functions
 
     play(scene)
 

@@ -12,6 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -77,6 +78,7 @@ class Runs:
         self._find = find_launcher
         self._now = now
         self._apps: dict[str, Kind] = {}  # apps that are runs, or deployments
+        self._redeploying: dict[str, float] = {}  # deployed apps, and since when
         self._callers: dict[str, str] = {}  # a connection -> its file in runs/callers
         self._gathered = GatheredRows(db, self.folders, ending, self.watch.forget, self._recording)
         self._background: set[asyncio.Task[None]] = set()
@@ -159,12 +161,19 @@ class Runs:
             self._begin(app_id, "deployment" if is_deployment else "run", name, environment)
 
     def redeploying(self, app_id: str, launcher: Launcher | None) -> None:
-        """A deployed app gets another version: its record begins anew. Raises what a listener refuses it
-        with."""
+        """A deployed app is to get another version: once it has, its record begins anew. Raises what a
+        listener refuses it with."""
         self.launching(app_id, launcher)
-        with self._recording(app_id, "its row"):
-            app = self._functions.app(app_id)
-            self._begin(app_id, "deployment", app.name, app.environment)
+        self._redeploying[app_id] = self._now()
+
+    def rolling(self, app_id: str, launcher: Launcher | None) -> None:
+        """As `redeploying`, with what was deployed before: who asks for that gives nothing of its shell."""
+        with self._recording(app_id, "who launched it"):
+            if launcher is not None:
+                known = replace(launcher, shell=(), notes=())
+                self.folders.write_launcher(self.folders.folder(app_id) / "launch.json", known)
+            self.on_launched(app_id, launcher)
+        self._redeploying[app_id] = self._now()
 
     async def published(self, app_id: str) -> None:
         """With this a deployment is complete; a run only begins."""
@@ -173,6 +182,8 @@ class Runs:
             if not app.deployed:
                 return
             self._apps[app_id] = "deployment"
+            if began_at := self._redeploying.pop(app_id, 0.0):
+                self._begin(app_id, "deployment", app.name, app.environment, began_at)
             self._db.run("run_deployed", run_id=app_id, app=app.name)
             self._finish(app_id, app_id, self._now())
 

@@ -35,8 +35,14 @@ def road(known: Known, name: str, task_id: str = "", *, pid: int = 0, at: float 
     """The road of a variable, or None where nobody set it.
 
     Of the process `pid` at a time where they are given (what the reader of a note saw); else of the first
-    that read it, that got it from its parent, or that changed it; else of the container as it began.
+    that read it, that got it from its parent, or that changed it; else of the container as it began, and
+    where several functions had containers of any that had it.
     """
+    found = _road(known, name, task_id, pid, at)
+    return found or (_of_beginning(known, name, "") if not task_id and not pid else None)
+
+
+def _road(known: Known, name: str, task_id: str, pid: int, at: float) -> Road | None:
     notes = known.about(name, task_id)
     digest = ""
     own = [note for note in notes if note.at >= known.begun]

@@ -46,6 +46,8 @@ def _shell(known: Known, name: str) -> Step:
     shell = known.shell(name)
     if known.run.deployer is None and known.run.launcher is None:
         return Step("shell", "who started the run was not recorded")
+    if shell is None and not known.launcher.shell:
+        return Step("shell", "what it had was not recorded")
     if shell is None:
         return Step("shell", "does not have it")
     if shell.set_in is not None:

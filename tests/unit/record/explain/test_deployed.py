@@ -5,7 +5,7 @@ from dataclasses import replace
 from homeport.record.explain.argument import explain_argument
 from homeport.record.explain.known import Known
 from homeport.record.explain.variable import explain_variable
-from homeport.record.run import Argument, Call, Launcher, ShellVariable, Variable
+from homeport.record.run import Argument, Attempt, Call, Function, Launcher, ShellVariable, Variable
 from tests.support import fifty_runs as worlds
 from tests.support.fifty_runs import NAME, digest, known
 
@@ -100,6 +100,25 @@ def test_a_warm_container_read_it_before_the_call():
     assert explain_variable(world, NAME).sentence.endswith(
         f"; before this call /app/train.py:{worlds.READ_LINE} read it."
     )
+
+
+def test_a_function_that_called_another_need_not_have_what_that_had():
+    nothing = replace(worlds.first_read(), digest="", at=600.0)
+    world = called(
+        calls=(
+            Call("fc-2", "outer", started_at=500.0),
+            Call("fc-3", "train", parent="fc-2", started_at=601.0),
+        )
+    )
+    outer = Function("outer", environment=(Variable("HOME", "platform", "/root"),))
+    notes = (*world.run.notes, replace(nothing, task_id="ta-2"))
+    attempts = (*world.run.attempts, Attempt("ta-2", "outer"))
+    run = replace(world.run, functions=(*world.run.functions, outer), notes=notes, attempts=attempts)
+
+    said = explain_variable(replace(world, run=run), NAME)
+
+    assert said.is_found
+    assert said.sentence.startswith(f"{NAME} came from Secret.from_dict in app.py:{worlds.DICT_LINE}")
 
 
 def test_a_deployment_gives_nothing_to_containers_yet():
