@@ -100,8 +100,22 @@ def command(
         more = records.count(wanted) - len(rows)
         if more > 0:
             colours.echo(f"{more} more: --limit {len(rows) + more}")
+    going_on = sum(row.state == "running" for row in rows)
+    if going_on and not _has_engine():
+        what = "1 run" if going_on == 1 else f"{going_on} runs"
+        click.echo(
+            f"homeport: no engine is up: {what} went on when the last one was, and what became "
+            "of that the next one finds out: homeport up",
+            err=True,
+        )
     for sentence in records.damaged([row.run_id for row in rows]):
         click.echo(f"homeport: {sentence}", err=True)
+
+
+def _has_engine() -> bool:
+    from homeport.cli import service  # only where it matters
+
+    return service.find(default_home()) is not None
 
 
 def _refuse_options(ctx: click.Context) -> None:

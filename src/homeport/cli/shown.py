@@ -117,7 +117,7 @@ def _containers(run: Run) -> Iterator[str]:
 
 
 def _attempt(attempt: Attempt, run: Run, *, is_live: bool) -> str:
-    parts = [f"{attempt.task_id}  {attempt.function}"]
+    parts = [f"{attempt.task_id}  {attempt.function}{f' of {attempt.app_id}' if attempt.app_id else ''}"]
     if attempt.started_at:
         after = attempt.started_at - run.started_at
         parts.append(f"started after {human_duration(after)}" if after > 0 else "was there already")

@@ -290,6 +290,7 @@ class Attempt:
     curve: tuple[Sample, ...] = ()
     definition_id: str = ""
     command: tuple[str, ...] = ()  # of a Sandbox
+    app_id: str = ""  # where it is another's than the run's: that of a deployed function which the run called
 
 
 @dataclass(frozen=True)

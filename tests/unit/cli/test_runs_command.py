@@ -146,6 +146,15 @@ def test_where_there_is_nothing_it_says_so(home, capsys, monkeypatch):
     assert capsys.readouterr().out == "There is no run yet. Start one with: homeport run FILE\n"
 
 
+def test_without_an_engine_nobody_knows_whether_a_run_goes_on(home, capsys):
+    run(["runs"])
+    assert capsys.readouterr().err == ""
+    going_on = Run("ap-on", app_id="ap-on", name="eeg", started_at=1.8e9)
+    (home / "runs" / "ap-on.json").write_bytes(encode(going_on))
+    run(["runs"])
+    assert "homeport: no engine is up: 1 run went on when the last one was" in capsys.readouterr().err
+
+
 def test_a_damaged_record_is_named_and_the_others_are_listed(home, capsys):
     (home / "runs" / "ap-bad.json").write_text("{")
     assert run(["runs"]) == 0

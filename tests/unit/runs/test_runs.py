@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from modal_proto import api_pb2
 from homeport.control.calls import pickled_input
 from homeport.control.runs.origins import BY_SCHEDULE, NO_RUN, Origin
 from homeport.control.runs.records import RunFilter
+from homeport.record.codec import encode
 from homeport.record.run import Launcher, ShellVariable
 from tests.support.call_world import FAILURE, MAP, UNARY, item
 from tests.support.run_world import LAUNCHER, PlayRuns, RunWorld, wait_written
@@ -230,6 +232,34 @@ def test_what_a_web_request_of_a_served_app_calls_is_part_of_its_run(play: PlayR
         run = world.records.record(APP)
         assert [call.call_id for call in run.calls] == [called.call_id, fired.call_id]
         assert run.function == "", "nobody called from outside"
+
+    play(scene)
+
+
+def test_what_a_run_calls_of_another_app_has_the_defaults_of_that_app(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        other = "ap-other"
+        world.launch(other, deployed=True)
+        double, idle = world.define("double", other), world.define("idle", other)
+        world.publish(double, idle, app_id=other, deployed=True)
+        await world.deploy(other)
+        deployment = await world.written(other)
+        told = [replace(each, defaults={"label": '"x"'}) for each in deployment.functions]
+        world.runs.folders.file(other).write_bytes(encode(replace(deployment, functions=tuple(told))))
+        world.launch(APP)
+        world.call(world.define("train", APP).function_id, 1)
+        task_id = await world.container()
+        [(input_id, _, _)] = await world.take(task_id)
+        nested, _ = world.calls.create(double.function_id, UNARY, 0, input_id, [item(0, 2)])
+        second = await world.container(2)
+        await world.take(second)
+        run = world.records.record(APP)
+        assert [call.call_id for call in run.calls][1:] == [nested.call_id]
+        assert {each.function: each.app_id for each in run.attempts} == {"train": "", "double": other}
+        assert {each.tag: dict(each.defaults) for each in run.functions} == {
+            "train": {},
+            "double": {"label": '"x"'},
+        }
 
     play(scene)
 

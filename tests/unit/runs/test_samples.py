@@ -8,7 +8,8 @@ from pathlib import Path
 from homeport.control.runs.samples import _Looked, _sample, _write, gpu_usage, usage
 from homeport.record.codec import read_lines
 from homeport.record.curves import MOST_POINTS
-from homeport.record.run import Sample
+from homeport.record.run import Attempt, Sample
+from homeport.web.pages.charts import axis_of, charts
 from tests.support.waiting import wait_until
 
 BUSY = """
@@ -70,3 +71,33 @@ def test_the_use_of_several_gpus_is_their_mean_and_sum(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert gpu_usage((0, 1)) == (0.5, 1500 << 20)
+
+
+def test_a_containers_gpu_is_drawn_as_nvidia_smi_told_it(tmp_path, monkeypatch):
+    """From the tool's answers to the curves of the run's page; it is asked at every second look."""
+    tool, answers = tmp_path / "nvidia-smi", tmp_path / "answers"
+    answers.write_text("40, 1000\nnonsense\n80, 3000\n")
+    tool.write_text(f"#!/bin/sh\nhead -n 1 {answers}; sed -i 1d {answers}; echo $* >> {tmp_path}/asked\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    supervisor = subprocess.Popen(["sh", "-c", "sleep 60; true"])
+    try:
+        wait_until(lambda: usage(supervisor.pid)[1])
+        looked = _Looked(supervisor.pid, (1, 2), tmp_path / "samples.jsonl")
+        for _ in range(7):
+            if (sample := _sample(looked)) is not None:
+                _write(looked, sample)
+    finally:
+        subprocess.run(["kill", "-9", *map(str, below(supervisor.pid)), str(supervisor.pid)], check=False)
+        supervisor.wait()
+    curve = tuple(read_lines(looked.file, Sample))
+    assert [sample.gpu for sample in curve] == [0.4, None, None, 0.8, 0.8, None]
+    assert "-i 1,2" in (tmp_path / "asked").read_text()
+
+    attempt = Attempt("ta-1", "train", started_at=curve[0].at, ended_at=curve[-1].at, curve=curve)
+    drawn = charts([attempt], axis_of([attempt], curve[0].at, curve[-1].at, 0.0))
+
+    assert [chart.title for chart in drawn] == ["CPU", "Memory", "GPU", "GPU memory"]
+    assert "80% at most" in drawn[2].sentence
+    assert drawn[3].sentence.startswith("GPU memory: 2.9 GiB at most")
+    assert len(drawn[2].lines[0].split()) == 3

@@ -5,7 +5,7 @@ Reads only. What is damaged or missing is named in the record's `missing`, and t
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from sqlite3 import Row
 from typing import Any, Final, TypeVar
@@ -64,7 +64,7 @@ class Composer:
         deployed = self._part("the deployment", self._deployment, app_id) if is_call else None
         calls = self._part("its calls", self._calls, run_id) or ()
         tasks = self._part("its containers", self._tasks, run_id) or []
-        files = task_files.read(self._folders, self._db, tasks, self._missing)
+        files = task_files.read(self._folders, self._db, tasks, self._missing, app_id)
         watched = self._part("its contract", self._contract, run_id) or ContractFile()
         state, sentence = row["state"], row["outcome"]
         if row["ended_at"] is not None and not sentence:
@@ -73,7 +73,7 @@ class Composer:
         defined = (
             deployed.functions if deployed is not None else self._part("its functions", self._defined, app_id)
         )
-        functions = _merged(defined or (), files.functions)
+        functions = _merged([*(defined or ()), *self._of_others(files)], files.functions)
         return Run(
             run_id=run_id,
             kind=row["kind"],
@@ -151,6 +151,14 @@ class Composer:
     def _defined(self, app_id: str) -> tuple[Function, ...]:
         path = self._folders.folder(app_id) / "functions.json"
         return msgspec.json.decode(path.read_bytes(), type=tuple[Function, ...]) if path.exists() else ()
+
+    def _of_others(self, files: task_files.TaskFiles) -> Iterator[Function]:
+        """Functions of other apps that had containers, since the run called them."""
+        started = {each for function in files.functions for each in function.definitions}
+        for app_id in sorted(files.other_apps):
+            deployed = self._part("the deployment", self._deployment, app_id)
+            functions = deployed.functions if deployed is not None else self._defined(app_id)
+            yield from (function for function in functions if started & {*function.definitions})
 
     def _contract(self, run_id: str) -> ContractFile:
         path = self._folders.folder(run_id) / "contract.json"

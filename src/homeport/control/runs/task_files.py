@@ -54,17 +54,25 @@ class TaskFiles:
     attempts: tuple[Attempt, ...] = ()
     not_honoured: tuple[str, ...] = ()
 
+    @property
+    def other_apps(self) -> set[str]:
+        """Apps that some of the containers are of, beside the run's own."""
+        return {attempt.app_id for attempt in self.attempts} - {""}
 
-def read(folders: RunFolders, db: Reading, tasks: Sequence[Row], missing: list[str]) -> TaskFiles:
-    """All that can be read; what cannot is named in `missing`."""
-    reader = _Reader(folders, db, missing)
+
+def read(
+    folders: RunFolders, db: Reading, tasks: Sequence[Row], missing: list[str], app_id: str
+) -> TaskFiles:
+    """All that can be read; what cannot is named in `missing`. `app_id`: the run's."""
+    reader = _Reader(folders, db, missing, app_id)
     for row in tasks:
         reader.add(row)
     return reader.found()
 
 
 class _Reader:
-    def __init__(self, folders: RunFolders, db: Reading, missing: list[str]) -> None:
+    def __init__(self, folders: RunFolders, db: Reading, missing: list[str], app_id: str) -> None:
+        self._app_id = app_id
         self._folders = folders
         self._db = db
         self._missing = missing
@@ -138,6 +146,7 @@ class _Reader:
             memory_peak_bytes=row["memory_peak_bytes"],
             gpus=task.gpus,
             definition_id=row["definition_id"],
+            app_id=row["app_id"] if row["app_id"] != self._app_id else "",
             command=task.command,
             inputs=counted["inputs"] if counted is not None else 0,
             curve=self._curve(row["app_id"], row["task_id"]),

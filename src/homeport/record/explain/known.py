@@ -45,6 +45,10 @@ class Known:
     def sources_of(self, task_id: str) -> Sources:
         """The files that a container began with."""
         attempt = next((each for each in self.run.attempts if each.task_id == task_id), None)
+        if attempt is not None and attempt.app_id:
+            return self._versions.setdefault(
+                (), Sources((), no_reader)
+            )  # another app's, which is not recorded here
         if attempt is None or not self.run.source.edits:
             return self.sources
         files = files_at(self.run.source, attempt.enqueued_at)
