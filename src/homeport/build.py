@@ -222,6 +222,7 @@ def build(
     schedules = Schedules(db, functions, calls)
     execs = Execs(runtime)
     containers.on_exec = execs.changed
+    execs.on_started = runs.note_command
     sandboxes = Sandboxes(db, machine, functions, secrets, containers, execs, gpu_required=gpu_required)
     access = Access(token.token_secret.encode())
     router_access = RouterAccess(containers, access)

@@ -229,6 +229,7 @@ def test_a_shell_is_a_run_with_its_container(modal, homeport):
     (attempt,) = found["attempts"]
     assert attempt["function"].startswith("Sandbox sb-")
     assert attempt["command"][0] == "sleep"
+    assert attempt["commands"][0]["argv"][-1] == look
     assert attempt["memory_peak_bytes"] > 0
     (volume,) = found["volumes"]
     assert (volume["name"], volume["seen"]) == ("tour-run-shell", "empty")

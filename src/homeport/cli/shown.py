@@ -3,6 +3,7 @@
 Lines may be of any length; a line's own indentation says what it belongs to.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -15,7 +16,7 @@ from homeport.record.contracts.told import clauses, in_words
 from homeport.record.endings import ending
 from homeport.record.explain.known import Known
 from homeport.record.explain.libraries import at_import
-from homeport.record.run import Attempt, Call, Edit, Function, Launcher, Note, Run, Variable
+from homeport.record.run import Attempt, Call, Command, Edit, Function, Launcher, Note, Run, Variable
 from homeport.record.versions import labels
 
 _MOST: Final = 12  # of lists that may be long; --format json has all
@@ -114,6 +115,12 @@ def _took(call: Call) -> str:
 def _containers(run: Run) -> Iterator[str]:
     is_live = run.state == "running"
     yield from _some([_attempt(attempt, run, is_live=is_live) for attempt in run.attempts])
+    yield from _some([_command(attempt, each) for attempt in run.attempts for each in attempt.commands])
+
+
+def _command(attempt: Attempt, command: Command) -> str:
+    at = f"{datetime.fromtimestamp(command.at):%H:%M:%S}"
+    return f"  at {at} somebody ran `{_cut(shlex.join(command.argv))}` in {attempt.task_id}"
 
 
 def _attempt(attempt: Attempt, run: Run, *, is_live: bool) -> str:

@@ -56,6 +56,7 @@ class Execs:
         self._runtime = runtime
         self._known: dict[str, dict[str, _Command]] = {}  # by task and id
         self._waiting: dict[str, asyncio.Event] = {}
+        self.on_started: Callable[[str, ExecSpec], None] = lambda task_id, spec: None
         self.on_activity: list[Callable[[str], None]] = []  # a client did something in the task
 
     def open(self) -> None:
@@ -85,6 +86,7 @@ class Execs:
         """Raises NotFoundError, InvalidError, ResourceExhaustedError."""
         self._note_activity(task_id)
         await self._runtime.exec(task_id, spec)
+        self.on_started(task_id, spec)
         command = self._get(task_id, spec.exec_id)
         if not command.readers:
             self._watch_client(command)

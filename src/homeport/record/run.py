@@ -272,6 +272,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Command:
+    """What was run in a container from outside: `modal container exec`, a shell, `Sandbox.exec`."""
+
+    at: Moment
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One container's life within the run."""
 
@@ -290,6 +298,7 @@ class Attempt:
     curve: tuple[Sample, ...] = ()
     definition_id: str = ""
     command: tuple[str, ...] = ()  # of a Sandbox
+    commands: tuple[Command, ...] = ()  # the first ones
     app_id: str = ""  # where it is another's than the run's: that of a deployed function which the run called
 
 

@@ -17,7 +17,15 @@ import msgspec
 from homeport.model.home import Home
 from homeport.record.run import Launcher
 
-KEPT_OF_TASK: Final = ("environment.json", "image.json", "task.json", "samples.jsonl", "configs.jsonl")
+COMMANDS: Final = "commands.jsonl"  # that were run in a container from outside
+KEPT_OF_TASK: Final = (
+    "environment.json",
+    "image.json",
+    "task.json",
+    "samples.jsonl",
+    "configs.jsonl",
+    COMMANDS,
+)
 KEPT_OF_RUN_FOLDER: Final = ("notes.jsonl",)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from homeport.control.definitions import Definition
 from homeport.control.functions import Functions
 from homeport.control.runs.compose import machine_facts
 from homeport.control.runs.configs import RunConfigs
-from homeport.control.runs.folders import write_whole
+from homeport.control.runs.folders import COMMANDS, write_whole
 from homeport.control.runs.functions import described
 from homeport.control.runs.runs import FindLauncher, Runs
 from homeport.control.runs.samples import Samples
@@ -24,7 +25,9 @@ from homeport.control.runs.writer import RunWriter
 from homeport.control.starting import Starter
 from homeport.model.home import Home
 from homeport.plan.resources import Machine
-from homeport.runtime.engine import ContainerSpec
+from homeport.record.masking import masked_words
+from homeport.record.run import Command
+from homeport.runtime.engine import ContainerSpec, ExecSpec
 from homeport.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -113,6 +116,17 @@ class RunService:
             self.runs.folders.miss(
                 definition.app_id, f"Limits and volumes of {folder.name} were not recorded: {error}."
             )
+
+    def note_command(self, task_id: str, spec: ExecSpec) -> None:
+        """Somebody runs a command in a container from outside. Values of its `env` are not written down."""
+        if not self.runs.watch.runs_of(task_id):
+            return
+        try:
+            line = msgspec.json.encode(Command(time.time(), masked_words(spec.command)))
+            with (self._home.tasks / task_id / COMMANDS).open("ab") as file:
+                file.write(line + b"\n")
+        except OSError as error:
+            logger.warning("a command in %s is not in the record: %s", task_id, error)
 
     def _task_left(self, folder: Path) -> None:
         self.configs.forget(folder.name)

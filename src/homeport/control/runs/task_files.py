@@ -8,13 +8,14 @@ from typing import Any, Final
 import msgspec
 from modal_proto import api_pb2
 
-from homeport.control.runs.folders import RunFolders, read_json
+from homeport.control.runs.folders import COMMANDS, RunFolders, read_json
 from homeport.control.runs.outcomes import Reading
 from homeport.record import notes
 from homeport.record.codec import read_lines
 from homeport.record.curves import thinned
 from homeport.record.run import (
     Attempt,
+    Command,
     ConfigFile,
     Folder,
     Function,
@@ -28,6 +29,7 @@ from homeport.record.run import (
 from homeport.record.versions import joined
 
 _MAX_NOTES: Final = 20_000
+_MAX_COMMANDS: Final = 200  # of one container
 
 
 class TaskFile(msgspec.Struct):
@@ -148,6 +150,7 @@ class _Reader:
             definition_id=row["definition_id"],
             app_id=row["app_id"] if row["app_id"] != self._app_id else "",
             command=task.command,
+            commands=self._commands(row["app_id"], row["task_id"]),
             inputs=counted["inputs"] if counted is not None else 0,
             curve=self._curve(row["app_id"], row["task_id"]),
         )
@@ -183,6 +186,10 @@ class _Reader:
     def _notes_of(self, app_id: str, task_id: str) -> list[Note]:
         path = self._folders.notes(app_id, task_id)
         return notes.read_all(path, task_id=task_id) if path is not None else []
+
+    def _commands(self, app_id: str, task_id: str) -> tuple[Command, ...]:
+        path = self._folders.of_task(app_id, task_id, COMMANDS)
+        return tuple(read_lines(path, Command)[:_MAX_COMMANDS]) if path is not None else ()
 
     def _curve(self, app_id: str, task_id: str) -> tuple[Sample, ...]:
         path = self._folders.of_task(app_id, task_id, "samples.jsonl")

@@ -23,7 +23,7 @@ def test_markup_in_any_field_stays_text(before: str, after: str) -> None:
         site = Site(Path(folder), [])
         app_id = site.apps.get_or_create("main", "printing", create=True)["app_id"]
         site.logs.system(app_id, "", text)
-        run = replace(whole_run(app_id, text=text), app_id=app_id, attempts=())
+        run = replace(whole_run(app_id, text=text), app_id=app_id)
         site.records.runs = [run, whole_run(text=text[::-1])]
         site.records.sentences = [text]
         browser = Browser(site)
