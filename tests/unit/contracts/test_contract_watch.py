@@ -16,6 +16,7 @@ from homeport.model.errors import FailedPreconditionError
 from homeport.model.home import Home
 from homeport.plan.environment import Variable
 from homeport.record.contracts.reading import read
+from homeport.record.masking import ExactValues
 from homeport.record.run import Argument, Call, Launcher, Note, Place, ShellVariable, SourceFile
 from homeport.store.database import Database
 from tests.support.world import wait_until
@@ -123,6 +124,7 @@ class World:
             ContractRecords(self.home, self.database),
             salt=SALT,
             notes_of=lambda app_id, task_id: self.earlier_notes,
+            values_of=lambda app_id: ExactValues(["hunter2hunter2"]),
             now=lambda: self.now,
         )
 
@@ -280,6 +282,18 @@ async def test_what_a_child_is_given_is_told_with_the_line_that_set_it(world: Wo
     ((_, sentence, _),) = world.stops.stopped
     assert sentence.startswith("Contract full is broken: LIMIT is forbidden here; ")
     assert "app.py:12" in sentence and "python train.py" in sentence
+
+
+@in_loop
+async def test_what_is_kept_of_a_contract_holds_no_value_of_a_secret(world: World) -> None:
+    world.run()
+    world.container()
+    await world.printed(
+        "token hunter2hunter2: Loading 50 train, 10 val files ::homeport cache=/hunter2hunter2"
+    )
+    (file,) = world.home.runs.rglob("contract.json")
+    text = file.read_text()
+    assert "hunter2hunter2" not in text and "/<masked>" in text and "saw 50" in text
 
 
 @in_loop

@@ -1,10 +1,15 @@
 """Configuration is recorded without its secrets, and with all else."""
 
+import json
 import time
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from homeport.record.masking import is_secret_name, masked, masked_difference, masked_words
+from homeport.record.masking import MASK, ExactValues, is_secret_name, masked, masked_difference, masked_words
+from homeport.record.run import Argument, Call, Run
 
 
 @pytest.mark.parametrize(
@@ -80,3 +85,42 @@ def test_a_difference_of_code_keeps_its_code() -> None:
         'diff --git a/a.py b/a.py\n+token = read(x)\n+api_key = "<masked>"\n'
         "diff --git a/a.yaml b/a.yaml\n+api_key: <masked>\n"
     )
+
+
+VALUES = st.text(st.characters(exclude_categories=("Cs",)), min_size=6).filter(
+    lambda value: len(" ".join(value.split())) >= 6
+)
+
+
+@given(VALUES, st.text(), st.text())
+def test_a_known_value_is_left_out_however_it_is_written(value: str, before: str, behind: str) -> None:
+    values = ExactValues([value])
+    for written in (
+        value,
+        json.dumps(value),
+        json.dumps(value, ensure_ascii=False),
+        repr(value),
+        quote(value),
+    ):
+        assert written.strip("\"'") not in values.masked(f"{before}{written}{behind}") or written in MASK
+    for is_ascii in (False, True):
+        lines = json.dumps({"text": [before, value]}, ensure_ascii=is_ascii) + "\n" + "{damaged\n"
+        found = values.masked_json(lines.encode()).decode().split("\n")
+        assert value not in json.loads(found[0])["text"][1] and found[1] == "{damaged"
+
+
+def test_what_names_parts_of_a_record_stays_and_short_values_too() -> None:
+    values = ExactValues(["succeeded", "train_it", "50", "ap-123456"])
+    call = Call("ap-123456", "train_it", (Argument("train_it", "train_it 50"),))
+    run = Run("ap-123456", state="succeeded", outcome="succeeded with 50", calls=(call,))
+    found = values.part(run)
+    assert found.state == "succeeded" and found.run_id == "ap-123456"
+    assert found.outcome == "<masked> with 50"
+    assert found.calls[0].function == "train_it" and found.calls[0].arguments[0].value == "<masked> 50"
+    assert ExactValues(["other_one"]).part(run) is run
+
+
+def test_a_text_keeps_its_lines() -> None:
+    values = ExactValues(["-- BEGIN --\nline one of the key\n-- END --"])
+    assert values.masked("a\n-- BEGIN --\nline one of the key\n-- END --\nb") == "a\n<masked>\n\n\nb"
+    assert values.masked("x = line one of the key") == "x = <masked>"

@@ -12,6 +12,7 @@ from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import ContractFile
+from homeport.record.masking import NO_VALUES, ExactValues
 from homeport.record.run import Call, Contract, Count, Note
 from homeport.store.database import Database
 
@@ -47,12 +48,12 @@ class ContractRecords:
             logger.exception("%s", path)
             return None
 
-    def write(self, run_id: str, kept: Kept) -> None:
-        """Recording never fails a run."""
+    def write(self, run_id: str, kept: Kept, values: ExactValues = NO_VALUES) -> None:
+        """Without these values. Recording never fails a run."""
         path = self._path(run_id)
         try:
             path.parent.mkdir(exist_ok=True)
-            write_whole(path, msgspec.json.encode(kept))
+            write_whole(path, values.masked_json(msgspec.json.encode(kept)))
         except OSError:
             logger.exception("the contract of %s was not recorded", run_id)
 

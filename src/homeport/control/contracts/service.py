@@ -39,6 +39,7 @@ class ContractService:
             self._records,
             salt=self._salt,
             notes_of=NotesSoFar(self._runs.folders.notes),
+            values_of=self._runs.handed.of,
         )
 
         async def last_word(app_id: str) -> None:

@@ -29,7 +29,7 @@ from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.terms import Terms
 from homeport.record.explain.known import Known
 from homeport.record.explain.road import road
-from homeport.record.masking import is_secret_name
+from homeport.record.masking import NO_VALUES, ExactValues, is_secret_name
 from homeport.record.run import Call, Launcher, Note, Sample, State, Violation
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Watched:
 
 class ContractWatch:
     """A control.run_events.RunListener. `salt`: of the digests that notes have in place of values;
-    `notes_of`: what a container's processes noted so far."""
+    `notes_of`: what a container's processes noted so far; `values_of`: what an app's records may not hold."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class ContractWatch:
         *,
         salt: bytes,
         notes_of: Callable[[str, str], Sequence[Note]],
+        values_of: Callable[[str], ExactValues] = lambda app_id: NO_VALUES,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.files = files
@@ -98,6 +99,7 @@ class ContractWatch:
         self._kept = kept
         self._salt = salt
         self._notes_of = notes_of
+        self._values_of = values_of
         self._now = now
         self._runs: dict[str, Watched] = {}
         self._earlier: dict[str, deque[Call]] = {}  # calls of deployed apps, whose containers are kept warm
@@ -450,7 +452,7 @@ class ContractWatch:
             told={name: sorted(judged.told) for name, judged in watched.judged.items()},
             stopped_by=watched.stopped_by,
         )
-        self._kept.write(watched.run_id, kept)
+        self._kept.write(watched.run_id, kept, self._values_of(watched.app_id))
         if best is not None and best.is_active:
             self._kept.put_values(watched.app_name, watched.held.file, best.judge, watched.run_id)
 

@@ -23,6 +23,7 @@ from homeport.control.runs.outcomes import Reading, outcome
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.codec import decode
+from homeport.record.masking import ExactValues
 from homeport.record.run import (
     Argument,
     Call,
@@ -74,7 +75,9 @@ class Composer:
             deployed.functions if deployed is not None else self._part("its functions", self._defined, app_id)
         )
         functions = _merged([*(defined or ()), *self._of_others(files)], files.functions)
-        return Run(
+        apps = {app_id, *(task["app_id"] for task in tasks)}
+        values = self._part("values of Secrets", self._values, apps)
+        run = Run(
             run_id=run_id,
             kind=row["kind"],
             app_id=app_id,
@@ -104,6 +107,11 @@ class Composer:
             not_honoured=files.not_honoured,
             missing=tuple(dict.fromkeys(self._missing)),
         )
+        return run if values is None else values.part(run)
+
+    def _values(self, app_ids: set[str]) -> ExactValues:
+        found = [self._db.all("secrets_handed", app_id=app_id) for app_id in sorted(app_ids)]
+        return ExactValues(row["value"] for rows in found for row in rows)
 
     def _part(self, what: str, read: Callable[..., _T], *facts: Any) -> _T | None:
         try:

@@ -7,6 +7,7 @@ left, `callers/` who called deployed functions. What a record says is composed b
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from homeport.model.home import Home
+from homeport.record.masking import ExactValues
 from homeport.record.run import Launcher
 
 COMMANDS: Final = "commands.jsonl"  # that were run in a container from outside
@@ -144,6 +146,25 @@ class RunFolders:
             with suppress(OSError):  # it holds something else
                 folder.rmdir()
 
+    def leave_out(self, app_id: str, values: ExactValues) -> None:
+        """Takes values out of what is written of an app's runs, and of who called it. For a thread."""
+        files = [
+            self.file(app_id),
+            *self.folder(app_id).rglob("*.json*"),
+            *(self.root / "callers").glob("*.json"),
+        ]
+        for file in files:
+            leave_out(file, values)
+
+    def leave_out_of_task(self, task_id: str, values: ExactValues) -> None:
+        """The same of what is kept of a container, before it is. For a thread."""
+        source = self._home.tasks / task_id
+        for file in (
+            *(source / name for name in KEPT_OF_TASK),
+            *(source / "run" / n for n in KEPT_OF_RUN_FOLDER),
+        ):
+            leave_out(file, values)
+
     def miss(self, run_id: str, sentence: str) -> None:
         """Notes what could not be recorded; says nothing where not even that can be written."""
         with suppress(OSError):
@@ -152,9 +173,9 @@ class RunFolders:
             with (folder / "missing.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(sentence) + "\n")
 
-    def write_launcher(self, path: Path, launcher: Launcher) -> None:
+    def write_launcher(self, path: Path, launcher: Launcher, values: ExactValues) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, msgspec.json.encode(launcher))
+        write_whole(path, values.masked_json(msgspec.json.encode(launcher)))
 
     @staticmethod
     def _first(*paths: Path) -> Path | None:
@@ -169,6 +190,20 @@ def read_json(path: Path | None) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+
+
+def leave_out(file: Path, values: ExactValues) -> None:
+    """Takes values out of a file of JSON, or of JSON lines, where there is one: a plain one, since a
+    container may have put what it likes in its place."""
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            return
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return
+    masked = values.masked_json(data)
+    if masked != data:
+        write_whole(file, masked)
 
 
 def write_whole(path: Path, data: bytes) -> None:

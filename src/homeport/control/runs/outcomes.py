@@ -1,7 +1,7 @@
 """How a run ended: its state and a sentence, from what the database says of its app and its calls."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sqlite3 import Row
 from typing import Any, Final, Protocol
 
@@ -9,6 +9,7 @@ from modal_proto import api_pb2
 
 from homeport.control.runs.arguments import function_of
 from homeport.record.failing_line import failing_line
+from homeport.record.masking import NO_VALUES, ExactValues
 from homeport.record.run import State
 
 _MAX_SENTENCE: Final = 600
@@ -28,59 +29,65 @@ class Reading(Protocol):
     def all(self, query: str, **parameters: Any) -> list[Row]: ...
 
 
-def outcome(db: Reading, run_id: str, app_id: str) -> tuple[State, str]:
-    """Of a run that has ended."""
-    return _of_app(db, app_id) if run_id == app_id else of_calls(db, [run_id])[run_id]
+def outcome(db: Reading, run_id: str, app_id: str, values: ExactValues = NO_VALUES) -> tuple[State, str]:
+    """Of a run that has ended, without these values of Secrets."""
+    if run_id == app_id:
+        return _of_app(db, app_id, values)
+    return of_calls(db, [run_id], lambda call_id: values)[run_id]
 
 
-def of_calls(db: Reading, call_ids: Sequence[str]) -> dict[str, tuple[State, str]]:
+def of_calls(
+    db: Reading, call_ids: Sequence[str], values_of: Callable[[str], ExactValues]
+) -> dict[str, tuple[State, str]]:
     """By call; all of them have ended."""
     counted = {row["call_id"]: row for row in db.all("run_call_outcomes", call_ids=json.dumps(call_ids))}
-    return {call_id: _of_call(db, call_id, counted.get(call_id)) for call_id in call_ids}
+    return {each: _of_call(db, each, counted.get(each), values_of) for each in call_ids}
 
 
-def _of_call(db: Reading, call_id: str, counted: Row | None) -> tuple[State, str]:
+def _of_call(
+    db: Reading, call_id: str, counted: Row | None, values_of: Callable[[str], ExactValues]
+) -> tuple[State, str]:
     if counted is None:
         return "succeeded", "It had no inputs."
     total, succeeded = counted["total"], counted["succeeded"]
     if succeeded == total:
         return "succeeded", "It returned." if total == 1 else f"All {total} inputs succeeded."
-    failure = first_failure(db, call_id)
+    failure = first_failure(db, call_id, values_of(call_id))
     told = "" if total == 1 else f"{total - succeeded} of {total} inputs did not succeed; the first: "
     state: State = "stopped" if counted["terminated"] == total - succeeded else "failed"
     return state, told + failure
 
 
-def _of_app(db: Reading, app_id: str) -> tuple[State, str]:
+def _of_app(db: Reading, app_id: str, values: ExactValues) -> tuple[State, str]:
     app = db.one("run_app", app_id=app_id)
     if app is None:
         return "stopped", "Its app is not known any more."
     if app["stopped_at"] is None and app["name"]:
         return "succeeded", f"{app['name']} is deployed."
-    reason = str(app["stop_reason"])
+    reason = values.masked(str(app["stop_reason"]))
     if reason.startswith(_FAILED):
-        failure = first_failure(db, app_id)
+        failure = first_failure(db, app_id, values)
         return "failed", failure or _sentence(reason[:1].upper() + reason[1:])
     if reason.startswith("local entrypoint completed"):
-        failure = first_failure(db, app_id)
+        failure = first_failure(db, app_id, values)
         return "succeeded", "It came to its end." + (
             f" An input did not succeed: {failure}" if failure else ""
         )
     if reason.startswith("no calls left"):  # detached: its launcher did not wait for the result
-        failure = first_failure(db, app_id)
+        failure = first_failure(db, app_id, values)
         return ("failed", failure) if failure else ("succeeded", "It came to its end.")
     if reason in _PLAINLY:
         return "stopped", _PLAINLY[reason]
     return "stopped", _sentence(reason[:1].upper() + reason[1:]) if reason else "It was stopped."
 
 
-def first_failure(db: Reading, run_id: str) -> str:
+def first_failure(db: Reading, run_id: str, values: ExactValues = NO_VALUES) -> str:
     """What went wrong first in a run's calls, as a sentence; empty where nothing did."""
     row = db.one("run_first_failure", run_id=run_id)
     if row is None:
         return ""
     result = api_pb2.FunctionGetOutputsItem.FromString(row["output"]).result
-    said = result.exception.strip() or "it said nothing"
+    said = values.masked(result.exception.strip()) or "it said nothing"
     if result.status == _TERMINATED:
         return _sentence(said)
     function = function_of(row["tag"] or "A function", api_pb2.FunctionInput.FromString(row["input"]))

@@ -25,6 +25,7 @@ from homeport.control.queues import Input
 from homeport.control.runs.arguments import call_of, function_of
 from homeport.control.runs.folders import RunFolders
 from homeport.control.runs.gathered import Ending, GatheredRows, RunStart
+from homeport.control.runs.handed import HandedSecrets
 from homeport.control.runs.origins import Origin
 from homeport.control.runs.watch import RunWatch
 from homeport.control.tasks import Task
@@ -80,6 +81,7 @@ class Runs:
         self._apps: dict[str, Kind] = {}  # apps that are runs, or deployments
         self._redeploying: dict[str, float] = {}  # deployed apps, and since when
         self._callers: dict[str, str] = {}  # a connection -> its file in runs/callers
+        self.handed = HandedSecrets(db)
         self._gathered = GatheredRows(db, self.folders, ending, self.watch.forget, self._recording)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -145,7 +147,8 @@ class Runs:
         """An app is about to be created, or deployed again. Raises what a listener refuses it with."""
         with self._recording(app_id, "who launched it"):
             if launcher is not None:
-                self.folders.write_launcher(self.folders.folder(app_id) / "launch.json", launcher)
+                file = self.folders.folder(app_id) / "launch.json"
+                self.folders.write_launcher(file, launcher, self.handed.of(app_id))
         try:
             self.watch.tell("launched", app_id, launcher)
         except HomeportError:
@@ -171,7 +174,8 @@ class Runs:
         with self._recording(app_id, "who launched it"):
             if launcher is not None:
                 known = replace(launcher, shell=(), notes=())
-                self.folders.write_launcher(self.folders.folder(app_id) / "launch.json", known)
+                file = self.folders.folder(app_id) / "launch.json"
+                self.folders.write_launcher(file, known, self.handed.of(app_id))
             self.on_launched(app_id, launcher)
         self._redeploying[app_id] = self._now()
 
@@ -207,7 +211,8 @@ class Runs:
         if self._find is None or peer in self._callers or not peer.startswith("ipv4:"):
             return
         with self._recording("", "who called"), contextlib.suppress(HomeportError):
-            if not self._functions.app(self._functions.get(function_id).app_id).deployed:
+            app_id = self._functions.get(function_id).app_id
+            if not self._functions.app(app_id).deployed:
                 return
             if len(self._callers) >= _CALLERS_KNOWN:
                 self._callers.pop(next(iter(self._callers)))
@@ -215,7 +220,7 @@ class Runs:
             launcher = await self.launcher(peer, metadata)
             if launcher is not None:
                 name = f"{launcher.pid}-{int(self._now() * 1000)}"
-                self.folders.write_launcher(self.folders.caller(name), launcher)
+                self.folders.write_launcher(self.folders.caller(name), launcher, self.handed.of(app_id))
                 self._callers[peer] = name
 
     def calling(
@@ -339,12 +344,19 @@ class Runs:
         if definition.is_build_step:
             return
         self.watch.compose(task_id, variables)
+        await self._hand(definition.app_id, variables)
         if self._apps.get(definition.app_id) == "run":
             self._work(task_id, definition.app_id, definition.function_id)
             if sentence := await self.watch.acted(definition.app_id):
                 raise FailedPreconditionError(sentence)
         # one of a deployed function works for the runs whose inputs it is given; a Sandbox of a deployed app
         # is given none, and works for no run
+
+    async def _hand(self, app_id: str, variables: Mapping[str, Variable]) -> None:
+        """No record may hold the values of Secrets that a container gets; one that was written before may."""
+        with self._recording(app_id, "which values are to be left out"):
+            if self.handed.hand(app_id, variables.values()):
+                await asyncio.to_thread(self.folders.leave_out, app_id, self.handed.of(app_id))
 
     def claimed(self, task_id: str, entries: Sequence[Input]) -> None:
         """A container was given inputs: it works for their runs. Within the transaction that writes it."""
@@ -376,6 +388,8 @@ class Runs:
             if self._apps.get(task.app_id) == "run" or self._db.one("run_of_task", task_id=task.task_id):
                 with self._recording(task.app_id, "the configuration files that it opened"):
                     await asyncio.to_thread(self.on_leaving, task.task_id)
+                values = self.handed.of(task.app_id)
+                await asyncio.to_thread(self.folders.leave_out_of_task, task.task_id, values)
                 self._keep(task.app_id, task.task_id)
         self.watch.left(task.task_id)
 
@@ -383,6 +397,7 @@ class Runs:
         """A container ended while no engine ran; its folder is about to be removed."""
         with self._recording(app_id, "what its container left"):
             if self._db.one("run_of_task", task_id=task_id) is not None:
+                self.folders.leave_out_of_task(task_id, self.handed.of(app_id))
                 self._keep(app_id, task_id)
 
     # ---- inside

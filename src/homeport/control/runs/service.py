@@ -60,6 +60,8 @@ class RunService:
         self.runs.on_left = self._task_left
         self.runs.on_launched = self.sources.begin
         self.writer.before = self.sources.ready
+        self.writer.values_of = self.sources.values_of = self.runs.handed.of
+        self.writer.on_cleared = self.runs.handed.sweep
 
     def connect(self, apps: Apps, calls: Calls, containers: Containers, starter: Starter) -> None:
         """Has the runs hear of all that happens."""

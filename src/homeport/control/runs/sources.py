@@ -24,7 +24,7 @@ from homeport.control.runs.folders import RunFolders, write_whole
 from homeport.control.runs.functions import located
 from homeport.model.home import Home
 from homeport.record.launch import entry_candidates
-from homeport.record.masking import masked_difference
+from homeport.record.masking import NO_VALUES, ExactValues, masked_difference
 from homeport.record.run import Edit, Function, Git, Launcher, Source, SourceFile
 from homeport.record.versions import joined
 from homeport.store.database import Database
@@ -65,6 +65,7 @@ class RunSources:
     `defined` then tells."""
 
     def __init__(self, home: Home, db: Database, defined: Callable[[str], Defined]) -> None:
+        self.values_of: Callable[[str], ExactValues] = lambda app_id: NO_VALUES  # what its records lack
         self._home = home
         self._db = db
         self._defined = defined
@@ -128,6 +129,8 @@ class RunSources:
             functions = await asyncio.to_thread(located, defined.functions, trees)
             await asyncio.to_thread(self._put, app_id, source, functions, at, is_new=app_id in self._new)
             self._new.discard(app_id)
+            # also those of containers that were started meanwhile
+            await asyncio.to_thread(self._folders.leave_out, app_id, self.values_of(app_id))
         except Exception as error:
             logger.exception("the source of %s", app_id)
             self._folders.miss(app_id, f"Its source was not recorded: {error}.")

@@ -20,6 +20,7 @@ from homeport.control.runs.outcomes import of_calls, outcome
 from homeport.control.runs.records import RunRecords, RunRow, row_of
 from homeport.model.home import Home
 from homeport.record.codec import encode
+from homeport.record.masking import NO_VALUES, ExactValues
 from homeport.record.run import Run
 from homeport.store.database import Database
 
@@ -57,6 +58,8 @@ class RunWriter:
 
     def __init__(self, home: Home, db: Database, *, kept: int = KEPT, kept_calls: int = KEPT_CALLS) -> None:
         self.before: Callable[[str], Awaitable[None]] | None = None
+        self.values_of: Callable[[str], ExactValues] = lambda app_id: NO_VALUES  # what an app's records lack
+        self.on_cleared: Callable[[], None] = lambda: None  # what a record was made of is not needed any more
         self._db = db
         self._folders = RunFolders(home)
         self._records = RunRecords(home)
@@ -91,7 +94,7 @@ class RunWriter:
 
     def ended(self, run_id: str, app_id: str, ended_at: float) -> None:
         """Writes the row; within a transaction."""
-        state, sentence = outcome(self._db, run_id, app_id)
+        state, sentence = outcome(self._db, run_id, app_id, self.values_of(app_id))
         if self._db.run("run_end", **vars(RunEnd(run_id, state, sentence, ended_at))).rowcount:
             self._add(run_id)
 
@@ -99,7 +102,7 @@ class RunWriter:
         """How calls of deployed apps ended, and when; the caller writes their rows, before anything else is
         done. Others may stand for those that succeeded."""
         now = time.monotonic()
-        outcomes = of_calls(self._db, list(ended))
+        outcomes = of_calls(self._db, list(ended), lambda run_id: self.values_of(ended[run_id][0].app_id))
         found: list[RunEnd] = []
         for run_id, (call, ended_at) in ended.items():
             state, sentence = outcomes[run_id]
@@ -153,6 +156,7 @@ class RunWriter:
         run = await asyncio.to_thread(self._compose, run_id)
         self._mark(row_of(run))
         await self._clear(run)
+        self.on_cleared()
         self._count += 1
         if self._count % _PRUNE_EVERY == 0:
             await self.prune()

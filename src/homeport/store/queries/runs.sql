@@ -260,3 +260,14 @@ WHERE mounts.mount_id IN (SELECT value FROM json_each(:mount_ids)) ORDER BY moun
 SELECT task_id FROM tasks WHERE app_id = :app_id AND function_id NOT IN (
     SELECT function_id FROM functions WHERE is_build_step
 );
+
+-- name: secret_hand
+INSERT OR IGNORE INTO handed_secrets (app_id, value) VALUES (:app_id, :value);
+
+-- name: secrets_handed
+SELECT value FROM handed_secrets WHERE app_id = :app_id;
+
+-- name: secrets_handed_sweep
+DELETE FROM handed_secrets WHERE app_id IN (SELECT app_id FROM apps WHERE stopped_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.app_id = handed_secrets.app_id AND NOT is_written)
+RETURNING app_id;
