@@ -130,6 +130,8 @@ app = modal.App("{name}", image=modal.Image.debian_slim().env({{"FLAG": "1"}}))
 
 @app.cls()
 class Trainer:
+    size: int = modal.parameter(default=3)
+
     @modal.method()
     def fit(self, n: int, fast: bool = False):
         print("fitting", n, flush=True)
@@ -150,10 +152,11 @@ def web():
 """
 
 
+@pytest.mark.once_as("root")
 def test_calls_of_a_deployed_class_tell_who_called_and_who_deployed(modal, python, homeport, write):
     app = write("app.py", DEPLOYED.format(name="tour-run-calls"))
     said = modal("deploy", app)
-    fit = "modal.Cls.from_name('tour-run-calls', 'Trainer')().fit"
+    fit = "modal.Cls.from_name('tour-run-calls', 'Trainer')(size=4).fit"
     write("ask.py", f"import modal\nfit = {fit}\nprint(fit.remote(7), list(fit.map([1, 2])))\n")
 
     assert "7 [1, 2]" in python("ask.py").text
@@ -170,6 +173,8 @@ def test_calls_of_a_deployed_class_tell_who_called_and_who_deployed(modal, pytho
     found = record(homeport, by_script["run_id"])
     assert found["launcher"]["argv"][-1] == "ask.py"
     assert found["deployer"]["argv"][-1] == str(app)
+    values = {argument["name"]: argument["value"] for argument in found["calls"][0]["arguments"]}
+    assert values == {"self.size": "4", "n": "7", "fast": "false"}
     assert "given in ask.py:3." in homeport("explain", by_script["run_id"], "--arg", "n").text
     assert record(homeport, by_map["run_id"])["calls"][0]["inputs"] == 2
     found = record(homeport, by_web["run_id"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from modal_proto import api_pb2
 
-from homeport.control.runs.arguments import arguments_of, shown
+from homeport.control.runs.arguments import arguments_of, parameters_of, shown
 from homeport.control.runs.given import placed
 from homeport.record.run import Argument, Call, Function, Launcher
 
@@ -29,6 +29,44 @@ def test_arguments_have_the_names_of_the_functions_schema():
         Argument("n", "3"),
         Argument("seed", "", "default"),
     )
+
+
+def parameters(**values: Any) -> bytes:
+    kinds = {int: "int_value", str: "string_value", bytes: "pickle_value"}
+    made = [api_pb2.ClassParameterValue(name=name, **{kinds[type(v)]: v}) for name, v in values.items()]
+    return api_pb2.ClassParameterSet(parameters=made).SerializeToString()
+
+
+def test_what_a_class_was_made_with_is_part_of_the_call():
+    info = api_pb2.ClassParameterInfo(format=api_pb2.ClassParameterInfo.PARAM_SERIALIZATION_FORMAT_PROTO)
+    info.schema.add(name="size", has_default=True, int_default=3)
+    info.schema.add(name="model", has_default=True, string_default="small")
+    described = api_pb2.FunctionHandleMetadata(class_parameter_info=info)
+
+    found = parameters_of(parameters(size=3, model="large", api_key="sk-1", thing=pickle.dumps(1)), described)
+
+    assert found == (
+        Argument("self.size", "3", "default"),
+        Argument("self.model", '"large"'),
+        Argument("self.api_key", "<masked>"),
+        Argument("self.thing", "<object>"),
+    )
+    assert parameters_of(b"", described) == ()
+    assert parameters_of(b"\xff", described) == (Argument("self.*", "<1 bytes>"),)
+    call = Call("fc-1", "Model.fit", found[:2])
+    assert placed(call, (Function("Model.*"),), None).arguments == found[:2]
+    typed = Launcher(("modal", "run", "app.py::Model.fit", "--model", "large"))
+    assert placed(call, (Function("Model.*"),), typed).arguments[1].came == "command line"
+
+
+def test_parameters_that_are_not_typed_are_read_as_arguments():
+    info = api_pb2.ClassParameterInfo()
+    info.schema.add(name="size")
+    described = api_pb2.FunctionHandleMetadata(class_parameter_info=info)
+
+    found = parameters_of(pickle.dumps(((4,), {"model": "large"}), 4), described)
+
+    assert found == (Argument("self.size", "4"), Argument("self.model", '"large"'))
 
 
 def test_more_positional_arguments_than_names_are_numbered():

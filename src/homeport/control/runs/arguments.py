@@ -3,8 +3,10 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from modal_proto import api_pb2
 
 from homeport.control import classes
@@ -29,7 +31,10 @@ def call_of(
     return Call(
         call_id=call.call_id,
         function=function_of(definition.tag, first),
-        arguments=arguments_of(first, definition.handle) if first is not None else (),
+        arguments=(
+            *parameters_of(definition.params, definition.handle),
+            *(arguments_of(first, definition.handle) if first is not None else ()),
+        ),
         started_at=call.created_at,
         parent=parent.call_id if parent is not None else "",
     )
@@ -64,6 +69,34 @@ def arguments_of(
         if spec.has_default and spec.name not in known
     ]
     return tuple(found)
+
+
+def parameters_of(params: bytes, handle: api_pb2.FunctionHandleMetadata) -> tuple[Argument, ...]:
+    """What a class's object was made with, as `self.NAME`: what is in its container depends on it."""
+    if not params:
+        return ()
+    info = handle.class_parameter_info
+    if info.format == api_pb2.ClassParameterInfo.PARAM_SERIALIZATION_FORMAT_PROTO:
+        try:
+            found = api_pb2.ClassParameterSet.FromString(params).parameters
+        except DecodeError:
+            return (Argument("self.*", f"<{len(params)} bytes>"),)
+        defaults = {spec.name: _value(spec, "default_oneof") for spec in info.schema if spec.has_default}
+        return tuple(_parameter(each.name, _value(each, "value_oneof"), defaults) for each in found)
+    given = api_pb2.FunctionInput(args=params, data_format=api_pb2.DATA_FORMAT_PICKLE)
+    function = api_pb2.FunctionHandleMetadata(function_schema=api_pb2.FunctionSchema(arguments=info.schema))
+    return tuple(replace(each, name=f"self.{each.name}") for each in arguments_of(given, function))
+
+
+def _parameter(name: str, value: Any, defaults: Mapping[str, Any]) -> Argument:
+    """The client sends defaults too."""
+    found = _argument(f"self.{name}", value)
+    return replace(found, came="default") if name in defaults and defaults[name] == value else found
+
+
+def _value(message: api_pb2.ClassParameterValue | api_pb2.ClassParameterSpec, of: str) -> Any:
+    kind = message.WhichOneof(of)  # type: ignore[arg-type]
+    return Inert() if kind is None or kind.startswith("pickle") else getattr(message, kind)
 
 
 def _argument(name: str, value: Any) -> Argument:

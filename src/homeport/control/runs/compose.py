@@ -16,7 +16,7 @@ from modal_proto import api_pb2
 from homeport import __version__
 from homeport.control.function_messages import stored_handle
 from homeport.control.runs import task_files
-from homeport.control.runs.arguments import arguments_of, function_of
+from homeport.control.runs.arguments import arguments_of, function_of, parameters_of
 from homeport.control.runs.folders import RunFolders, read_json
 from homeport.control.runs.given import placed
 from homeport.control.runs.outcomes import Reading, outcome
@@ -188,8 +188,10 @@ class Composer:
             api_pb2.FunctionInput.FromString(first["input"]) if first is not None and first["input"] else None
         )
         arguments: tuple[Argument, ...] = ()
-        if given is not None and handle is not None:
-            arguments = arguments_of(given, stored_handle(handle["handle_metadata"], handle["definition_id"]))
+        if handle is not None:
+            described = stored_handle(handle["handle_metadata"], handle["definition_id"])
+            arguments = parameters_of(row["params"] or b"", described)
+            arguments += arguments_of(given, described) if given is not None else ()
         is_done = row["succeeded"] + row["failed"] >= row["total_inputs"] > 0
         is_of_run = not row["parent"] or row["parent_run_id"]
         return Call(

@@ -43,10 +43,10 @@ def _placed(
 ) -> Argument:
     default = defaults.get(argument.name)
     if argument.came == "default":
-        return replace(argument, value=default or "")
+        return replace(argument, value=default or argument.value)
     if typed is None:
         return argument
-    if argument.name in typed:
+    if argument.name.removeprefix("self.") in typed:
         return replace(argument, came="command line")
     return replace(argument, came="default") if is_direct and default == argument.value else argument
 

@@ -20,7 +20,7 @@ def explain_argument(known: Known, name: str) -> Answer:
         (call, argument)
         for call in known.run.calls
         for argument in call.arguments
-        if argument.name == name or argument.name == name.replace("-", "_")
+        if argument.name.removeprefix("self.") in (name, name.replace("-", "_"), name.removeprefix("self."))
     ]
     if not given:
         return _unknown(known, name)

@@ -174,7 +174,7 @@ ORDER BY tasks.enqueued_at;
 -- name: run_calls
 -- The calls of a run, the first first, with the counts of their inputs.
 SELECT c.call_id, c.function_id, c.app_id, c.kind, c.parent_input_id, c.total_inputs, c.created_at, c.cancelled_at,
-    functions.definition_id, (SELECT t.definition_id FROM inputs i JOIN tasks t ON t.task_id = i.task_id
+    functions.definition_id, functions.params, (SELECT t.definition_id FROM inputs i JOIN tasks t ON t.task_id = i.task_id
         WHERE i.call_id = c.call_id ORDER BY i.idx LIMIT 1) AS task_definition_id,
     functions.tag AS tag, parents.call_id AS parent, parents.run_id AS parent_run_id,
     (SELECT f.tag FROM functions f WHERE f.function_id = parents.function_id) AS parent_tag,
