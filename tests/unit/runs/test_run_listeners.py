@@ -131,6 +131,21 @@ def test_a_sentence_refuses_a_step(play: PlayRuns, step: str) -> None:
     play(scene)
 
 
+def test_a_deployment_that_is_refused_leaves_what_containers_of_the_one_before_left(play: PlayRuns) -> None:
+    async def scene(world: RunWorld) -> None:
+        world.launch(APP, deployed=True)
+        kept = world.runs.folders.kept(APP, "ta-1")
+        kept.mkdir(parents=True)
+        (kept / "task.json").write_text("{}")
+        world.runs.watch.listeners.append(Heard("launched", FailedPreconditionError("It is broken.")))
+        with pytest.raises(FailedPreconditionError):
+            world.runs.redeploying(APP, LAUNCHER)
+        assert (kept / "task.json").exists()
+        assert not (world.runs.folders.folder(APP) / "launch.json").exists()
+
+    play(scene)
+
+
 def test_a_sentence_refuses_a_container(play: PlayRuns) -> None:
     async def scene(world: RunWorld) -> None:
         world.runs.watch.listeners.append(Heard("container", FailedPreconditionError("not like this")))

@@ -152,7 +152,7 @@ class Runs:
         try:
             self.watch.tell("launched", app_id, launcher)
         except HomeportError:
-            self.folders.remove_folder(app_id)
+            self.folders.remove_facts(app_id)
             raise
         self.watch.look(app_id, app_id)
         with self._recording(app_id, "its source"):
