@@ -80,6 +80,21 @@ def test_a_run_with_too_few_files_is_stopped_at_once_and_says_which_variable_mad
     assert contract["verdict"] == "broken" and contract["seen"]["train"] == "50"
 
 
+def test_a_run_may_be_held_to_the_contract_that_one_has_in_mind(engine, homeport, write):
+    write("app.py", training("asked"))
+    write("homeport.toml", CONTRACT)
+    smoke = ("app.py::train", "--config-path", "configs/smoke.yaml")
+    assert "did you mean 'full'" in homeport("run", "--contract", "ful", *smoke, fails=True).err
+    assert "trained to the end" in homeport("run", *smoke, env={"TOUR_LIMIT": "50"}).out
+    slow = (*smoke, "--patience", "60")
+    said = homeport("run", "--contract", "full", *slow, env={"TOUR_LIMIT": "50"}, fails=True)
+    assert "Contract full is broken: expected 3734 train files, saw 50" in said.text
+    assert "trained to the end" not in said.out
+    record = json.loads(homeport("show", "latest", "--format", "json").out)
+    assert record["launcher"]["argv"][:4] == ["homeport", "run", "--contract", "full"]
+    assert record["contract"]["verdict"] == "broken"
+
+
 @pytest.mark.once_as("root")
 def test_a_run_that_keeps_it_is_left_alone(modal, homeport, write):
     write("app.py", training("kept"))

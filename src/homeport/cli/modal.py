@@ -33,9 +33,12 @@ def command(ctx: click.Context, args: tuple[str, ...]) -> None:
     become_modal(args)
 
 
-def become_modal(args: tuple[str, ...], *, then: str = "") -> NoReturn:
+def become_modal(args: tuple[str, ...], *, then: str = "", must_note: bool = False) -> NoReturn:
     """Replaces this process by the modal client, so that Ctrl-C and the exit status are its own, but for what
-    the module `then` says at the end."""
+    the module `then` says at the end.
+
+    `must_note`: the engine has to learn what was typed; raises FailedPreconditionError where it cannot.
+    """
     home = default_home()
     endpoint, started = service.start(home)
     if started:
@@ -44,7 +47,14 @@ def become_modal(args: tuple[str, ...], *, then: str = "") -> NoReturn:
             click.echo(endpoint.note, err=True)
     token = service.read_token(home)
     environment = client_environment.applied(os.environ, endpoint, token)
-    line = [*launch_notes.noting(modal_command(), home, token, sys.argv[1:], then=then), *args]
+    command = modal_command()
+    noting = launch_notes.noting(command, home, token, sys.argv[1:], then=then)
+    if must_note and noting == command:
+        raise FailedPreconditionError(
+            f"The engine would not learn of --contract: {home.runs / 'launches'} cannot be written, or "
+            f"{command[0]} is no Python script. Nothing was run."
+        )
+    line = [*noting, *args]
     sys.stdout.flush()
     os.execve(line[0], line, environment)
 

@@ -8,7 +8,7 @@ FILE_NAME: Final = "homeport.toml"
 # options of Python, modal and homeport that take a value, before the file
 _WITH_VALUE: Final = frozenset(
     {"-n", "--name", "-w", "--write-result", "-e", "--env", "--profile", "--tag", "--strategy", "-W", "-X"}
-    | {"--cmd", "--timeout", "--client-version"}
+    | {"--cmd", "--timeout", "--client-version", "--contract"}
 )
 _COMMANDS: Final = frozenset({"run", "deploy", "serve", "shell"})
 
@@ -63,6 +63,20 @@ def _behind_command(words: Sequence[str]) -> int:
             rest = range(place + 1, len(words))
             return next((at + 1 for at in rest if words[at] in _COMMANDS), len(words))
     return 1
+
+
+def contract_asked(argv: Sequence[str]) -> str:
+    """NAME of `homeport run --contract NAME app.py`, as it was typed; else empty."""
+    words = list(argv)
+    if PurePosixPath(words[0] if words else "").name != "homeport" or words[1:2] != ["run"]:
+        return ""
+    place, asked = 2, ""
+    while place < len(words) and words[place].startswith("-") and words[place] != "--":
+        name, has_value, value = words[place].partition("=")
+        if name == "--contract":
+            asked = value if has_value else "".join(words[place + 1 : place + 2])
+        place += 2 if not has_value and name in (*_WITH_VALUE, "--contract") else 1
+    return asked
 
 
 def folders_upwards(entry: PurePosixPath, root: PurePosixPath | None) -> list[PurePosixPath]:

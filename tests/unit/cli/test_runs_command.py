@@ -92,6 +92,7 @@ SMALL = Run(
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOMEPORT_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "110")  # pytest -n sets another width
     (tmp_path / "runs").mkdir()
     for record in (FULL, SMALL):
         (tmp_path / "runs" / f"{record.run_id}.json").write_bytes(encode(record))

@@ -8,6 +8,7 @@ import pytest
 from modal_proto import api_pb2
 
 from homeport.control.contracts.files import ContractFiles, contract_path
+from homeport.model.errors import InvalidError
 from homeport.model.home import Home
 from homeport.record.contracts.mistakes import BadContractsError
 from homeport.record.run import Launcher
@@ -79,6 +80,18 @@ def test_an_app_is_held_to_the_file_as_it_was_when_it_was_launched(
     held = files.of("ap-1")
     assert held is not None and [terms.name for terms in held.file.contracts] == ["full"]
     assert held.file.path == str(path) and held.entry == str(project / "app.py") and not held.is_deployed
+
+
+def test_a_run_may_ask_for_one_contract_which_has_to_be_there(files: ContractFiles, project: Path) -> None:
+    asking = launcher(project, "homeport", "run", "--contract", "ful", "app.py")
+    with pytest.raises(InvalidError, match="no contract 'ful'"):
+        files.launched("ap-1", asking)
+    (project / "homeport.toml").write_text(CONTRACT)
+    with pytest.raises(InvalidError, match="did you mean 'full'"):
+        files.launched("ap-1", asking)
+    files.launched("ap-1", launcher(project, "homeport", "run", "--contract", "full", "app.py"))
+    held = files.of("ap-1")
+    assert held is not None and held.file.only == "full"
 
 
 def test_an_app_that_has_stopped_leaves_nothing(

@@ -101,14 +101,15 @@ class FakeFiles:
 
 
 class World:
-    def __init__(self, home: Home, database: Database, text: str = FILE) -> None:
+    def __init__(self, home: Home, database: Database, text: str = FILE, only: str = "") -> None:
         digest = self.digest("50")
         launcher = Launcher(
             ("modal", "run", "app.py"),
             "/u",
             shell=(ShellVariable("BGB_LIMIT_FILES", digest, Place("/home/u/.bashrc", 14)),),
         )
-        self.held = Held(read(text, "/u/homeport.toml"), launcher, "/u/app.py")
+        file = read(text, "/u/homeport.toml")
+        self.held = Held(file.holding(only) if only else file, launcher, "/u/app.py")
         self.home, self.database = home, database
         self.stops = FakeStops()
         self.sources = FakeSources()
@@ -405,3 +406,36 @@ def test_a_condition_on_configuration_holds_once_the_file_is_opened(home: Home, 
         await world.watch.close()
 
     asyncio.run(main())
+
+
+def test_a_run_that_asked_for_one_contract_is_held_to_it_whatever_it_calls(
+    home: Home, database: Database
+) -> None:
+    async def scene() -> None:
+        other = '[contract.other]\nwhen = { function = "other" }\n'
+        world = World(home, database, FILE + other, only="full")
+        world.run(config="configs/smoke.yaml")
+        await world.printed("Loading 50 train, 10 val files")
+        [(_, sentence, _)] = world.stops.stopped
+        assert sentence.startswith("Contract full is broken: expected 3734 train files, saw 50")
+        world.watch.ended("ap-1", "stopped")
+        assert not any("matched contract" in said for said in world.stops.said), world.stops.said
+        await world.watch.close()
+
+    asyncio.run(scene())
+
+
+def test_what_a_contract_asks_of_configuration_is_not_waited_for_where_it_was_asked_for(
+    home: Home, database: Database
+) -> None:
+    async def scene() -> None:
+        full = FILE.partition("[contract.smoke]")[0].replace('apart_from = { smoke = "cache" }\n', "")
+        text = full.replace('config_path = "configs/full.yaml"', 'config = { "data.cache" = "/full" }')
+        world = World(home, database, text, only="full")
+        world.run(config="configs/other.yaml")
+        await world.printed("Loading 50 train, 10 val files")
+        assert len(world.stops.stopped) == 1
+        world.watch.ended("ap-1", "stopped")
+        await world.watch.close()
+
+    asyncio.run(scene())

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from homeport.record.launch import command_of, entry_candidates, folders_upwards
+from homeport.record.launch import command_of, contract_asked, entry_candidates, folders_upwards
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from homeport.record.launch import command_of, entry_candidates, folders_upwards
         ("homeport modal run ../slow.py", "/slow.py"),
         ("homeport run ./a/../b.py", "/u/a/../b.py"),
         ("homeport run --no-check app.py", "/u/app.py"),
+        ("homeport run --contract full app.py", "/u/app.py"),
         ("python script.py --fast", "/u/script.py"),
         ("python -u -W error script.py", "/u/script.py"),
         ("python -m pkg.tool", "/u/pkg/tool.py"),
@@ -44,6 +45,23 @@ def test_the_app_of_a_command_line(command: str, first: str | None) -> None:
 )
 def test_the_command_of_a_command_line(command: str, found: str) -> None:
     assert command_of(command.split()) == found
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("homeport run --contract full app.py::train", "full"),
+        ("homeport run --contract=full --detach app.py", "full"),
+        ("homeport run --no-check -n x --contract full app.py", "full"),
+        ("homeport run app.py --contract full", ""),  # the app's own option
+        ("homeport modal run --contract full app.py", ""),
+        ("modal run --contract full app.py", ""),
+        ("homeport run --contract", ""),
+        ("", ""),
+    ],
+)
+def test_the_contract_that_is_asked_for(command: str, name: str) -> None:
+    assert contract_asked(command.split()) == name
 
 
 def test_folders_up_to_the_root() -> None:

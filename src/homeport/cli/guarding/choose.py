@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from homeport.control.contracts.files import contract_path
-from homeport.model.errors import FailedPreconditionError, InvalidError, NotFoundError
-from homeport.plan.suggestions import closest
+from homeport.model.errors import FailedPreconditionError, NotFoundError
 from homeport.record.contracts.defaults import defaults
 from homeport.record.contracts.reading import decode
 from homeport.record.contracts.terms import ContractFile, Terms, When, holds, is_function, matches
@@ -44,7 +43,7 @@ def choose(args: Sequence[str], file: Path | None, name: str | None) -> Chosen:
         )
     contracts = decode(path.read_bytes(), str(path))
     if name is not None:
-        return Chosen(contracts, _named(contracts, name))
+        return Chosen(contracts, contracts.named(name))
     found = [terms for terms in contracts.contracts if _can_be(terms.when, typed)]
     if len(found) == 1:
         return Chosen(contracts, found[0])
@@ -141,16 +140,6 @@ def _in_source(source: str) -> tuple[str, list[str]]:
     return named, [] if functions["local_entrypoint"] and len(functions["function"]) > 1 else functions[
         "function"
     ]
-
-
-def _named(contracts: ContractFile, name: str) -> Terms:
-    for terms in contracts.contracts:
-        if terms.name == name:
-            return terms
-    names = [terms.name for terms in contracts.contracts]
-    near = closest(name, names)
-    hint = f"did you mean {near!r}?" if near else f"it has {', '.join(names) or 'none'}."
-    raise InvalidError(f"{contracts.path} has no contract {name!r}; {hint}")
 
 
 def shell_has(patterns: Sequence[str]) -> dict[str, str]:

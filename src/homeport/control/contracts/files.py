@@ -12,7 +12,7 @@ from homeport.control import deployments
 from homeport.model.errors import HomeportError, InvalidError
 from homeport.record.contracts.reading import decode
 from homeport.record.contracts.terms import ContractFile
-from homeport.record.launch import FILE_NAME, entry_candidates, folders_upwards
+from homeport.record.launch import FILE_NAME, contract_asked, entry_candidates, folders_upwards
 from homeport.record.run import Launcher
 from homeport.store.database import Database
 
@@ -46,10 +46,15 @@ class ContractFiles:
         self._known.pop(app_id, None)
         entry = entry_of(launcher) if launcher is not None else None
         path = contract_path(entry, launcher.cwd) if entry is not None and launcher is not None else None
+        asked = contract_asked(launcher.argv) if launcher is not None else ""
         text = b""
         if path is not None:
             text = _read(path)
-            decode(text, str(path))
+            _held_to(asked, decode(text, str(path)))
+        elif asked:
+            raise InvalidError(
+                f"There is no {FILE_NAME} beside the app or above it, and so no contract {asked!r}."
+            )
         version = self._version_to_come(app_id)
         if path is None and version == 0:
             self._known[app_id] = None
@@ -98,6 +103,7 @@ class ContractFiles:
             logger.exception("the contracts of %s", app_id)
             return None
         launcher = msgspec.json.decode(row["launcher"], type=Launcher | None) or Launcher()
+        file = _held_to(contract_asked(launcher.argv), file)
         return Held(file, launcher, str(entry_of(launcher) or ""), newest > 0)
 
     def _source_version(self, app_id: str, version: int) -> int:
@@ -129,6 +135,11 @@ def contract_path(entry: Path, cwd: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _held_to(asked: str, file: ContractFile) -> ContractFile:
+    """Raises InvalidError where the file has no contract of the name that was typed."""
+    return file.holding(asked) if asked else file
 
 
 def _read(path: Path) -> bytes:

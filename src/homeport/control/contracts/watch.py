@@ -374,10 +374,12 @@ class ContractWatch:
     def _say_unmatched(self, watched: Watched, matched: set[str]) -> None:
         """A function's other contracts are for its other runs: no word of them where one was matched."""
         held = [terms for terms in watched.held.file.contracts if terms.name in matched]
+        only = watched.held.file.only
         rest = [
             terms
             for terms in watched.held.file.contracts
             if terms.name not in matched
+            and only in ("", terms.name)
             and not any(overlap.is_same_function(terms.when, t.when) for t in held)
         ]
         if rest:

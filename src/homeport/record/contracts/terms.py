@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import Literal
 
+from homeport.model.errors import InvalidError
+from homeport.plan.suggestions import closest
 from homeport.record.contracts.patterns import Pattern
 
 Scalar = str | int | float | bool
@@ -109,11 +111,35 @@ class Terms:
 
 @dataclass(frozen=True)
 class ContractFile:
+    """`only`: the one contract that a run asked to be held to, whatever it calls; empty where conditions say
+    which."""
+
     path: str = ""
     contracts: tuple[Terms, ...] = ()
+    only: str = ""
+
+    def named(self, name: str) -> Terms:
+        """Raises InvalidError with the names that there are."""
+        for terms in self.contracts:
+            if terms.name == name:
+                return terms
+        names = [terms.name for terms in self.contracts]
+        near = closest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"it has {', '.join(names) or 'none'}."
+        raise InvalidError(f"{self.path} has no contract {name!r}; {hint}")
+
+    def holding(self, name: str) -> "ContractFile":
+        """The same with this contract for every call. The others stay: its values are compared with theirs.
+        Raises InvalidError."""
+        chosen = self.named(name)
+        when = replace(chosen.when, app=(), arguments={}, config={})
+        terms = tuple(replace(each, when=when) if each is chosen else each for each in self.contracts)
+        return replace(self, contracts=terms, only=name)
 
     def of_call(self, app: str, function: str, arguments: Mapping[str, str]) -> list[Terms]:
         """Those whose conditions hold, but for what they ask of configuration."""
+        if self.only:
+            return [self.named(self.only)]
         return [terms for terms in self.contracts if terms.when.of_call(app, function, arguments)]
 
 
