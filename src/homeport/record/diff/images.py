@@ -41,7 +41,8 @@ def _named(tag: str, packages: Mapping[str, str]) -> dict[str, str]:
 
 def _by_function(run: Run) -> dict[str, Image]:
     images = {image.image_id: image for image in run.images}
-    return {each.tag: images[each.image_id] for each in run.functions if each.image_id in images}
+    newest_last = reversed(run.functions)
+    return {each.tag: images[each.image_id] for each in newest_last if each.image_id in images}
 
 
 def _first(run: Run) -> Image:

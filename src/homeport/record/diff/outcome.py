@@ -92,13 +92,15 @@ def _machine(run: Run) -> dict[str, str]:
 
 
 def _limits(run: Run) -> dict[str, dict[str, str]]:
-    """By function, of those whose limits are known."""
-    return {
-        function.tag: {f"{function.tag} asked for {n}": v for n, v in function.limits.asked.items()}
-        | {f"{function.tag} was given {n}": v for n, v in function.limits.given.items()}
-        for function in run.functions
-        if function.limits.asked or function.limits.given
-    }
+    """By function, of those whose limits are known; of one that was edited the newest."""
+    found: dict[str, dict[str, str]] = {}
+    for function in reversed(run.functions):
+        if function.limits.asked or function.limits.given:
+            found.setdefault(function.tag, {}).update(
+                {f"{function.tag} asked for {n}": v for n, v in function.limits.asked.items()}
+                | {f"{function.tag} was given {n}": v for n, v in function.limits.given.items()}
+            )
+    return found
 
 
 def _outcome(run: Run) -> dict[str, str]:

@@ -292,6 +292,17 @@ def test_limits_and_client_are_compared_only_where_both_runs_have_them():
     assert found["machine and limits"] == [("train asked for gpu", "", "one H100")]
 
 
+def test_of_a_function_that_was_edited_the_newest_version_is_compared():
+    train = Function("train", "im-2", limits=Limits({"timeout": "300 s"}, {"cpu": "2 cores"}))
+    unstarted = replace(train, image_id="", limits=Limits({"timeout": "300 s"}), definitions=("de-3",))
+    older = replace(train, image_id="im-1", limits=Limits({"timeout": "9 s"}, {"cpu": "1 core"}))
+    images = (Image("im-1", python="3.10"), Image("im-2", python="3.11"))
+    once = of(full(), functions=(train,), images=images[1:])
+    edited = of(full(), functions=(unstarted, train, older), images=images)
+
+    assert not compare(once, edited)
+
+
 def test_a_container_that_ended_with_its_app_has_no_exit_status_to_compare():
     ended = Attempt("ta-1", "train", exit_code=143, reason=app_stopped("ap-1"))
     left = of(known(), state="failed", attempts=(ended,))
