@@ -59,7 +59,7 @@ class Noted:
         return done.stdout
 
     def notes(self, *kinds: str) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.file.read_text().splitlines()]
+        found = [json.loads(line) for line in self.file.read_text().splitlines() if line]
         return [note for note in found if not kinds or note["kind"] in kinds]
 
     def short(self, *kinds: str) -> list[tuple[Any, ...]]:

@@ -69,7 +69,7 @@ def test_the_users_app_is_noted_and_the_client_is_not(script: Path, tmp_path: Pa
     script.write_text(script.read_text().replace("    sys.exit(7)\n", ""))
     line = noting(script, tmp_path)
     run(line, LIMIT="50")
-    notes = [json.loads(text) for text in Path(line[2]).read_text().splitlines()]
+    notes = [json.loads(text) for text in Path(line[2]).read_text().splitlines() if text]
     assert notes[0]["argv"][1:] == [str(script), "run", "a b", "-x"]
     reads = [(note["name"], note["stack"][0]["file"], note["stack"][0]["line"]) for note in notes[1:]]
     assert reads == [("LIMIT", str(app), 3)]

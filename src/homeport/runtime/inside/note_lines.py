@@ -79,7 +79,8 @@ class NoteFile:
     def _append(self, line: str) -> None:
         number = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            os.write(number, line.encode())
+            # a line begins anew: of one before it a process may have written half when it was killed
+            os.write(number, b"\n" + line.encode())
         finally:
             os.close(number)
 
