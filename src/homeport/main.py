@@ -38,6 +38,9 @@ from homeport.web.server import start_server
 
 logger = logging.getLogger("homeport.main")  # also when it runs as __main__
 
+_READS_BYTES = (
+    16 << 20
+)  # of files of runs that are kept for their pages: two hundred containers leave half of it
 _EXIT_GRACE_S = 8.0  # for exit handlers when the engine is stopped: who stops it waits
 
 
@@ -218,6 +221,7 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
     """Serves blobs, volume blocks and the run pages; answers how to end that."""
     from homeport.control.image_aliases import ImageAliases
     from homeport.control.runs.known import known
+    from homeport.control.runs.reads import Reads
     from homeport.control.runs.records import RunRecords
     from homeport.web.app import build_app
     from homeport.web.pages.sources import Sources
@@ -235,7 +239,7 @@ def _serve_http(engine: Engine, listener: socket.socket) -> Callable[[], Awaitab
         token_secret=engine.token.token_secret,
         pages=Sources(
             home=engine.home,
-            records=RunRecords(engine.home),
+            records=RunRecords(engine.home, Reads(_READS_BYTES)),
             logs=engine.logs,
             apps=engine.apps,
             calls=engine.calls,

@@ -99,7 +99,8 @@ def is_marked(world: RunWorld, run_id: str) -> bool:
     row = world.db.one("run_by_id", run_id=run_id)
     if row is None or not row["is_written"]:
         return False
-    return row["kind"] != "run" or not world.runs.folders.folder(run_id).exists()
+    folder = world.runs.folders.folder(run_id)  # what is in it is removed a moment later
+    return not (folder.exists() if row["kind"] == "run" else (folder / "launch.json").exists())
 
 
 PlayRuns = Callable[[Callable[[RunWorld], Awaitable[None]]], None]

@@ -26,13 +26,16 @@ def joined(functions: Iterable[Function]) -> tuple[Function, ...]:
     """Definitions of one function that differ in nothing that a run can feel are one; the first one's line
     counts. The order is kept."""
     found: list[Function] = []
+    felt: list[Function] = []  # of each of them
     for function in functions:
-        place = next((i for i, known in enumerate(found) if _is_alike(known, function)), None)
-        if place is None:
+        own = _felt(function)
+        if own not in felt:
             found.append(function)
-        else:
-            both = dict.fromkeys([*found[place].definitions, *function.definitions])
-            found[place] = replace(found[place], definitions=tuple(both))
+            felt.append(own)
+            continue
+        place = felt.index(own)
+        both = dict.fromkeys([*found[place].definitions, *function.definitions])
+        found[place] = replace(found[place], definitions=tuple(both))
     return tuple(found)
 
 
@@ -50,10 +53,6 @@ def labels(functions: Sequence[Function]) -> list[str]:
         later = sum(each.tag == function.tag for each in functions[place + 1 :])
         found.append(function.tag if count == 1 else f"{function.tag}, version {later + 1} of {count}")
     return found
-
-
-def _is_alike(one: Function, other: Function) -> bool:
-    return _felt(one) == _felt(other)
 
 
 def _felt(function: Function) -> Function:

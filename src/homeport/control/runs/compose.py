@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from sqlite3 import Row
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from homeport.control.runs.arguments import arguments_of, function_of, parameter
 from homeport.control.runs.folders import RunFolders, read_json
 from homeport.control.runs.given import placed
 from homeport.control.runs.outcomes import Reading, outcome
+from homeport.control.runs.reads import Reads
 from homeport.model.home import Home
 from homeport.record import notes
 from homeport.record.codec import decode
@@ -51,8 +53,9 @@ class ContractFile(msgspec.Struct):
 class Composer:
     """Of one home; `db` may be the engine's or a read-only one."""
 
-    def __init__(self, home: Home, db: Reading) -> None:
+    def __init__(self, home: Home, db: Reading, reads: Reads | None = None) -> None:
         self._db = db
+        self._reads = reads or Reads()
         self._folders = RunFolders(home)
         self._missing: list[str] = []
 
@@ -65,7 +68,7 @@ class Composer:
         deployed = self._part("the deployment", self._deployment, app_id) if is_call else None
         calls = self._part("its calls", self._calls, run_id) or ()
         tasks = self._part("its containers", self._tasks, run_id) or []
-        files = task_files.read(self._folders, self._db, tasks, self._missing, app_id)
+        files = task_files.read(self._folders, self._db, tasks, self._missing, app_id, self._reads)
         watched = self._part("its contract", self._contract, run_id) or ContractFile()
         state, sentence = row["state"], row["outcome"]
         if row["ended_at"] is not None and not sentence:
@@ -128,7 +131,7 @@ class Composer:
 
     def _deployment(self, app_id: str) -> Run | None:
         path = self._folders.file(app_id)
-        return decode(path.read_bytes(), path.name) if path.exists() else None
+        return self._reads.file(path, _record) if path.exists() else None
 
     def _launcher(self, row: Row) -> Launcher | None:
         if row["run_id"] == row["app_id"]:
@@ -154,7 +157,7 @@ class Composer:
 
     def _source(self, app_id: str) -> Source:
         path = self._folders.folder(app_id) / "source.json"
-        return msgspec.json.decode(path.read_bytes(), type=Source) if path.exists() else Source()
+        return self._reads.file(path, _source) if path.exists() else Source()
 
     def _defined(self, app_id: str) -> tuple[Function, ...]:
         path = self._folders.folder(app_id) / "functions.json"
@@ -183,20 +186,20 @@ class Composer:
         )
 
     def _call(self, row: Row, handle: Row | None) -> Call:
-        first = self._db.one("run_first_input", call_id=row["call_id"])
-        given = (
-            api_pb2.FunctionInput.FromString(first["input"]) if first is not None and first["input"] else None
+        function, arguments = self._reads.lasting(
+            (
+                "call",
+                row["call_id"],
+                handle["definition_id"] if handle is not None else "",
+                row["total_inputs"],
+            ),
+            lambda: self._given(row, handle),
         )
-        arguments: tuple[Argument, ...] = ()
-        if handle is not None:
-            described = stored_handle(handle["handle_metadata"], handle["definition_id"])
-            arguments = parameters_of(row["params"] or b"", described)
-            arguments += arguments_of(given, described) if given is not None else ()
         is_done = row["succeeded"] + row["failed"] >= row["total_inputs"] > 0
         is_of_run = not row["parent"] or row["parent_run_id"]
         return Call(
             call_id=row["call_id"],
-            function=function_of(row["tag"] or "", given),
+            function=function,
             arguments=arguments,
             inputs=row["total_inputs"],
             succeeded=row["succeeded"],
@@ -208,9 +211,30 @@ class Composer:
             made_in="" if is_of_run else function_of(row["parent_tag"] or "", None),
         )
 
+    def _given(self, row: Row, handle: Row | None) -> tuple[str, tuple[Argument, ...]]:
+        """Which function a call is of, and its first input's arguments."""
+        first = self._db.one("run_first_input", call_id=row["call_id"])
+        given = (
+            api_pb2.FunctionInput.FromString(first["input"]) if first is not None and first["input"] else None
+        )
+        arguments: tuple[Argument, ...] = ()
+        if handle is not None:
+            described = stored_handle(handle["handle_metadata"], handle["definition_id"])
+            arguments = parameters_of(row["params"] or b"", described)
+            arguments += arguments_of(given, described) if given is not None else ()
+        return function_of(row["tag"] or "", given), arguments
+
     def _machine(self) -> Machine:
         facts = read_json(self._folders.root / "machine.json") or {}
         return msgspec.convert(facts, Machine)
+
+
+def _source(path: Path) -> Source:
+    return msgspec.json.decode(path.read_bytes(), type=Source)
+
+
+def _record(path: Path) -> Run:
+    return decode(path.read_bytes(), path.name)
 
 
 def _first_function(tag: str, calls: Iterable[Call]) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 from homeport.control.runs.compose import Composer
 from homeport.control.runs.folders import RunFolders
+from homeport.control.runs.reads import Reads
 from homeport.model.errors import InvalidError, NotFoundError
 from homeport.model.home import Home
 from homeport.plan.suggestions import nearest
@@ -70,8 +71,10 @@ class RunFilter:
 class RunRecords:
     """All runs of one home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, reads: Reads | None = None) -> None:
+        """`reads`: what is kept of files of runs that are looked at again and again."""
         self._home = home
+        self._reads = reads
         self._folders = RunFolders(home)
 
     def rows(self, wanted: RunFilter = RunFilter(), *, limit: int = 50, page: int = 0) -> list[RunRow]:
@@ -143,7 +146,7 @@ class RunRecords:
                 return self._read(run_id)
             if row is None or db is None:
                 raise NotFoundError(f"There is no run {run_id!r}. homeport runs lists them.")
-            composed = Composer(self._home, db).run(row)
+            composed = Composer(self._home, db, self._reads).run(row)
             if row["stands_for"]:
                 return _with_neighbour(composed, self._neighbour(row["stands_for"]))
             return composed

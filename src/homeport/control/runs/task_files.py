@@ -1,15 +1,17 @@
 """What the containers of a run left: environment, image, limits, volumes, notes, samples. Reads only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from sqlite3 import Row
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 from modal_proto import api_pb2
 
 from homeport.control.runs.folders import COMMANDS, RunFolders, read_json
 from homeport.control.runs.outcomes import Reading
+from homeport.control.runs.reads import Reads
 from homeport.record import notes
 from homeport.record.codec import read_lines
 from homeport.record.curves import thinned
@@ -28,6 +30,7 @@ from homeport.record.run import (
 )
 from homeport.record.versions import joined
 
+_T = TypeVar("_T")
 _MAX_NOTES: Final = 20_000
 _MAX_COMMANDS: Final = 200  # of one container
 
@@ -63,18 +66,21 @@ class TaskFiles:
 
 
 def read(
-    folders: RunFolders, db: Reading, tasks: Sequence[Row], missing: list[str], app_id: str
+    folders: RunFolders, db: Reading, tasks: Sequence[Row], missing: list[str], app_id: str, reads: Reads
 ) -> TaskFiles:
     """All that can be read; what cannot is named in `missing`. `app_id`: the run's."""
-    reader = _Reader(folders, db, missing, app_id)
+    reader = _Reader(folders, db, missing, app_id, reads)
     for row in tasks:
         reader.add(row)
     return reader.found()
 
 
 class _Reader:
-    def __init__(self, folders: RunFolders, db: Reading, missing: list[str], app_id: str) -> None:
+    def __init__(
+        self, folders: RunFolders, db: Reading, missing: list[str], app_id: str, reads: Reads
+    ) -> None:
         self._app_id = app_id
+        self._reads = reads
         self._folders = folders
         self._db = db
         self._missing = missing
@@ -105,10 +111,7 @@ class _Reader:
 
     def add(self, row: Row) -> None:
         task_id, app_id, tag = row["task_id"], row["app_id"], row["tag"] or ""
-        task = TaskFile()
-        facts = self._read(app_id, task_id, "task.json")
-        if facts is not None:
-            task = msgspec.convert(facts, TaskFile)
+        task = self._read(app_id, task_id, "task.json", _task) or TaskFile()
         self._not_honoured += task.not_honoured
         for volume in task.volumes:
             known = self._volumes.get(volume.path)
@@ -118,7 +121,7 @@ class _Reader:
                 tag=tag,
                 definitions=(row["definition_id"],),
                 image_id=row["image_id"],
-                environment=tuple(self._environment(app_id, task_id)),
+                environment=self._read(app_id, task_id, "environment.json", _environment) or (),
                 secrets=task.secrets,
                 limits=task.limits,
             )
@@ -129,7 +132,7 @@ class _Reader:
                 self._images[row["image_id"]] = image
         self._notes += self._notes_of(app_id, task_id)
         opened = self._folders.of_task(app_id, task_id, "configs.jsonl")
-        for config in read_lines(opened, ConfigFile) if opened is not None else []:
+        for config in self._reads.file(opened, _configs) if opened is not None else []:
             self._configs.setdefault((config.path, config.sha256), config)
         self._attempts.append(self._attempt(row, tag, task))
 
@@ -155,18 +158,8 @@ class _Reader:
             curve=self._curve(row["app_id"], row["task_id"]),
         )
 
-    def _environment(self, app_id: str, task_id: str) -> Iterator[Variable]:
-        for entry in self._read(app_id, task_id, "environment.json") or []:
-            yield Variable(
-                name=entry["name"],
-                origin=entry["origin"],
-                value=entry.get("value", ""),
-                digest=entry.get("digest", ""),
-                shadowed=tuple(entry.get("shadowed", ())),
-            )
-
     def _image(self, app_id: str, task_id: str, image_id: str) -> Image | None:
-        facts = self._read(app_id, task_id, "image.json")
+        facts = self._read(app_id, task_id, "image.json", read_json)
         if facts is None:
             return None
         metadata = api_pb2.ImageMetadata()
@@ -185,7 +178,7 @@ class _Reader:
 
     def _notes_of(self, app_id: str, task_id: str) -> list[Note]:
         path = self._folders.notes(app_id, task_id)
-        return notes.read_all(path, task_id=task_id) if path is not None else []
+        return self._reads.file(path, _NotesOf(task_id)) if path is not None else []
 
     def _commands(self, app_id: str, task_id: str) -> tuple[Command, ...]:
         path = self._folders.of_task(app_id, task_id, COMMANDS)
@@ -193,15 +186,51 @@ class _Reader:
 
     def _curve(self, app_id: str, task_id: str) -> tuple[Sample, ...]:
         path = self._folders.of_task(app_id, task_id, "samples.jsonl")
-        return tuple(thinned(read_lines(path, Sample))) if path is not None else ()
+        return self._reads.file(path, _curve) if path is not None else ()
 
-    def _read(self, app_id: str, task_id: str, name: str) -> Any:
+    def _read(self, app_id: str, task_id: str, name: str, read: Callable[[Path], _T]) -> _T | None:
         path = self._folders.of_task(app_id, task_id, name)
         try:
-            return read_json(path)
-        except (OSError, ValueError) as error:
+            return self._reads.file(path, read) if path is not None else None
+        except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
             self._missing.append(f"{name} of {task_id} could not be read: {error}.")
             return None
+
+
+def _task(path: Path) -> TaskFile | None:
+    facts = read_json(path)
+    return None if facts is None else msgspec.convert(facts, TaskFile)
+
+
+def _environment(path: Path) -> tuple[Variable, ...]:
+    return tuple(
+        Variable(
+            name=entry["name"],
+            origin=entry["origin"],
+            value=entry.get("value", ""),
+            digest=entry.get("digest", ""),
+            shadowed=tuple(entry.get("shadowed", ())),
+        )
+        for entry in read_json(path) or []
+    )
+
+
+def _configs(path: Path) -> list[ConfigFile]:
+    return read_lines(path, ConfigFile)
+
+
+def _curve(path: Path) -> tuple[Sample, ...]:
+    return tuple(thinned(read_lines(path, Sample)))
+
+
+@dataclass(frozen=True)
+class _NotesOf:
+    """Reads a container's notes."""
+
+    task_id: str
+
+    def __call__(self, path: Path) -> list[Note]:
+        return notes.read_all(path, task_id=self.task_id)
 
 
 def _folders_of(notes: Sequence[Note], volumes: Sequence[Volume]) -> tuple[Folder, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from homeport.web.pages.render import answer, draw
 from homeport.web.pages.sources import Sources
 
 _PARTS: Final = ("summary", "contract", "progress", "attempts", "environment", "inputs", "source")
+_LATEST: Final = 16
 _WHY_STOPPED = "user stopped it from the browser"
 
 
@@ -35,8 +37,21 @@ def run_routes(sources: Sources, door: Door) -> list[Route]:
             lambda: answer(request, "run.html", tail=tail, wanted=wanted, **values(run))
         )
 
+    latest: OrderedDict[str, Run] = OrderedDict()  # of runs that live, for polls that want no more than lines
+
+    def look(run_id: str, *, is_whole: bool) -> Run:
+        """The record; where only lines are wanted and the run goes on, as it was at the last look."""
+        known = latest.get(run_id)
+        if known is not None and not is_whole and sources.records.row(run_id).state == "running":
+            return known
+        latest[run_id] = run = sources.records.record(run_id)
+        if len(latest) > _LATEST or run.state != "running":
+            latest.pop(run_id if run.state != "running" else next(iter(latest)), None)
+        return run
+
     async def live(request: Request) -> Response:
-        run = await asyncio.to_thread(sources.records.record, request.path_params["run"])
+        is_whole = request.query_params.get("parts") is not None
+        run = await asyncio.to_thread(look, request.path_params["run"], is_whole=is_whole)
         new = await output.after(
             sources.logs, run, output.wanted_of(request), request.query_params.get("after", "")
         )

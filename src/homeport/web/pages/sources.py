@@ -37,6 +37,9 @@ class Records(Protocol):
         """The id of a run named by it, by a beginning that only one has, or as `latest`. Raises
         NotFoundError, InvalidError."""
 
+    def row(self, run_id: str) -> RunRow:
+        """Raises NotFoundError."""
+
     def record(self, run_id: str) -> Run:
         """Raises NotFoundError, DamagedRecordError."""
 

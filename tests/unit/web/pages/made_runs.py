@@ -200,6 +200,9 @@ class MadeRecords:
                 return each.run_id
         raise NotFoundError(f"There is no run {named!r}.")
 
+    def row(self, run_id: str) -> RunRow:
+        return row_of(self.record(run_id))
+
     def record(self, run_id: str) -> Run:
         for each in self.runs:
             if each.run_id == run_id:

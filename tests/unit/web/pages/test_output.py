@@ -11,7 +11,7 @@ import pytest
 from homeport.record.run import Attempt, Run
 from homeport.web.pages.output import Wanted, _selection
 from tests.unit.web.pages.browsing import Browser, Site
-from tests.unit.web.pages.made_runs import whole_run
+from tests.unit.web.pages.made_runs import MadeRecords, row_of, whole_run
 
 
 @pytest.fixture
@@ -84,6 +84,22 @@ def test_parts_that_the_page_has_are_not_sent_again(browser: Browser, run: Run) 
 
     assert "environment" in first and "source" in first
     assert "environment" not in again and "source" not in again
+
+
+def test_a_poll_for_lines_alone_composes_the_record_no_more_than_once(
+    monkeypatch: pytest.MonkeyPatch, browser: Browser, run: Run
+) -> None:
+    composed: list[str] = []
+    record = MadeRecords.record
+    monkeypatch.setattr(MadeRecords, "row", lambda self, run_id: row_of(record(self, run_id)))
+    monkeypatch.setattr(
+        MadeRecords, "record", lambda self, run_id: composed.append(run_id) or record(self, run_id)
+    )
+    for _ in range(3):
+        assert browser.get(f"/runs/{run.run_id}/live?").status == 200
+    assert composed == [run.run_id]
+    browser.get(f"/runs/{run.run_id}/live?parts=")
+    assert len(composed) == 2, "parts are of the record as it is"
 
 
 def test_a_damaged_cursor_is_no_error(browser: Browser, run: Run) -> None:
