@@ -93,6 +93,11 @@ def test_a_run_may_be_held_to_the_contract_that_one_has_in_mind(engine, homeport
     record = json.loads(homeport("show", "latest", "--format", "json").out)
     assert record["launcher"]["argv"][:4] == ["homeport", "run", "--contract", "full"]
     assert record["contract"]["verdict"] == "broken"
+    write(
+        "idle.py", "import modal\n\napp = modal.App()\n\n\n@app.local_entrypoint()\ndef main():\n    pass\n"
+    )
+    said = homeport("run", "--contract", "full", "idle.py", fails=True)
+    assert (said.code, "called no function" in said.err) == (3, True)
 
 
 @pytest.mark.once_as("root")
@@ -253,7 +258,7 @@ def test_a_contract_is_written_from_a_good_run(modal, homeport, write, folder):
 def test_guard_holds_a_run_elsewhere_to_a_contract(modal, homeport, engine, write):
     write("app.py", training("guard"))
     write("elsewhere/contract.toml", CONTRACT)
-    words = ["guard", "--contract", "elsewhere/contract.toml", "--", *modal.program, "run", "app.py::train"]
+    words = ["guard", "--file", "elsewhere/contract.toml", "--", *modal.program, "run", "app.py::train"]
     here = engine.client_environment()
     assert homeport(*words, env=here).code == 0
     said = homeport(*words, "--patience", "60", env={**here, "TOUR_LIMIT": "50"}, fails=True)

@@ -9,8 +9,8 @@ from homeport.cli.modal import PASS_THROUGH
 EPILOG = """\b
 Examples:
   homeport guard -- modal run --detach app.py::train --config-path configs/full.yaml
-  homeport guard --contract contracts/full.toml -- modal run app.py::train
-  homeport guard --name full -- python launch.py
+  homeport guard --contract full -- python launch.py
+  homeport guard --file contracts/full.toml -- modal run app.py::train
 
 \b
 Exit status: the command's; 3 where the contract was not kept.
@@ -20,15 +20,17 @@ Exit status: the command's; 3 where the contract was not kept.
 @click.command(context_settings={**PASS_THROUGH, "help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.option(
     "--contract",
-    "file",
+    "name",
+    metavar="NAME",
+    help="The contract; without it, the one that the command's function and options match.",
+)
+@click.option(
+    "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The file with the contract; without it, homeport.toml beside the app or above it.",
 )
-@click.option(
-    "--name", help="The contract; without it, the one that the command's function and options match."
-)
 @click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(file: Path | None, name: str | None, args: tuple[str, ...]) -> int:
+def command(name: str | None, file: Path | None, args: tuple[str, ...]) -> int:
     """Run a command that runs a Modal app, anywhere, and hold it to a contract by what it prints.
 
     Where a line breaks the contract, or the run takes too long, the app is stopped, the reason is said, and

@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from homeport.record.launch import FILE_NAME, entry_candidates
+from homeport.record.launch import FILE_NAME, contract_asked, entry_candidates
 
 BROKEN: Final = 3  # the exit status, as of homeport guard
 _NEWEST: Final = 20  # among so many runs is the one that was just launched
@@ -44,17 +44,19 @@ def _verdicts(pid: int, since: float) -> Iterator[str]:
 
     records = RunRecords(default_home())
     for row in records.rows(limit=_NEWEST):
-        if row.started_at < since or not row.contract:
+        if row.started_at < since:
             continue
         record = records.record(row.run_id)
-        if record.launcher is None or record.launcher.pid != pid:
+        launcher = record.launcher
+        if launcher is None or launcher.pid != pid:
             continue
-        is_detached = not _DETACHED.isdisjoint(record.launcher.argv)
-        deadline = time.monotonic() + (0 if is_detached else _END_S)
+        deadline = time.monotonic() + (_END_S if _DETACHED.isdisjoint(launcher.argv) else 0)
         while record.state == "running" and time.monotonic() < deadline:
             time.sleep(0.1)
             record = records.record(row.run_id)
-        contract = record.contract
+        contract, asked = record.contract, contract_asked(launcher.argv)
+        if contract is None and asked and record.state != "running":
+            yield f"Run {row.run_id} called no function, so nothing was held to contract {asked}."
         if contract is None or contract.on_violation == "warn":
             continue
         if contract.verdict in ("broken", "unseen"):

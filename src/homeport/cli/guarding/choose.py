@@ -39,7 +39,7 @@ def choose(args: Sequence[str], file: Path | None, name: str | None) -> Chosen:
     if path is None:
         raise NotFoundError(
             f"There is no {FILE_NAME} beside the app or above it. Name a contract's file: homeport guard "
-            "--contract FILE -- …"
+            "--file FILE -- …"
         )
     contracts = decode(path.read_bytes(), str(path))
     if name is not None:
@@ -51,7 +51,7 @@ def choose(args: Sequence[str], file: Path | None, name: str | None) -> Chosen:
     what = "Several contracts may be meant" if found else "No contract matches this command"
     raise FailedPreconditionError(
         f"{what} ({path}: {names or 'it has none'}). Nothing was run. Say which holds: homeport guard "
-        "--name NAME -- …"
+        "--contract NAME -- …"
     )
 
 
