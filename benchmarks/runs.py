@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import TypeVar
 
+from benchmarks import call_records
 from benchmarks.support.bench import Bench, Caller, Server, caller
 from benchmarks.support.figures import Figure, median, quartiles
 from benchmarks.support.processes import threads_cpu_s
@@ -34,6 +35,7 @@ def run(bench: Bench) -> list[Figure]:
             _starts(bench, with_records, without),
             _runs(bench, with_records, without),
             *_calls(bench, with_records, without),
+            call_records.figure(bench.scratch, 3 * bench.runs),
         ]
 
 
