@@ -84,6 +84,7 @@ def test_containers_that_a_deployed_app_keeps_outlive_its_engine_and_are_started
         import modal
 
         app = modal.App("wire-kept")
+        print("imported", flush=True)
 
 
         @app.function(min_containers=2, scaledown_window=2)
@@ -102,6 +103,8 @@ def test_containers_that_a_deployed_app_keeps_outlive_its_engine_and_are_started
         return found if len(found) == 2 else None
 
     kept = wait_until(two, 60)
+    # an engine that is gone while they still begin is another matter
+    wait_until(lambda: modal("app", "logs", "wire-kept").out.count("imported") == 2, 60)
     engine.kill()
     engine.start()
     assert containers() == kept, "they outlive it"
