@@ -234,7 +234,7 @@ def test_what_happens_to_a_variable_is_noted_in_plain_processes_too(plain, write
             child = "import os; os.getenv('LIMIT')"
             subprocess.run([sys.executable, "-c", child], env=dict(os.environ, LIMIT="3"), check=True)
             folder = os.path.dirname(os.environ["MODAL_CONTAINER_ARGUMENTS_PATH"])
-            for line in open(folder + "/notes.jsonl"):
+            for line in filter(str.strip, open(folder + "/notes.jsonl")):
                 print("NOTE", line, end="")
         """,
     )

@@ -61,7 +61,7 @@ def test_every_change_and_first_read_is_noted_with_its_line(modal, write):
     answer = next(line for line in output.splitlines() if line.startswith("RETURNED"))
     text, ours, kind, is_equal, limit = json.loads(answer.removeprefix("RETURNED"))
     assert (ours, kind, is_equal, limit) == ([], "_Environ", True, "50")
-    notes = [json.loads(line) for line in text.splitlines()]
+    notes = [json.loads(line) for line in text.splitlines() if line]
     seen = {_short(note) for note in notes}
     assert {
         ("set", "LIMIT", "app.py:8"),

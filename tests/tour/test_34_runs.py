@@ -114,7 +114,7 @@ def test_records_are_removed_on_demand_but_not_of_a_run_that_goes_on(engine, mod
     assert "without a terminal, add --yes" in asked.err
     assert newest(homeport, "tour-pruned")["state"] == "running"
     said = homeport("runs", "prune", "--keep", "0", "--yes").out
-    assert re.search(r"\d+ records? of .* removed, [\d.]+ KiB in all", said)
+    assert re.search(r"\d+ records? of .* removed, [\d.]+ [KM]iB in all", said)
     assert ended["run_id"] in homeport("show", ended["run_id"], fails=True).err
     (left,) = json.loads(homeport("runs", "--app", "tour-pruned", "--format", "json").text)
     assert left["state"] == "running"
