@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 10, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], timeout_s: float = 60, what: str = "") -> T:
     """The condition's first true value. Raises AssertionError, with its last value, after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -147,7 +147,7 @@ class World:
 
 
 async def wait_until(
-    holds: Callable[[], object] | Callable[[], Awaitable[object]], within_s: float = 10.0
+    holds: Callable[[], object] | Callable[[], Awaitable[object]], within_s: float = 60.0
 ) -> None:
     """Lets the loop run until a condition holds; fails after `within_s`."""
     async with asyncio.timeout(within_s):
