@@ -13,11 +13,10 @@ from typing import Final
 
 import click
 
-from homeport.record.launch import FILE_NAME, contract_asked, entry_candidates
+from homeport.record.launch import FILE_NAME, contract_asked, entry_candidates, is_detached
 
-BROKEN: Final = 3  # the exit status, as of homeport guard
+BROKEN: Final = 3  # the exit status, also of homeport guard
 _NEWEST: Final = 20  # among so many runs is the one that was just launched
-_DETACHED: Final = frozenset({"--detach", "-d"})  # which may go on for hours
 _END_S: Final = 30.0  # for containers to end, and volumes to be committed
 
 
@@ -31,9 +30,12 @@ def may_be_held(args: Sequence[str]) -> bool:
 
 def main(argv: Sequence[str]) -> int:
     pid, since, status = int(argv[0]), float(argv[1]), int(argv[2])
-    for said in _verdicts(pid, since):
-        click.echo(f"homeport: {said}", err=True)
-        status = BROKEN
+    try:
+        for said in _verdicts(pid, since):
+            click.echo(f"homeport: {said}", err=True)
+            status = BROKEN
+    except Exception as error:  # a record that cannot be read fails no run
+        click.echo(f"homeport: it is not known whether the run kept its contract: {error}", err=True)
     return status
 
 
@@ -50,7 +52,7 @@ def _verdicts(pid: int, since: float) -> Iterator[str]:
         launcher = record.launcher
         if launcher is None or launcher.pid != pid:
             continue
-        deadline = time.monotonic() + (_END_S if _DETACHED.isdisjoint(launcher.argv) else 0)
+        deadline = time.monotonic() + (0 if is_detached(launcher.argv) else _END_S)
         while record.state == "running" and time.monotonic() < deadline:
             time.sleep(0.1)
             record = records.record(row.run_id)

@@ -65,6 +65,11 @@ def _behind_command(words: Sequence[str]) -> int:
     return 1
 
 
+def is_detached(argv: Sequence[str]) -> bool:
+    """Whether the app may go on when its command has ended."""
+    return "--detach" in argv or "-d" in argv
+
+
 def contract_asked(argv: Sequence[str]) -> str:
     """NAME of `homeport run --contract NAME app.py`, as it was typed; else empty."""
     words = list(argv)

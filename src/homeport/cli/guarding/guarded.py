@@ -17,15 +17,15 @@ import click
 from homeport.cli.guarding.choose import Chosen, shell_has
 from homeport.cli.guarding.followed import Followed, follow
 from homeport.cli.modal import modal_command
+from homeport.cli.verdict import BROKEN
 from homeport.record.contracts.judge import Judge
 from homeport.record.contracts.observing import plain
+from homeport.record.launch import is_detached
 from homeport.record.run import State, Violation
 
-BROKEN: Final = 3  # the exit status
 _APP_ID: Final = re.compile(r"\bap-[A-Za-z0-9]{22}\b")
 _STOP_S: Final = 60.0
 _END_S: Final = 15.0  # for the command to end by itself once its app was stopped
-_DETACHED: Final = ("--detach", "-d")
 _UNSEEN_HERE: Final = {
     "forbid_env": "variables",
     "require_env": "variables",
@@ -62,7 +62,8 @@ class Guarded:
     def run(self) -> int:
         self._say_limits()
         code = follow(list(self._args), self._heard, self._passed)
-        if not self._was_broken and code == 0 and self._app_id and self._is_detached() and self._goes_on():
+        may_go_on = code == 0 and self._app_id and is_detached(self._args)
+        if may_go_on and not self._was_broken and self._goes_on():
             self._say(f"The command has ended; following app {self._app_id}, which goes on.")
             self._rest = ""
             follow(
@@ -142,9 +143,6 @@ class Guarded:
         return code
 
     # ---- the modal command
-
-    def _is_detached(self) -> bool:
-        return any(word in _DETACHED for word in self._args)
 
     def _goes_on(self) -> bool:
         """Whether the app still runs; it may have ended with the command."""
