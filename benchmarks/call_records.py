@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modal_proto import api_pb2
 
-from benchmarks.support.figures import Figure, median, quartiles
+from benchmarks.support.figures import Figure, more_than_without
 from homeport.control import deployments
 from homeport.control.calls import Calls
 from homeport.control.functions import Functions
@@ -35,19 +35,8 @@ _SUCCESS = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
 
 def figure(scratch: Path, rounds: int) -> Figure:
     pairs = asyncio.run(_pairs(scratch, rounds))
-    more = [a - b for a, b in pairs]
-    return Figure(
-        "rows of a call's record, without gRPC and containers",
-        f"{BAR_US:g} us",
-        median(more),
-        "us",
-        len(more),
-        passed=median(more) <= BAR_US,
-        reference="the call's own",
-        reference_value=median([b for _, b in pairs]),
-        ratio=median([a for a, _ in pairs]) / median([b for _, b in pairs]),
-        spread=quartiles(more),
-    )
+    name = "rows of a call's record, without gRPC and containers"
+    return more_than_without(name, pairs, bar=BAR_US, unit="us", without="the call's own")
 
 
 async def _pairs(scratch: Path, rounds: int) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from benchmarks import call_records
 from benchmarks.support.bench import Bench, Caller, Server, caller
-from benchmarks.support.figures import Figure, median, quartiles
+from benchmarks.support.figures import Figure, median, more_than_without, quartiles
 from benchmarks.support.processes import threads_cpu_s
 from benchmarks.support.state import task_times
 
@@ -59,19 +59,8 @@ def _starts(bench: Bench, with_records: Server, without: Server) -> Figure:
                 _start_ms(server, each.ask(do="cold", count=1)) for server, each in _order(sides, is_turned)
             ]
             pairs.append(_order(took, is_turned))
-    more = [a - b for a, b in pairs]
-    return Figure(
-        "recording a container's start",
-        f"{BAR_START_MS:g} ms",
-        median(more),
-        "ms",
-        len(more),
-        passed=median(more) <= BAR_START_MS,
-        reference="start without records",
-        reference_value=median([b for _, b in pairs]),
-        ratio=median([a for a, _ in pairs]) / median([b for _, b in pairs]),
-        spread=quartiles(more),
-    )
+    name = "recording a container's start"
+    return more_than_without(name, pairs, bar=BAR_START_MS, unit="ms", without="start without records")
 
 
 def _start_ms(server: Server, answer: dict[str, list[dict[str, float | str]]]) -> float:
@@ -114,7 +103,6 @@ def _calls(bench: Bench, with_records: Server, without: Server) -> list[Figure]:
             took, used = zip(*_order(found, is_turned), strict=True)
             seconds.append(list(took))
             cpu.append(list(used))
-    more = [a - b for a, b in cpu]
     return [
         _share(
             f"recording {BLOCK} calls of a deployed app",
@@ -122,17 +110,12 @@ def _calls(bench: Bench, with_records: Server, without: Server) -> list[Figure]:
             "without records",
             median([b for _, b in seconds]),
         ),
-        Figure(
+        more_than_without(
             "engine's CPU for the record of a call",
-            f"{BAR_CALL_US:g} us",
-            median(more),
-            "us",
-            len(more),
-            passed=median(more) <= BAR_CALL_US,
-            reference="the engine's CPU of a call without",
-            reference_value=median([b for _, b in cpu]),
-            ratio=median([a for a, _ in cpu]) / median([b for _, b in cpu]),
-            spread=quartiles(more),
+            cpu,
+            bar=BAR_CALL_US,
+            unit="us",
+            without="the engine's CPU of a call without",
         ),
     ]
 

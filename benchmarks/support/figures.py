@@ -98,3 +98,23 @@ def _cells(figure: Figure) -> list[str]:
         str(figure.runs),
         {True: "pass", False: "FAIL", None: "reported"}[figure.passed],
     ]
+
+
+def more_than_without(
+    name: str, pairs: Sequence[Sequence[float]], *, bar: float, unit: str, without: str
+) -> Figure:
+    """What something adds: the median difference of pairs (with, without), held to a bar in the same unit."""
+    more = [a - b for a, b in pairs]
+    with_it, plain = median([a for a, _ in pairs]), median([b for _, b in pairs])
+    return Figure(
+        name,
+        f"{bar:g} {unit}",
+        median(more),
+        unit,
+        len(more),
+        passed=median(more) <= bar,
+        reference=without,
+        reference_value=plain,
+        ratio=with_it / plain,
+        spread=quartiles(more),
+    )
